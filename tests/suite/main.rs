@@ -1,2 +1,3 @@
-//! The suite.
-fn main() {}
+//! What is promised, tried from outside: one module a promise.
+
+mod transcripts;

@@ -1,1 +1,9 @@
-//! Placeholder
+//! What tests from outside need: gateways to talk to, a socket that may misbehave, transcripts that are played, a terminal.
+//!
+//! Nothing here knows the inside of the gateway, and nothing here is a WebSocket library: what goes over the wire is
+//! written and read by hand, so that a test can send what no library would.
+
+pub mod gateway;
+pub mod process;
+pub mod raw;
+pub mod transcript;

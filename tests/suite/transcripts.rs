@@ -1,0 +1,57 @@
+//! The golden transcripts of `tests/golden`: one test each, so that a failure says which subject broke.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
+}
+
+macro_rules! transcripts {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                if let Err(failure) = support::transcript::play(&folder().join(concat!(stringify!($name), ".txt"))) {
+                    panic!("{failure}");
+                }
+            }
+        )*
+
+        const LISTED: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+transcripts! {}
+
+#[test]
+fn every_transcript_is_played() {
+    let entries = std::fs::read_dir(folder()).expect("there is a folder of transcripts");
+    let found: BTreeSet<String> = entries
+        .map(|entry| entry.expect("the folder can be read").file_name().to_string_lossy().into_owned())
+        .collect();
+    let listed: BTreeSet<String> = LISTED.iter().map(|name| format!("{name}.txt")).collect();
+    assert_eq!(found, listed, "the files of tests/golden and the list of tests/suite/transcripts.rs differ");
+}
+
+/// What the transcripts rest on: a transcript that is wrong must fail.
+#[test]
+fn a_transcript_that_is_wrong_fails() {
+    let wrong = [
+        // Another payload than the one that comes.
+        "alice joins\nalice > {\"type\":\"SELF_SET_SEQ\",\"seq\":4}\nalice < {\"seq\":5,\"type\":\"OK\"}",
+        // A payload nobody listed.
+        "alice joins\nalice > {\"type\":\"SELF_SET_SEQ\",\"seq\":4}",
+        // A payload that never comes.
+        "alice joins\nalice sends ping x\nalice < {\"type\":\"OK\"}",
+        // Another close code, another reason, no close at all.
+        "alice connects\nalice > 1\nalice x 4003 \"<~>\"",
+        "alice connects\nalice > 1\nalice x 4002 \"no such reason\"",
+        "alice connects\nalice > 1\nalice x",
+        // Another status.
+        "web asks GET /\nweb = 404",
+    ];
+    for transcript in wrong {
+        assert!(support::transcript::play_text(transcript).is_err(), "this was accepted:\n{transcript}");
+    }
+}

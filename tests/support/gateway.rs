@@ -1,0 +1,129 @@
+//! Gateways to talk to: one inside the test's process, and the real program as a process of its own.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::thread::JoinHandle;
+
+use anyhow::{Context as _, Result, ensure};
+use concierge_server::{Config, Server};
+use tokio::sync::oneshot;
+
+use crate::process::{Program, program};
+
+/// A gateway in this process, on a free port of the loopback address. It stops when dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// A gateway with the defaults.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot start: then nothing can be tested.
+    pub fn start() -> Self {
+        Self::configured("").expect("a gateway with the defaults starts")
+    }
+
+    /// A gateway with the given configuration, as its file would have it; `bind` is set.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration is refused or the port cannot be bound.
+    pub fn configured(configuration: &str) -> Result<Self, String> {
+        let configuration = format!("bind = \"127.0.0.1:0\"\n{configuration}");
+        let (started, start) = std::sync::mpsc::channel();
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+                    Ok(runtime) => runtime,
+                    Err(error) => return drop(started.send(Err(error.to_string()))),
+                };
+            runtime.block_on(async move {
+                let bound = match Config::from_toml(&configuration) {
+                    Ok(config) => Server::bind(config).await.map_err(|error| error.to_string()),
+                    Err(error) => Err(error.to_string()),
+                };
+                let server = match bound {
+                    Ok(server) => server,
+                    Err(error) => return drop(started.send(Err(error))),
+                };
+                if started.send(Ok(server.local_addr())).is_ok() {
+                    server.run(async { drop(stopped.await) }).await;
+                }
+            });
+        });
+        let address = start.recv().map_err(|_| "the gateway panicked while starting".to_owned())??;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where clients connect.
+    pub fn url(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the gateway has failed the test already, by what its clients saw.
+            let _outcome = thread.join();
+        }
+    }
+}
+
+/// The program `concierge-server` as a process of its own. It is killed when dropped.
+#[derive(Debug)]
+pub struct GatewayProcess {
+    /// The process.
+    pub program: Program,
+    address: SocketAddr,
+}
+
+impl GatewayProcess {
+    /// Starts it on a free port of the loopback address, with the given arguments more.
+    ///
+    /// # Errors
+    ///
+    /// When it does not say where it listens in its first line.
+    pub fn start(arguments: &[&str]) -> Result<Self> {
+        let mut command = server_command()?;
+        command.args(["--bind", "127.0.0.1:0"]).args(arguments);
+        let mut program = Program::start("concierge-server", &mut command)?;
+        let line = program.next_line()?;
+        let address = line.strip_prefix("listening on ws://").and_then(|rest| rest.strip_suffix("/ws"));
+        let address = address.with_context(|| format!("the first line is {line:?}"))?;
+        let address: SocketAddr = address.parse().with_context(|| format!("the first line is {line:?}"))?;
+        ensure!(address.port() != 0, "the first line is {line:?}");
+        Ok(Self { program, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where clients connect.
+    pub fn url(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+}
+
+/// The program `concierge-server`, ready for arguments.
+///
+/// # Errors
+///
+/// When it is not there.
+pub fn server_command() -> Result<Command> {
+    Ok(Command::new(program("concierge-server")?))
+}
