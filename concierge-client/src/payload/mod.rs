@@ -1,0 +1,88 @@
+//! The contract: every payload of the `ert-concierge` protocol, in both directions, as types.
+//!
+//! No IO, no clock, no randomness. Each payload's documentation shows its JSON, and a doc-test round-trips it, so the
+//! documentation is the contract. What a payload *means* is decided elsewhere: by the gateway's hub and by the SDK's
+//! session.
+//!
+//! | direction | type | decoded by |
+//! | --- | --- | --- |
+//! | client to gateway | [`AnyRequest`] | [`Envelope::parse`], then [`Envelope::decode`] |
+//! | gateway to client | [`Incoming`]: [`Hello`], [`Reply`] or [`Event`] | [`Incoming::decode`] |
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod close;
+mod codec;
+mod data;
+mod entity;
+mod event;
+mod extension;
+mod incoming;
+mod message;
+mod name;
+mod reply;
+mod request;
+mod secret;
+mod seq;
+
+pub use close::CloseCode;
+pub use codec::{DecodeError, Envelope};
+pub use data::{Data, DataError};
+pub use entity::{Client, Origin, Service};
+pub use event::Event;
+pub use extension::{Feature, Features, Intent, Intents, Limits};
+pub use incoming::Incoming;
+pub use message::{Message, SendMessage, Target};
+pub use name::{ClientName, InvalidName, Nickname, ServiceName, Tag, Tags};
+pub use reply::{
+    Acknowledged, ClientFetchAllResult, ClientFetchResult, Hello, Rejection, Reply, SelfFetchResult,
+    SelfSubscribeResult, SelfUnsubscribeResult, ServiceCreateResult, ServiceDeleteResult,
+    ServiceFetchAllResult, ServiceFetchResult,
+};
+pub use request::{
+    AnyRequest, ClientFetch, ClientFetchAll, Identify, Request, RequestKind, SelfFetch, SelfSetSeq,
+    SelfSubscribe, SelfUnsubscribe, ServiceCreate, ServiceDelete, ServiceFetch, ServiceFetchAll,
+};
+pub use secret::Secret;
+pub use seq::{Seq, SeqTooLarge};
+
+use serde::Serialize;
+
+/// The version of the protocol, as `IDENTIFY` and `HELLO` carry it. Never a crate's version.
+pub const PROTOCOL_VERSION: &str = "0.2.0";
+
+/// The WebSocket subprotocol of [RFC 6455, section 1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9) that both
+/// sides name in the handshake.
+pub const SUBPROTOCOL: &str = "ert-concierge";
+
+/// The port a gateway listens on when nothing else was said.
+pub const DEFAULT_PORT: u16 = 64209;
+
+/// The JSON of a payload, as it goes over the wire: compact, raw UTF-8, fields in the order of the protocol.
+///
+/// # Panics
+///
+/// When the value's own `Serialize` fails, which those of this module never do.
+///
+/// # Example
+///
+/// ```
+/// use concierge_client::payload::{SelfFetch, encode};
+/// assert_eq!(encode(&SelfFetch {}), r#"{"type":"SELF_FETCH"}"#);
+/// ```
+pub fn encode<P: Serialize + ?Sized>(payload: &P) -> String {
+    serde_json::to_string(payload).expect("payloads have string keys and serialize without failing")
+}
+
+/// The JSON of an answer: `seq` first, then the payload's own fields.
+///
+/// # Example
+///
+/// ```
+/// use concierge_client::payload::{Reply, Seq, encode_sequenced};
+/// assert_eq!(encode_sequenced(Seq::ZERO.next(), &Reply::Ok), r#"{"seq":1,"type":"OK"}"#);
+/// ```
+pub fn encode_sequenced(seq: Seq, reply: &Reply) -> String {
+    let payload = encode(reply);
+    let fields = payload.strip_prefix('{').unwrap_or(&payload);
+    format!("{{\"seq\":{seq},{fields}")
+}
