@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `<alice>` | her uuid, as seen before | a hyphenated lower-case uuid: bound at first sight, the same ever after |
 //! | `<alice:upper>`, `:simple`, `:urn`, `:braced` | her uuid in another form | |
+//! | `<u+202e>` | the character with that number, where it would be hard to see | the same |
 //! | `<a*65>` | `a` 65 times | the same |
 //! | `<#7>` | in a line with `N times`: 7, then 8, then 9 … | the same |
 //! | `<~text>` | | the rest of a string, which holds that text |
@@ -91,6 +92,8 @@ impl Pattern {
             let consumed = mark.len() + 2;
             if let Some((what, times)) = repeat(mark) {
                 literal.push_str(&what.repeat(times));
+            } else if let Some(character) = character(mark) {
+                literal.push(character);
             } else if let Some(piece) = mark_of(mark) {
                 pieces.push(Piece::Exactly(std::mem::take(&mut literal)));
                 pieces.push(piece);
@@ -180,6 +183,10 @@ fn repeat(mark: &str) -> Option<(&str, usize)> {
     Some((what, times.parse().ok()?)).filter(|_| !what.is_empty())
 }
 
+fn character(mark: &str) -> Option<char> {
+    u32::from_str_radix(mark.strip_prefix("u+")?, 16).ok().and_then(char::from_u32)
+}
+
 fn mark_of(mark: &str) -> Option<Piece> {
     if let Some(fragment) = mark.strip_prefix('~') {
         return Some(Piece::Containing(fragment.to_owned()));
@@ -238,6 +245,7 @@ mod tests {
     #[test]
     fn repeats_and_rounds_are_written_out() {
         assert_eq!(Pattern::parse("<[*3>1<]*3>").fill(&Names::default(), 0), Ok("[[[1]]]".to_owned()));
+        assert_eq!(Pattern::parse("<u+e9>").fill(&Names::default(), 0), Ok("é".to_owned()));
         assert_eq!(Pattern::parse("<#7>").fill(&Names::default(), 2), Ok("9".to_owned()));
         assert_eq!(Pattern::parse("a < b <B>").fill(&Names::default(), 0), Ok("a < b <B>".to_owned()));
     }
