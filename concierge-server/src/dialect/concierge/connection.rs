@@ -1,0 +1,250 @@
+//! One connection, from its upgrade to its end.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use concierge_client::payload::{
+    Client, CloseCode, Feature, Features, Hello, Intents, Message, Reply, Seq, Target, encode,
+    encode_sequenced,
+};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{
+    heartbeat::{Heartbeat, Silence},
+    identify,
+    refusals::Refusals,
+    request::{self, Asked},
+    rules::Rules,
+    step::{Close, Delivery, Ids, Input, Join, Recipients, Step, Timer},
+};
+use crate::hub::{Change, ClientId, Effect, Form, Hub, Profile, Token};
+
+/// What the gateway knows of one WebSocket that speaks `ert-concierge`.
+#[derive(Debug)]
+pub struct Connection {
+    rules: Arc<Rules>,
+    phase: Phase,
+    heartbeat: Heartbeat,
+    refusals: Refusals,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Nothing but `IDENTIFY` is taken, until this moment.
+    Waiting { deadline: Duration },
+    /// The client is in, and this is the number of its next text payload.
+    Identified { client: ClientId, next: Seq },
+    /// Nothing is taken any more.
+    Over,
+}
+
+/// The message that an input carried, for the effects that deliver it.
+type Carried<'t> = (Target, Cow<'t, RawValue>);
+
+impl Connection {
+    /// A connection that was just upgraded.
+    pub fn new(rules: Arc<Rules>, now: Duration) -> Self {
+        let deadline = now.saturating_add(rules.identify_timeout);
+        Self {
+            rules,
+            phase: Phase::Waiting { deadline },
+            heartbeat: Heartbeat::new(now),
+            refusals: Refusals::default(),
+        }
+    }
+
+    /// Any frame arrived, of whatever kind: a sign of life.
+    pub fn handle_activity(&mut self, now: Duration) {
+        self.heartbeat.handle_activity(now);
+    }
+
+    /// A text message arrived. Needs no hub: what it says is read before anybody else has to wait.
+    pub fn handle_text<'t>(&mut self, text: &'t str, now: Duration) -> Step<'t> {
+        self.handle_activity(now);
+        match &mut self.phase {
+            Phase::Waiting { .. } => match identify::check(text, &self.rules) {
+                Ok(join) => Step::Hub(Input::Join(Box::new(join))),
+                Err(close) => self.close(close),
+            },
+            Phase::Identified { client, next } => {
+                let seq = *next;
+                *next = seq.next();
+                match request::read(text, *client, seq, &self.rules) {
+                    Asked::Hub(input) => Step::Hub(input),
+                    Asked::SetSeq(seq) => {
+                        *next = seq.next();
+                        Step::Answer(encode_sequenced(seq, &Reply::Ok))
+                    }
+                    Asked::Refused(reply) => Step::Answer(encode_sequenced(seq, &reply)),
+                }
+            }
+            Phase::Over => Step::Nothing,
+        }
+    }
+
+    /// A binary message arrived: no `IDENTIFY` if it is the first, otherwise ignored.
+    pub fn handle_binary(&mut self) -> Step<'static> {
+        match self.phase {
+            Phase::Waiting { .. } => self.close(Close::new(CloseCode::NoAuth)),
+            Phase::Identified { .. } | Phase::Over => Step::Nothing,
+        }
+    }
+
+    /// Has the hub decide, and encodes each of its effects once. The ids are used for a join only.
+    ///
+    /// A close that is returned ends the connection after what was delivered to it.
+    pub fn perform(
+        &mut self,
+        input: Input<'_>,
+        hub: &mut Hub,
+        ids: Ids,
+        now: Duration,
+        deliveries: &mut Vec<Delivery>,
+    ) -> Option<Close> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Join(join) => return self.join(*join, hub, ids, deliveries),
+            Input::Change(change) => hub.change(change, &mut effects),
+            Input::Fetch { token, fetch } => hub.fetch(self.client()?, token, &fetch, &mut effects),
+            Input::Message { token, target, data } => {
+                hub.route(self.client()?, token, &target, &mut effects);
+                return self.deliver(effects, Some(&(target, data)), now, deliveries);
+            }
+        }
+        self.deliver(effects, None, now, deliveries)
+    }
+
+    /// The connection is gone, for whatever reason: so is its client.
+    pub fn leave(self, hub: &mut Hub, deliveries: &mut Vec<Delivery>) {
+        if let Some(client) = self.client() {
+            let mut effects = Vec::new();
+            hub.change(Change::Leave { client }, &mut effects);
+            deliveries.extend(effects.into_iter().filter_map(|effect| encode_effect(effect, None)));
+        }
+    }
+
+    /// When [`Connection::handle_deadline`] wants to be called; `None` when the connection is over.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Waiting { deadline } => Some(deadline),
+            Phase::Identified { .. } => Some(self.heartbeat.next_deadline(&self.rules)),
+            Phase::Over => None,
+        }
+    }
+
+    /// Time has passed. May be called at any time: early, nothing happens.
+    pub fn handle_deadline(&mut self, now: Duration) -> Timer {
+        let close = match self.phase {
+            Phase::Waiting { deadline } if now >= deadline => Close::new(CloseCode::AuthFailed),
+            Phase::Identified { .. } => match self.heartbeat.handle_deadline(now, &self.rules) {
+                Silence::Short => return Timer::Nothing,
+                Silence::Ping => return Timer::Ping,
+                Silence::Dead => Close::new(CloseCode::HeartbeatFailed),
+            },
+            Phase::Waiting { .. } | Phase::Over => return Timer::Nothing,
+        };
+        Timer::Close(close)
+    }
+
+    /// The client, once it is in.
+    pub fn client(&self) -> Option<ClientId> {
+        match self.phase {
+            Phase::Identified { client, .. } => Some(client),
+            Phase::Waiting { .. } | Phase::Over => None,
+        }
+    }
+
+    /// Whether the client is in.
+    pub fn is_identified(&self) -> bool {
+        self.client().is_some()
+    }
+
+    fn join(&mut self, join: Join, hub: &mut Hub, ids: Ids, deliveries: &mut Vec<Delivery>) -> Option<Close> {
+        let Join { name, nickname, tags, features, intents } = join;
+        let granted = features.unwrap_or(Features::NONE).and(Features::NONE.with(Feature::Compact));
+        let form = if granted.contains(Feature::Compact) { Form::Compact } else { Form::Full };
+        let profile = Profile { form, intents: intents.unwrap_or(Intents::ALL) };
+        let asked = features.is_some() || intents.is_some();
+        let info = Client { name, nickname, uuid: ids.uuid, tags };
+
+        let mut effects = Vec::new();
+        hub.change(Change::Join { client: ids.client, info, profile }, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Joined { client } => {
+                    self.phase = Phase::Identified { client, next: Seq::ZERO };
+                    let hello = if asked {
+                        self.extended_hello(ids.uuid, granted, profile.intents)
+                    } else {
+                        Hello::new(ids.uuid)
+                    };
+                    deliveries.push(Delivery { to: Recipients::One(client), text: encode(&hello) });
+                }
+                Effect::NameTaken { .. } => {
+                    self.phase = Phase::Over;
+                    return Some(Close::new(CloseCode::DuplicateAuth));
+                }
+                effect => deliveries.extend(encode_effect(effect, None)),
+            }
+        }
+        None
+    }
+
+    fn extended_hello(&self, uuid: Uuid, granted: Features, intents: Intents) -> Hello {
+        Hello {
+            features: Some(granted),
+            intents: Some(intents),
+            server: Some(self.rules.server.clone()),
+            limits: Some(self.rules.limits),
+            ..Hello::new(uuid)
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        effects: Vec<Effect>,
+        carried: Option<&Carried<'_>>,
+        now: Duration,
+        deliveries: &mut Vec<Delivery>,
+    ) -> Option<Close> {
+        let mut close = None;
+        for effect in effects {
+            // Only a limit on counts is refused with a description.
+            if let Effect::Answer { reply: Reply::Bad { desc: Some(_) }, .. } = &effect
+                && self.refusals.count(now)
+            {
+                close = Some(Close::new(CloseCode::LimitExceeded));
+            }
+            deliveries.extend(encode_effect(effect, carried));
+        }
+        close
+    }
+
+    fn close(&mut self, close: Close) -> Step<'static> {
+        self.phase = Phase::Over;
+        Step::Close(close)
+    }
+}
+
+/// The text of an effect. Those about joining are the connection's own affair.
+fn encode_effect(effect: Effect, carried: Option<&Carried<'_>>) -> Option<Delivery> {
+    match effect {
+        Effect::Answer { to, token: Token(number), reply } => {
+            let seq = Seq::new(number).expect("the token is the request's sequence number");
+            Some(Delivery { to: Recipients::One(to), text: encode_sequenced(seq, &reply) })
+        }
+        Effect::Event { to, event } => Some(Delivery { to: recipients(to), text: encode(&event) }),
+        Effect::Message { to, origin } => {
+            let (target, data) = carried?;
+            Some(Delivery { to: recipients(to), text: Message::encode(&origin, target, data) })
+        }
+        Effect::Joined { .. } | Effect::NameTaken { .. } => None,
+    }
+}
+
+fn recipients(clients: Vec<ClientId>) -> Recipients {
+    match clients.as_slice() {
+        [client] => Recipients::One(*client),
+        _ => Recipients::Many(clients),
+    }
+}

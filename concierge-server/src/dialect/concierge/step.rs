@@ -1,0 +1,126 @@
+//! What a connection wants done: values that whoever drives it performs.
+
+use std::borrow::Cow;
+
+use concierge_client::payload::{ClientName, CloseCode, Features, Intents, Nickname, Tags, Target};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::hub::{Change, ClientId, Fetch, Token};
+
+/// What a text payload leads to.
+#[derive(Debug)]
+pub enum Step<'t> {
+    /// Nothing.
+    Nothing,
+    /// An answer for this connection alone, which the hub need not know of.
+    Answer(String),
+    /// Something for the hub: to be given to [`Connection::perform`](super::Connection::perform).
+    Hub(Input<'t>),
+    /// The end of the connection.
+    Close(Close),
+}
+
+/// Something that the hub decides.
+#[derive(Debug)]
+pub enum Input<'t> {
+    /// A client that may come in if its name is free.
+    Join(Box<Join>),
+    /// A request that changes the registry.
+    Change(Change),
+    /// A request that asks about it.
+    Fetch {
+        /// Handed back with the answer.
+        token: Token,
+        /// The question.
+        fetch: Fetch,
+    },
+    /// A message.
+    Message {
+        /// Handed back with the answer.
+        token: Token,
+        /// Whom it is for.
+        target: Target,
+        /// Borrowed from the text it came in.
+        data: Cow<'t, RawValue>,
+    },
+}
+
+/// An `IDENTIFY` that passed every check but the last one.
+#[derive(Debug)]
+pub struct Join {
+    pub(super) name: ClientName,
+    pub(super) nickname: Option<Nickname>,
+    pub(super) tags: Tags,
+    pub(super) features: Option<Features>,
+    pub(super) intents: Option<Intents>,
+}
+
+/// Fresh ids for a client that joins; not used by any other input.
+#[derive(Debug, Clone, Copy)]
+pub struct Ids {
+    /// Larger than every one before.
+    pub client: ClientId,
+    /// From the system's random source.
+    pub uuid: Uuid,
+}
+
+/// A payload, encoded once, and who is to have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whose outboxes it goes to.
+    pub to: Recipients,
+    /// The text of the WebSocket message.
+    pub text: String,
+}
+
+/// Who is to have a payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipients {
+    /// One client.
+    One(ClientId),
+    /// Several, nobody twice.
+    Many(Vec<ClientId>),
+}
+
+/// Why the gateway ends a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Close {
+    /// The code of the close frame.
+    pub code: CloseCode,
+    /// Its reason: at most 123 bytes.
+    pub reason: String,
+}
+
+impl Close {
+    /// With the reason that the protocol gives for the code.
+    pub fn new(code: CloseCode) -> Self {
+        Self { code, reason: code.reason().to_owned() }
+    }
+
+    /// With a detail after the protocol's reason, cut where a close frame ends.
+    pub(super) fn about(code: CloseCode, detail: Option<&str>) -> Self {
+        let mut close = Self::new(code);
+        if let Some(detail) = detail {
+            close.reason.push_str(": ");
+            for character in detail.chars() {
+                if close.reason.len() + character.len_utf8() > CloseCode::MAX_REASON_BYTES {
+                    break;
+                }
+                close.reason.push(character);
+            }
+        }
+        close
+    }
+}
+
+/// What a deadline leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Timer {
+    /// Nothing: it has moved since.
+    Nothing,
+    /// Ask whether the client is still there.
+    Ping,
+    /// The end of the connection.
+    Close(Close),
+}

@@ -1,0 +1,79 @@
+//! Who is here: the clients, in order of joining, found by id, name and uuid.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use concierge_client::payload::{Client, ClientName};
+use uuid::Uuid;
+
+use super::{
+    index::Index,
+    input::{ClientId, Profile},
+    services::{ServiceId, SubscriptionId},
+};
+
+/// A client and what it has a part in.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) info: Client,
+    pub(super) profile: Profile,
+    /// The services it owns, in order of creation.
+    pub(super) services: BTreeSet<ServiceId>,
+    /// The services it subscribed to.
+    pub(super) subscriptions: BTreeMap<ServiceId, SubscriptionId>,
+}
+
+impl Member {
+    /// The services it subscribed to, in order of subscription.
+    pub(super) fn subscribed_services(&self) -> Vec<ServiceId> {
+        let mut services: Vec<_> = self.subscriptions.iter().map(|(service, id)| (*id, *service)).collect();
+        services.sort_unstable();
+        services.into_iter().map(|(_, service)| service).collect()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    members: BTreeMap<ClientId, Member>,
+    by_name: Index<ClientName, ClientId>,
+    by_uuid: Index<Uuid, ClientId>,
+}
+
+impl Clients {
+    pub(super) fn insert(&mut self, client: ClientId, info: Client, profile: Profile) {
+        self.by_name.insert(info.name.clone(), client);
+        self.by_uuid.insert(info.uuid, client);
+        let member = Member { info, profile, services: BTreeSet::new(), subscriptions: BTreeMap::new() };
+        self.members.insert(client, member);
+    }
+
+    pub(super) fn remove(&mut self, client: ClientId) -> Option<Member> {
+        let member = self.members.remove(&client)?;
+        self.by_name.remove(&member.info.name);
+        self.by_uuid.remove(&member.info.uuid);
+        Some(member)
+    }
+
+    pub(super) fn member_mut(&mut self, client: ClientId) -> Option<&mut Member> {
+        self.members.get_mut(&client)
+    }
+
+    pub(super) fn member(&self, client: ClientId) -> Option<&Member> {
+        self.members.get(&client)
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<ClientId> {
+        self.by_name.find(name)
+    }
+
+    pub(super) fn with_uuid(&self, uuid: Uuid) -> Option<ClientId> {
+        self.by_uuid.find(&uuid)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ClientId, &Member)> {
+        self.members.iter().map(|(client, member)| (*client, member))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+}

@@ -1,0 +1,120 @@
+//! What must happen next, in this order.
+
+use concierge_client::payload::{Client, Event, Intent, Origin, Reply, Service};
+
+use super::{
+    Hub,
+    input::{ClientId, Form, Profile, Token},
+    services::Room,
+};
+
+/// One payload to be sent, to one client or to many. An effect is encoded once, whatever the number of receivers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// The client is in: it is told before anything else reaches it.
+    Joined {
+        /// Who.
+        client: ClientId,
+    },
+    /// The client is not in: its name is taken.
+    NameTaken {
+        /// Who.
+        client: ClientId,
+    },
+    /// The one answer to a request.
+    Answer {
+        /// Who asked.
+        to: ClientId,
+        /// What came with the request.
+        token: Token,
+        /// The answer.
+        reply: Reply,
+    },
+    /// News for these clients.
+    Event {
+        /// Nobody twice, never empty.
+        to: Vec<ClientId>,
+        /// The news.
+        event: Event,
+    },
+    /// The message that was routed, for these clients.
+    Message {
+        /// Nobody twice, never empty.
+        to: Vec<ClientId>,
+        /// Who sent it, and by which service.
+        origin: Origin,
+    },
+}
+
+/// Who receives something that shows a service: a payload has two forms at most.
+#[derive(Debug, Default)]
+pub(super) struct Audience {
+    full: Vec<ClientId>,
+    compact: Vec<ClientId>,
+}
+
+impl Audience {
+    pub(super) fn add(&mut self, client: ClientId, form: Form) {
+        match form {
+            Form::Full => self.full.push(client),
+            Form::Compact => self.compact.push(client),
+        }
+    }
+
+    /// The effects for both forms: none for a form that nobody receives.
+    pub(super) fn effects(self, effects: &mut Vec<Effect>, payload: impl Fn(Vec<ClientId>, Form) -> Effect) {
+        for (to, form) in [(self.full, Form::Full), (self.compact, Form::Compact)] {
+            if !to.is_empty() {
+                effects.push(payload(to, form));
+            }
+        }
+    }
+}
+
+/// What all the rules need to say: answers, and news to those who want them.
+impl Hub {
+    pub(super) fn answer(to: ClientId, token: Token, reply: impl Into<Reply>) -> Effect {
+        Effect::Answer { to, token, reply: reply.into() }
+    }
+
+    /// Every client that declared an intent, in order of joining.
+    pub(super) fn with_intent(&self, intent: Intent) -> impl Iterator<Item = (ClientId, Profile)> {
+        self.clients
+            .iter()
+            .map(|(client, member)| (client, member.profile))
+            .filter(move |(_, profile)| profile.intents.contains(intent))
+    }
+
+    /// Tells of a client, which looks the same to everyone.
+    pub(super) fn tell_presence(
+        &self,
+        effects: &mut Vec<Effect>,
+        except: ClientId,
+        event: impl FnOnce() -> Event,
+    ) {
+        let to: Vec<_> = self
+            .with_intent(Intent::Presence)
+            .map(|(client, _)| client)
+            .filter(|client| *client != except)
+            .collect();
+        if !to.is_empty() {
+            effects.push(Effect::Event { to, event: event() });
+        }
+    }
+}
+
+/// Tells the subscribers of a service that somebody came or went.
+pub(super) fn tell_subscribers(
+    effects: &mut Vec<Effect>,
+    room: &Room,
+    who: &Client,
+    event: impl Fn(Client, Service) -> Event,
+) {
+    let mut audience = Audience::default();
+    for subscriber in room.subscribers() {
+        if subscriber.profile.intents.contains(Intent::Subscribers) {
+            audience.add(subscriber.client, subscriber.profile.form);
+        }
+    }
+    audience.effects(effects, |to, form| Effect::Event { to, event: event(who.clone(), room.info(form)) });
+}

@@ -1,0 +1,125 @@
+//! Which services there are, in order of creation, and who subscribed to each, in order of subscription.
+
+use std::collections::BTreeMap;
+
+use concierge_client::payload::{Nickname, Service, ServiceName};
+use uuid::Uuid;
+
+use super::{
+    index::Index,
+    input::{ClientId, Form, Profile},
+};
+
+/// A service, from its creation to its deletion: one created later under the same name is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ServiceId(u64);
+
+/// A subscription, from its begin to its end. The order of ids is the order of subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SubscriptionId(u64);
+
+/// A subscriber, with what is needed to send to it without looking it up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subscriber {
+    pub(super) client: ClientId,
+    pub(super) uuid: Uuid,
+    pub(super) profile: Profile,
+}
+
+/// A service and who is in it.
+#[derive(Debug)]
+pub(super) struct Room {
+    pub(super) name: ServiceName,
+    pub(super) owner: ClientId,
+    nickname: Option<Nickname>,
+    owner_uuid: Uuid,
+    subscribers: BTreeMap<SubscriptionId, Subscriber>,
+}
+
+impl Room {
+    pub(super) fn subscribers(&self) -> impl Iterator<Item = &Subscriber> {
+        self.subscribers.values()
+    }
+
+    pub(super) fn remove_subscriber(&mut self, subscription: SubscriptionId) {
+        self.subscribers.remove(&subscription);
+    }
+
+    /// How payloads describe it.
+    pub(super) fn info(&self, form: Form) -> Service {
+        let subscribers = match form {
+            Form::Full => self.subscribers().map(|subscriber| subscriber.uuid).collect(),
+            Form::Compact => Vec::new(),
+        };
+        Service {
+            name: self.name.clone(),
+            nickname: self.nickname.clone(),
+            owner_uuid: self.owner_uuid,
+            subscribers,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Services {
+    rooms: BTreeMap<ServiceId, Room>,
+    by_name: Index<ServiceName, ServiceId>,
+    created: u64,
+    subscriptions: u64,
+}
+
+impl Services {
+    pub(super) fn insert(
+        &mut self,
+        name: ServiceName,
+        nickname: Option<Nickname>,
+        owner: ClientId,
+        owner_uuid: Uuid,
+    ) -> ServiceId {
+        self.created += 1;
+        let service = ServiceId(self.created);
+        self.by_name.insert(name.clone(), service);
+        let room = Room { name, nickname, owner, owner_uuid, subscribers: BTreeMap::new() };
+        self.rooms.insert(service, room);
+        service
+    }
+
+    pub(super) fn remove(&mut self, service: ServiceId) -> Option<Room> {
+        let room = self.rooms.remove(&service)?;
+        self.by_name.remove(&room.name);
+        Some(room)
+    }
+
+    pub(super) fn add_subscriber(
+        &mut self,
+        service: ServiceId,
+        subscriber: Subscriber,
+    ) -> Option<SubscriptionId> {
+        let room = self.rooms.get_mut(&service)?;
+        self.subscriptions += 1;
+        let subscription = SubscriptionId(self.subscriptions);
+        room.subscribers.insert(subscription, subscriber);
+        Some(subscription)
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<(ServiceId, &Room)> {
+        let service = self.by_name.find(name)?;
+        Some((service, self.rooms.get(&service)?))
+    }
+
+    pub(super) fn room(&self, service: ServiceId) -> Option<&Room> {
+        self.rooms.get(&service)
+    }
+
+    pub(super) fn room_mut(&mut self, service: ServiceId) -> Option<&mut Room> {
+        self.rooms.get_mut(&service)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Room> {
+        self.rooms.values()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+}
