@@ -43,12 +43,10 @@ impl Heartbeat {
         if now < self.next_deadline(rules) {
             return Silence::Short;
         }
-        match self.pinged {
-            Some(_) => Silence::Dead,
-            None => {
-                self.pinged = Some(now);
-                Silence::Ping
-            }
+        if self.pinged.is_some() {
+            return Silence::Dead;
         }
+        self.pinged = Some(now);
+        Silence::Ping
     }
 }
