@@ -22,7 +22,39 @@ macro_rules! transcripts {
     };
 }
 
-transcripts! {}
+transcripts! {
+    clients
+    compact
+    connection
+    data
+    errors
+    extensions
+    frames
+    frames_broken
+    frames_large
+    heartbeat
+    http
+    http_origins
+    identify
+    identify_decode
+    identify_first
+    identify_late
+    identify_refused
+    identify_secret
+    intents
+    leaving
+    limits
+    limits_exceeded
+    messages
+    messages_service
+    names
+    names_ascii
+    sequence
+    service_aliases
+    services
+    services_all
+    subscriptions
+}
 
 #[test]
 fn every_transcript_is_played() {

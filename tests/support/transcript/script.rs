@@ -136,8 +136,8 @@ impl Action {
     fn parse(verb: &str, rest: &str) -> Result<Self, String> {
         Ok(match verb {
             "connects" if rest.is_empty() => Self::Connects,
-            "joins" if rest.is_empty() => Self::Joins { fields: String::new() },
-            "joins" => {
+            "joins" | "join" if rest.is_empty() => Self::Joins { fields: String::new() },
+            "joins" | "join" => {
                 let fields = rest.strip_prefix("with {").and_then(|fields| fields.strip_suffix('}'));
                 Self::Joins { fields: format!(",{}", fields.ok_or("`joins with` takes an object")?) }
             }
