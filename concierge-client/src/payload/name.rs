@@ -1,6 +1,6 @@
 //! Names that are valid by construction: of clients, of services, nicknames and tags.
 
-use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr, sync::Arc};
+use std::{borrow::Borrow, convert::Infallible, fmt, ops::Deref, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
@@ -44,6 +44,13 @@ pub enum InvalidName {
         /// What was given.
         count: usize,
     },
+}
+
+impl From<Infallible> for InvalidName {
+    /// What is a name already needs no check: a function can take either a name or a text.
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
 }
 
 /// What the four kinds of names have in common: shared text that was checked once, when it was made.

@@ -1,0 +1,273 @@
+//! The bounded queues between the connection's task and those who read events: one a stream, none waits for another.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use parking_lot::Mutex;
+
+use crate::session::{CloseCause, Event};
+
+/// Says which events a stream is for.
+pub(crate) type Predicate = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
+
+/// All queues of a connection.
+#[derive(Debug)]
+pub(crate) struct Fanout {
+    state: Mutex<Queues>,
+}
+
+#[derive(Debug)]
+struct Queues {
+    // A copy for each change, so that publishing holds no lock while it asks the users' filters.
+    open: Arc<[Arc<Queue>]>,
+    closed: Option<CloseCause>,
+}
+
+impl Fanout {
+    pub(super) fn new() -> Self {
+        Self { state: Mutex::new(Queues { open: Arc::new([]), closed: None }) }
+    }
+
+    /// A queue that receives every event from now on.
+    pub(crate) fn open(&self, capacity: usize) -> Arc<Queue> {
+        let mut state = self.state.lock();
+        let queue = Arc::new(Queue::new(capacity, state.closed.clone()));
+        if state.closed.is_none() {
+            state.open = state.open.iter().cloned().chain([Arc::clone(&queue)]).collect();
+        }
+        queue
+    }
+
+    /// No event goes into this queue any more.
+    pub(crate) fn forget(&self, queue: &Arc<Queue>) {
+        let mut state = self.state.lock();
+        state.open = state.open.iter().filter(|open| !Arc::ptr_eq(open, queue)).cloned().collect();
+    }
+
+    pub(super) fn publish(&self, event: Event) {
+        let queues = Arc::clone(&self.state.lock().open);
+        if let Some((last, others)) = queues.split_last() {
+            for queue in others {
+                if queue.wants(&event) {
+                    queue.push(event.clone());
+                }
+            }
+            if last.wants(&event) {
+                last.push(event);
+            }
+        }
+    }
+
+    pub(super) fn close(&self, cause: &CloseCause) {
+        let queues = {
+            let mut state = self.state.lock();
+            state.closed = Some(cause.clone());
+            std::mem::replace(&mut state.open, Arc::new([]))
+        };
+        for queue in queues.iter() {
+            queue.close(cause.clone());
+        }
+    }
+}
+
+/// The events one stream has not read yet.
+pub(crate) struct Queue {
+    state: Mutex<QueueState>,
+}
+
+struct QueueState {
+    events: VecDeque<Event>,
+    capacity: usize,
+    missed: u64,
+    filter: Option<Predicate>,
+    closed: Option<CloseCause>,
+    ended: bool,
+    waker: Option<Waker>,
+}
+
+impl Queue {
+    fn new(capacity: usize, closed: Option<CloseCause>) -> Self {
+        Self {
+            state: Mutex::new(QueueState {
+                events: VecDeque::new(),
+                capacity: capacity.max(1),
+                missed: 0,
+                filter: None,
+                closed,
+                ended: false,
+                waker: None,
+            }),
+        }
+    }
+
+    /// Keeps at most this many unread events, at least one.
+    pub(crate) fn set_capacity(&self, capacity: usize) {
+        let mut state = self.state.lock();
+        state.capacity = capacity.max(1);
+        while state.events.len() > state.capacity {
+            state.events.pop_front();
+            state.missed += 1;
+        }
+    }
+
+    /// Takes only these events, and drops what is queued of others.
+    pub(crate) fn set_filter(&self, filter: &Predicate) {
+        let mut queued = {
+            let mut state = self.state.lock();
+            state.filter = Some(Arc::clone(filter));
+            std::mem::take(&mut state.events)
+        };
+        queued.retain(|event| filter(event));
+        let mut state = self.state.lock();
+        queued.append(&mut state.events);
+        state.events = queued;
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        let filter = self.state.lock().filter.clone();
+        // A filter that panics has said so already; it must not take the connection with it.
+        filter.is_none_or(|filter| catch_unwind(AssertUnwindSafe(|| filter(event))).unwrap_or(true))
+    }
+
+    fn push(&self, event: Event) {
+        let waker = {
+            let mut state = self.state.lock();
+            if state.events.len() >= state.capacity {
+                state.events.pop_front();
+                state.missed += 1;
+            }
+            state.events.push_back(event);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn close(&self, cause: CloseCause) {
+        let waker = {
+            let mut state = self.state.lock();
+            state.closed = Some(cause);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The next event: what was missed first, what is queued then, why it ended last.
+    pub(crate) fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Event>> {
+        let mut state = self.state.lock();
+        if let Some(event) = state.next() {
+            return Poll::Ready(Some(event));
+        }
+        if state.ended {
+            return Poll::Ready(None);
+        }
+        if let Some(cause) = state.closed.clone() {
+            state.ended = true;
+            return Poll::Ready(Some(Event::Closed(cause)));
+        }
+        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            state.waker = Some(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// The next event that is there already.
+    pub(crate) fn try_next(&self) -> Option<Event> {
+        self.state.lock().next()
+    }
+}
+
+impl QueueState {
+    fn next(&mut self) -> Option<Event> {
+        if self.missed > 0 {
+            return Some(Event::Lagged { missed: std::mem::take(&mut self.missed) });
+        }
+        self.events.pop_front()
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock();
+        formatter
+            .debug_struct("Queue")
+            .field("queued", &state.events.len())
+            .field("capacity", &state.capacity)
+            .field("missed", &state.missed)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(number: u32) -> Event {
+        Event::Unknown { kind: number.to_string(), raw: String::new() }
+    }
+
+    fn drain(queue: &Queue) -> Vec<Event> {
+        std::iter::from_fn(|| queue.try_next()).collect()
+    }
+
+    #[test]
+    fn a_slow_stream_loses_the_oldest_and_is_told_once() {
+        let fanout = Fanout::new();
+        let (slow, fast) = (fanout.open(2), fanout.open(100));
+        for number in 0..5 {
+            fanout.publish(numbered(number));
+        }
+        assert_eq!(drain(&slow), [Event::Lagged { missed: 3 }, numbered(3), numbered(4)]);
+        assert_eq!(drain(&fast).len(), 5);
+        fanout.publish(numbered(5));
+        assert_eq!(drain(&slow), [numbered(5)]);
+    }
+
+    #[test]
+    fn a_filter_keeps_others_out_and_does_not_count_them_as_missed() {
+        let fanout = Fanout::new();
+        let queue = fanout.open(1);
+        fanout.publish(numbered(1));
+        let seventh: Predicate =
+            Arc::new(|event| matches!(event, Event::Unknown { kind, .. } if kind == "7"));
+        queue.set_filter(&seventh);
+        for number in 2..10 {
+            fanout.publish(numbered(number));
+        }
+        assert_eq!(drain(&queue), [numbered(7)]);
+    }
+
+    #[test]
+    fn the_last_event_says_why_there_are_no_more() {
+        let fanout = Fanout::new();
+        let before = fanout.open(8);
+        fanout.publish(numbered(1));
+        fanout.close(&CloseCause::ByClient);
+        let after = fanout.open(8);
+        let context = Context::from_waker(Waker::noop());
+        let closed = Poll::Ready(Some(Event::Closed(CloseCause::ByClient)));
+        assert_eq!(before.poll_next(&context), Poll::Ready(Some(numbered(1))));
+        for queue in [before, after] {
+            assert_eq!(queue.poll_next(&context), closed);
+            assert_eq!(queue.poll_next(&context), Poll::Ready(None));
+        }
+    }
+
+    #[test]
+    fn a_filter_that_panics_harms_nobody() {
+        let fanout = Fanout::new();
+        let (careless, other) = (fanout.open(8), fanout.open(8));
+        let mistaken: Predicate = Arc::new(|_| panic!("a mistake of the user"));
+        careless.set_filter(&mistaken);
+        fanout.publish(numbered(1));
+        assert_eq!(drain(&other), [numbered(1)]);
+    }
+}

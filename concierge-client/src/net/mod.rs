@@ -1,0 +1,26 @@
+//! The connection: everything of a client that touches a socket, a clock or a task.
+//!
+//! Owns the way to a gateway, the one task that reads and writes a connection, and the bounded queues into which it puts
+//! what users read. It decides nothing about the protocol: that is the session's.
+
+mod activity;
+mod dial;
+mod driver;
+mod fanout;
+mod farewell;
+mod identify;
+mod link;
+mod raw;
+mod url;
+
+pub use raw::{RawConnection, RawReceiver, RawSender, Received};
+pub use url::GatewayUrl;
+
+/// No time limit is longer: a year, which every clock can count to.
+pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_hours(365 * 24);
+
+pub(crate) use dial::{Limits, dial, upgrade};
+pub(crate) use driver::{Tuning, start};
+pub(crate) use fanout::{Predicate, Queue};
+pub(crate) use identify::identify;
+pub(crate) use link::{Command, Control, Link, Outcome, Waiter};

@@ -1,0 +1,118 @@
+//! The URL of a gateway, checked once.
+
+use std::{fmt, str::FromStr};
+
+use url::{Host, Url};
+
+use crate::error::UrlError;
+
+/// The URL of a gateway: `ws://`, a host, and usually a port and `/ws`.
+///
+/// ```
+/// use concierge_client::GatewayUrl;
+/// let url: GatewayUrl = "ws://127.0.0.1:64209/ws".parse()?;
+/// assert_eq!(url.port(), 64209);
+/// assert_eq!("ws://[::1]/ws".parse::<GatewayUrl>()?.port(), 80);
+/// assert!("http://127.0.0.1/".parse::<GatewayUrl>().is_err());
+/// # Ok::<(), concierge_client::UrlError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct GatewayUrl {
+    url: Url,
+    host: Host,
+}
+
+impl GatewayUrl {
+    /// Checks a text.
+    ///
+    /// # Errors
+    ///
+    /// [`UrlError`] says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, UrlError> {
+        let url = Url::parse(text.trim()).map_err(|error| match error {
+            url::ParseError::EmptyHost => UrlError::NoHost { url: text.to_owned() },
+            error => UrlError::Syntax { url: text.to_owned(), detail: error.to_string() },
+        })?;
+        match url.scheme() {
+            "ws" => {}
+            "wss" => return Err(UrlError::Tls),
+            scheme => return Err(UrlError::Scheme { scheme: scheme.to_owned() }),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(UrlError::Credentials);
+        }
+        if url.fragment().is_some() {
+            return Err(UrlError::Fragment);
+        }
+        let host = url.host().ok_or_else(|| UrlError::NoHost { url: text.to_owned() })?.to_owned();
+        Ok(Self { url, host })
+    }
+
+    /// The URL as text.
+    pub fn as_str(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The host: a name or an address, an IPv6 address in brackets.
+    pub fn host(&self) -> String {
+        self.host.to_string()
+    }
+
+    /// The port; 80 when the URL has none.
+    pub fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or(80)
+    }
+
+    pub(crate) fn parsed_host(&self) -> &Host {
+        &self.host
+    }
+}
+
+impl FromStr for GatewayUrl {
+    type Err = UrlError;
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for GatewayUrl {
+    type Error = UrlError;
+    fn try_from(text: &str) -> Result<Self, UrlError> {
+        Self::new(text)
+    }
+}
+
+impl AsRef<str> for GatewayUrl {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for GatewayUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_told() {
+        for (text, message) in [
+            ("", "\"\" is not a URL: relative URL without a base"),
+            ("nonsense", "\"nonsense\" is not a URL: relative URL without a base"),
+            ("http://x/ws", "the URL of a gateway starts with ws://, this with \"http\""),
+            ("127.0.0.1:64209", "\"127.0.0.1:64209\" is not a URL: relative URL without a base"),
+            ("localhost:64209", "the URL of a gateway starts with ws://, this with \"localhost\""),
+            ("ws://", "\"ws://\" names no host"),
+            ("ws://h:99999/", "\"ws://h:99999/\" is not a URL: invalid port number"),
+            ("wss://x/ws", "wss:// needs TLS, which this version cannot speak"),
+            ("ws://user:secret@x/ws", "the URL of a gateway has no user and no password in it"),
+            ("ws://x/ws#top", "the URL of a gateway has no part after a #"),
+        ] {
+            assert_eq!(GatewayUrl::new(text).unwrap_err().to_string(), message);
+        }
+    }
+}

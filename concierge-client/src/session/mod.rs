@@ -1,0 +1,24 @@
+//! What one client connection knows: the handshake, the sequence numbers and the requests that wait for an answer.
+//!
+//! Owns every decision of a client: what goes out in which order, which answer belongs to which request, when a peer
+//! counts as dead, whether an end is worth another try. It does not own the socket, the clock or the streams that users
+//! read: text and times come in as arguments, text and outputs go out as values.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod cause;
+mod connection;
+mod encoded;
+mod event;
+mod granted;
+mod keepalive;
+mod pending;
+mod retry;
+
+pub use cause::CloseCause;
+pub use connection::{AnswerError, Connection, Counts, Heard, NotHello, NotReady, Phase};
+pub use encoded::Encoded;
+pub use event::Event;
+pub use granted::{ASSUMED_MESSAGE_LIMIT, Session};
+pub use keepalive::{KeepAlive, Vigil};
+pub use pending::Waiting;
+pub use retry::Retry;
