@@ -107,7 +107,8 @@ fn modules_used(code: &str) -> BTreeSet<String> {
 }
 
 fn identifier(text: &str) -> Option<String> {
-    let end = text.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(text.len());
+    let end =
+        text.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(text.len());
     text.get(..end).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
@@ -134,7 +135,8 @@ fn group_heads(group: &str) -> Vec<String> {
 
 #[test]
 fn the_use_of_modules_is_read_correctly() {
-    let code = "use crate::{hub::{Hub, net::X}, payload, dialect::concierge};\nlet x = crate::net::Y; my_crate::z";
+    let code =
+        "use crate::{hub::{Hub, net::X}, payload, dialect::concierge};\nlet x = crate::net::Y; my_crate::z";
     let used: Vec<_> = modules_used(code).into_iter().collect();
     assert_eq!(used, ["dialect", "hub", "net", "payload"]);
 }
@@ -199,7 +201,10 @@ fn every_source_says_first_what_it_owns() {
 fn the_top_level_holds_what_the_readme_names_and_no_more() {
     for entry in fs::read_dir(root()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(name.starts_with('.') || TOP_LEVEL.contains(&name.as_str()), "{name} has no place at the top level");
+        assert!(
+            name.starts_with('.') || TOP_LEVEL.contains(&name.as_str()),
+            "{name} has no place at the top level"
+        );
     }
 }
 

@@ -43,7 +43,10 @@ fn fails(arguments: &[&str], code: i32, says: &[&str]) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{arguments:?} said:\n{said}");
     for what in says {
-        assert!(said.to_lowercase().contains(&what.to_lowercase()), "{arguments:?} does not say {what:?}:\n{said}");
+        assert!(
+            said.to_lowercase().contains(&what.to_lowercase()),
+            "{arguments:?} does not say {what:?}:\n{said}"
+        );
     }
     for never in ["panicked", "backtrace", "RUST_", "src/"] {
         assert!(!said.contains(never), "{arguments:?} shows its inside:\n{said}");

@@ -1,3 +1,16 @@
 //! What is promised, tried from outside: one module a promise.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "every function here is part of a test, which a panic fails"
+)]
+
+mod architecture;
+mod bad_input;
+mod memory;
+mod readme;
+mod slow;
+mod start;
+mod stop;
 mod transcripts;

@@ -18,9 +18,9 @@ fn connections() -> usize {
     let limit = getrlimit(Resource::Nofile);
     // Where raising it is refused, what is there must do.
     let _refused = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    let descriptors = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |limit| {
-        usize::try_from(limit).unwrap_or(usize::MAX)
-    });
+    let descriptors = getrlimit(Resource::Nofile)
+        .current
+        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     // The gateway itself takes at most nine tenths of what it may have open.
     CONNECTIONS.min((descriptors / 10 * 9).saturating_sub(RESERVE))
 }
@@ -49,8 +49,9 @@ fn an_idle_connection_costs_at_most_20_kib() {
 
     let identified = |number: usize| {
         let mut socket = RawSocket::upgraded(gateway.address()).unwrap();
-        let identify =
-            format!(r#"{{"type":"IDENTIFY","name":"idle_{number}","version":"0.2.0","tags":[],"intents":[]}}"#);
+        let identify = format!(
+            r#"{{"type":"IDENTIFY","name":"idle_{number}","version":"0.2.0","tags":[],"intents":[]}}"#
+        );
         socket.send_text(&identify).unwrap();
         assert!(socket.read_text().unwrap().contains("HELLO"));
         socket
@@ -60,6 +61,6 @@ fn an_idle_connection_costs_at_most_20_kib() {
     let before = resident_bytes(process);
     sockets.extend((100..100 + connections).map(identified));
     let each = resident_bytes(process).saturating_sub(before) / connections;
-    println!("{connections} idle connections: {:.1} KiB resident each", each as f64 / 1024.0);
+    println!("{connections} idle connections: {each} bytes resident each");
     assert!(each <= BUDGET, "an idle connection costs {each} bytes");
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use concierge_server::{Config, Server};
 use tokio::sync::oneshot;
 
-use crate::process::{Program, program};
+use crate::process::{Program, command};
 
 /// A gateway in this process, on a free port of the loopback address. It stops when dropped.
 #[derive(Debug)]
@@ -125,5 +125,5 @@ impl GatewayProcess {
 ///
 /// When it is not there.
 pub fn server_command() -> Result<Command> {
-    Ok(Command::new(program("concierge-server")?))
+    command("concierge-server")
 }

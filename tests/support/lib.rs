@@ -6,4 +6,5 @@
 pub mod gateway;
 pub mod process;
 pub mod raw;
+pub mod terminal;
 pub mod transcript;

@@ -31,6 +31,21 @@ pub fn program(name: &str) -> Result<PathBuf> {
     }
 }
 
+/// A program of the workspace, ready for arguments, without the settings of whoever runs the tests.
+///
+/// # Errors
+///
+/// When there is no such program.
+pub fn command(name: &str) -> Result<Command> {
+    let mut command = Command::new(program(name)?);
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("CONCIERGE_") {
+            command.env_remove(variable);
+        }
+    }
+    Ok(command)
+}
+
 fn built_programs() -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| build_programs().map_err(|error| format!("{error:#}")));
@@ -68,18 +83,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts a command with all three streams in hand, and without the settings of whoever runs the tests.
+    /// Starts a command with all three streams in hand.
     ///
     /// # Errors
     ///
     /// When it cannot be started.
     pub fn start(name: &str, command: &mut Command) -> Result<Self> {
-        for (variable, _) in std::env::vars_os() {
-            let ours = variable.to_string_lossy();
-            if ours.starts_with("CONCIERGE_") && ours != "CONCIERGE_BIN_DIR" {
-                command.env_remove(&variable);
-            }
-        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         let (lines, stdout) = channel();
@@ -131,6 +140,11 @@ impl Program {
                 return Ok(line);
             }
         }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal.
