@@ -64,11 +64,13 @@ def converse(url):
     """Everything, in order."""
     peer = Peer(url, "python", nickname="Пайтон", tags=["peer", "py"])
     clients = fetch_clients(peer)
-    keyboard, chat = clients["keyboard"], clients["chat"]
+    keyboard = clients["keyboard"]
     peer.same(client_info(clients["python"]), client_info(peer.info), "what others see of us")
     number = peer.send({"type": "SERVICE_FETCH", "service": "chat"})
-    owner = json.loads(peer.receive())["service"]["owner_uuid"]
-    peer.same(owner, chat["uuid"], f"the owner of the chat, in answer {number},")
+    text = peer.receive()
+    chat = json.loads(text)["service"]
+    peer.same(text, f'{{"seq":{number},"type":"SERVICE_FETCH_RESULT","service":{service_info(chat)}}}', "the chat")
+    host = next(client for client in clients.values() if client["uuid"] == chat["owner_uuid"])
 
     clock = open_clock(peer)
     say("opened clock")
