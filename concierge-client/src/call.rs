@@ -1,6 +1,6 @@
 //! Calls: a request on its way to an answer.
 
-use std::{fmt, pin::Pin, time::Duration};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc::error::TrySendError, oneshot},
@@ -10,11 +10,11 @@ use tokio::{
 use crate::{
     client::Client,
     error::{CallError, UselessReply, Wire},
-    net::{Command, Outcome, Waiter},
+    net::{Command, Link, Outcome, Waiter},
     payload::{
         InvalidName, Nickname, Reply, Request, ServiceCreate, ServiceCreateResult, ServiceName, encode,
     },
-    session::{CloseCause, Encoded},
+    session::Encoded,
 };
 
 /// Makes a reply what the caller asked for, or hands it back.
@@ -84,14 +84,15 @@ async fn exchange(client: &Client, request: Encoded) -> Result<Reply, CallError>
     let Ok(slot) = link.commands.reserve().await else { return Err(client.ended()) };
     let (sender, receiver) = oneshot::channel();
     slot.send(Command::Request(request, Waiter { sender, permit: None }));
-    outcome(receiver.await)
+    outcome(receiver.await, link)
 }
 
-fn outcome(received: Result<Outcome, oneshot::error::RecvError>) -> Result<Reply, CallError> {
+fn outcome(received: Result<Outcome, oneshot::error::RecvError>, link: &Link) -> Result<Reply, CallError> {
     match received {
         Ok(Outcome::Answered(reply)) => reply.map_err(|error| CallError::Decode(error.into())),
         Ok(Outcome::Lost(wire, cause)) => Err(CallError::Lost { wire, cause }),
-        Err(_) => Err(CallError::Lost { wire: Wire::MaybeSent, cause: CloseCause::Abandoned }),
+        // Everything that reached the session is settled; this was queued in the moment of the end.
+        Err(_) => Err(CallError::Lost { wire: Wire::NotSent, cause: link.refusal() }),
     }
 }
 
@@ -127,6 +128,7 @@ impl<T> fmt::Debug for Call<T> {
 #[derive(Debug)]
 pub struct Delivery {
     receiver: oneshot::Receiver<Outcome>,
+    link: Arc<Link>,
 }
 
 impl Delivery {
@@ -146,7 +148,7 @@ impl Delivery {
             TrySendError::Full(_) => full(),
             TrySendError::Closed(_) => client.ended(),
         })?;
-        Ok(Self { receiver })
+        Ok(Self { receiver, link: Arc::clone(link) })
     }
 }
 
@@ -155,7 +157,7 @@ impl IntoFuture for Delivery {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { accept(outcome(self.receiver.await)?, acknowledged) })
+        Box::pin(async move { accept(outcome(self.receiver.await, &self.link)?, acknowledged) })
     }
 }
 

@@ -74,8 +74,9 @@ impl Client {
     }
 
     /// Sends a request when it is awaited, and gives its own reply.
-    pub fn call<Q: Request>(&self, request: &Q) -> Call<Q::Reply> {
-        Call::of(self, request, Q::Reply::try_from)
+    #[expect(clippy::needless_pass_by_value, reason = "a request is made to be sent, once")]
+    pub fn call<Q: Request>(&self, request: Q) -> Call<Q::Reply> {
+        Call::of(self, &request, Q::Reply::try_from)
     }
 
     /// Somebody to send to: a client's name or id, a service, everyone.
@@ -85,7 +86,7 @@ impl Client {
 
     /// What the gateway knows about this client: `SELF_FETCH`.
     pub fn whoami(&self) -> Call<SelfFetchResult> {
-        self.call(&SelfFetch {})
+        self.call(SelfFetch {})
     }
 
     /// Every client, in the order they joined: `CLIENT_FETCH_ALL`.
@@ -95,7 +96,7 @@ impl Client {
 
     /// A client and its subscriptions: `CLIENT_FETCH`.
     pub fn client(&self, uuid: Uuid) -> Call<ClientFetchResult> {
-        self.call(&ClientFetch { uuid })
+        self.call(ClientFetch { uuid })
     }
 
     /// Every service, in the order they were created: `SERVICE_FETCH_ALL`.
@@ -202,11 +203,14 @@ impl Client {
     /// # Cancel safety
     ///
     /// Cancel safe: dropping the future takes no event from any stream.
-    pub fn wait_for<T>(
+    pub fn wait_for<T, F>(
         &self,
         within: Duration,
-        pick: impl FnMut(&Event) -> Option<T>,
-    ) -> impl Future<Output = Result<T, WaitError>> {
+        pick: F,
+    ) -> impl Future<Output = Result<T, WaitError>> + use<T, F>
+    where
+        F: FnMut(&Event) -> Option<T>,
+    {
         let mut events = self.events();
         async move { events.wait_for(within, pick).await }
     }
@@ -276,7 +280,7 @@ impl Client {
 
     /// The error of a call that came too late.
     pub(crate) fn ended(&self) -> CallError {
-        CallError::Closed { cause: self.close_cause().unwrap_or(CloseCause::ByClient) }
+        CallError::Closed { cause: self.link().refusal() }
     }
 }
 

@@ -293,6 +293,7 @@ struct Ending {
 impl Ending {
     /// Fails every request that has no answer.
     fn settle(&mut self, cause: &CloseCause) {
+        self.desk.link.set_ending(cause);
         let mut unanswered = 0;
         let sent: Vec<Waiter> = self.desk.connection.lock().handle_closed().collect();
         for waiter in sent {

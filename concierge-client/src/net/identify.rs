@@ -4,9 +4,10 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Error as WebSocketError, Message, protocol::frame::CloseFrame},
+    tungstenite::{Error as WebSocketError, Message, error::ProtocolError, protocol::CloseFrame},
 };
 
+use super::farewell::{cause_of_close, farewell};
 use crate::{
     error::{ConnectError, Stage},
     payload::{CloseCode, Hello},
@@ -36,17 +37,15 @@ where
                 _ => return Err(NotHello::Other.into()),
             },
             Some(Ok(Message::Close(frame))) => {
-                // The answer to the close goes out; what comes of it changes nothing.
-                while let Some(Ok(_)) = socket.next().await {}
+                farewell(socket, &cause_of_close(frame.clone())).await;
                 return Err(refused(frame));
             }
             Some(Ok(Message::Binary(_))) => return Err(NotHello::Other.into()),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Err(WebSocketError::Io(source))) => return Err(hung_up(Some(source))),
-            Some(Err(WebSocketError::Protocol(
-                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            )))
-            | None => return Err(hung_up(None)),
+            Some(Err(WebSocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) | None => {
+                return Err(hung_up(None));
+            }
             Some(Err(error)) => return Err(ConnectError::NotConcierge { detail: error.to_string() }),
         }
     }

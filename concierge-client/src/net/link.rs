@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -80,6 +80,8 @@ pub(crate) struct Link {
     pub(crate) max_in_flight: usize,
     pub(crate) fanout: Fanout,
     control: watch::Sender<Control>,
+    /// Why nothing more is sent; known before the end is complete.
+    ending: OnceLock<CloseCause>,
     closed: watch::Sender<Option<CloseCause>>,
     unanswered: AtomicUsize,
 }
@@ -93,6 +95,7 @@ impl Link {
             max_in_flight,
             fanout: Fanout::new(),
             control: watch::Sender::new(Control::Run),
+            ending: OnceLock::new(),
             closed: watch::Sender::new(None),
             unanswered: AtomicUsize::new(0),
         }
@@ -149,9 +152,19 @@ impl Link {
         }
     }
 
+    /// Why nothing can be sent any more, where that is so.
+    pub(crate) fn refusal(&self) -> CloseCause {
+        self.ending.get().cloned().unwrap_or(CloseCause::ByClient)
+    }
+
+    /// Nothing more is sent, and whoever waits to send is told so.
+    pub(super) fn set_ending(&self, cause: &CloseCause) {
+        self.ending.get_or_init(|| cause.clone());
+        self.in_flight.close();
+    }
+
     /// Tells everyone that it has ended.
     pub(super) fn set_closed(&self, cause: CloseCause) {
-        self.in_flight.close();
         self.fanout.close(&cause);
         self.closed.send_replace(Some(cause));
     }
