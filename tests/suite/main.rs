@@ -8,6 +8,7 @@
 
 mod architecture;
 mod bad_input;
+mod conversation;
 mod memory;
 mod readme;
 mod slow;
