@@ -31,9 +31,11 @@ transcripts! {
     extensions
     frames
     frames_broken
+    frames_fragments
     frames_large
     heartbeat
     http
+    http_full
     http_origins
     identify
     identify_decode
@@ -49,6 +51,7 @@ transcripts! {
     messages_service
     names
     names_ascii
+    names_limits
     sequence
     service_aliases
     services
