@@ -1,1 +1,24 @@
-//! Placeholder
+//! The `concierge` command: [`run`] is the whole program, from arguments to exit code, on a [`Console`] that may be in memory.
+
+mod args;
+mod command;
+mod connect;
+mod console;
+mod embedded;
+mod exit;
+mod failure;
+mod grammar;
+mod identity;
+mod input;
+mod output;
+mod program;
+mod repl;
+mod script;
+mod settings;
+mod signals;
+mod suggest;
+
+pub use console::{Captured, Console, Environment, Terminals};
+pub use exit::Exit;
+pub use output::Sink;
+pub use program::run;

@@ -1,0 +1,45 @@
+//! `clients`: who is there.
+
+use concierge_client::payload::{ClientFetch, ClientFetchAll};
+use uuid::Uuid;
+
+use super::{
+    Context,
+    missing::{explain, no_client},
+};
+use crate::{
+    args::{ClientArgs, ClientsCommand},
+    failure::Failure,
+    grammar::text,
+    output::Record,
+};
+
+pub(super) async fn clients(command: ClientsCommand, context: &Context<'_>) -> Result<(), Failure> {
+    match command {
+        ClientsCommand::Ls => {
+            let result = context.client.call(ClientFetchAll {}).await?;
+            context.output.record(&Record::Clients(result))
+        }
+        ClientsCommand::Show(arguments) => show(arguments, context).await,
+    }
+}
+
+/// The protocol fetches a client by its id; a name is looked up among those who are there.
+async fn show(arguments: ClientArgs, context: &Context<'_>) -> Result<(), Failure> {
+    let client = context.client;
+    let uuid = match Uuid::try_parse(&arguments.client) {
+        Ok(uuid) if arguments.client.len() == 36 => uuid,
+        _ => {
+            let name = text(arguments.client.strip_prefix('@').unwrap_or(&arguments.client));
+            let found = client.call(ClientFetchAll {}).await?.clients;
+            match found.into_iter().find(|found| found.name == *name) {
+                Some(found) => found.uuid,
+                None => return Err(no_client(&name, client).await),
+            }
+        }
+    };
+    match client.call(ClientFetch { uuid }).await {
+        Ok(result) => context.output.record(&Record::Client(result)),
+        Err(error) => Err(explain(error, client).await),
+    }
+}

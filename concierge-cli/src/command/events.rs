@@ -1,0 +1,87 @@
+//! `events`: everything the gateway tells, or a part of it.
+
+use concierge_client::{
+    Event,
+    payload::{ClientName, ServiceName, Target},
+};
+use uuid::Uuid;
+
+use super::{
+    Context, Place,
+    stream::{Feed, follow},
+};
+use crate::{args::EventsArgs, failure::Failure, suggest::nearest};
+
+/// The types there are, for noticing a slip.
+pub(crate) const TYPES: [&str; 7] = [
+    "MESSAGE",
+    "CLIENT_JOINED",
+    "CLIENT_LEFT",
+    "SERVICE_CREATE_RESULT",
+    "SERVICE_DELETE_RESULT",
+    "SERVICE_CLIENT_SUBSCRIBED",
+    "SERVICE_CLIENT_UNSUBSCRIBED",
+];
+
+pub(super) async fn events(arguments: EventsArgs, context: &Context<'_>) -> Result<(), Failure> {
+    for kind in &arguments.r#type {
+        if let Some(meant) = near_miss(kind) {
+            context.output.note(&format!("{kind:?} is no type this version knows; did you mean {meant}?"));
+        }
+    }
+    if matches!(context.place, Place::Session(_))
+        && arguments.limits.count.is_none()
+        && arguments.limits.span.is_none()
+    {
+        context.output.note("events are shown as they come; -n COUNT or --for TIME waits for some");
+        return Ok(());
+    }
+    let mut feed = Feed::open(context);
+    follow(&mut feed, arguments.limits, context.output, |event| Ok(is_wanted(event, &arguments))).await
+}
+
+fn near_miss(kind: &str) -> Option<&'static str> {
+    if TYPES.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        return None;
+    }
+    nearest(kind, TYPES)
+}
+
+fn is_wanted(event: &Event, arguments: &EventsArgs) -> bool {
+    let kind = event.kind().unwrap_or_default();
+    let by_type = arguments.r#type.is_empty()
+        || arguments.r#type.iter().any(|wanted| wanted.eq_ignore_ascii_case(kind));
+    let by_client = arguments.from.as_ref().is_none_or(|wanted| {
+        client_of(event).is_some_and(|(name, uuid)| {
+            let wanted = wanted.strip_prefix('@').unwrap_or(wanted);
+            *name == *wanted || uuid.to_string().eq_ignore_ascii_case(wanted)
+        })
+    });
+    let by_service = arguments.service.as_ref().is_none_or(|wanted| service_of(event) == Some(wanted));
+    by_type && by_client && by_service
+}
+
+fn client_of(event: &Event) -> Option<(&ClientName, Uuid)> {
+    match event {
+        Event::Message(message) => Some((&message.origin.name, message.origin.uuid)),
+        Event::ClientJoined { client }
+        | Event::ClientLeft { client }
+        | Event::ServiceClientSubscribed { client, .. }
+        | Event::ServiceClientUnsubscribed { client, .. } => Some((&client.name, client.uuid)),
+        _ => None,
+    }
+}
+
+fn service_of(event: &Event) -> Option<&ServiceName> {
+    match event {
+        Event::Message(message) => match &message.target {
+            Target::Service { service } | Target::ServiceClientUuid { service, .. } => Some(service),
+            _ => None,
+        },
+        Event::ServiceCreated { service }
+        | Event::ServiceDeleted { service }
+        | Event::ServiceClientSubscribed { service, .. }
+        | Event::ServiceClientUnsubscribed { service, .. } => Some(&service.name),
+        _ => None,
+    }
+}

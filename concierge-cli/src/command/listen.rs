@@ -1,0 +1,91 @@
+//! `listen`: subscribes, and prints messages.
+
+use concierge_client::{
+    Event,
+    payload::{Message, SelfSubscribe, SelfUnsubscribe, ServiceName, Target},
+};
+
+use super::{
+    Context, Place,
+    missing::explain,
+    stream::{Feed, follow},
+};
+use crate::{args::ListenArgs, exit::Exit, failure::Failure, output::Record};
+
+pub(super) async fn listen(arguments: ListenArgs, context: &Context<'_>) -> Result<(), Failure> {
+    let ListenArgs { services, limits } = arguments;
+    // Before subscribing: a message may come right behind the answer.
+    let mut feed = Feed::open(context);
+    for service in &services {
+        subscribe(service, context).await?;
+    }
+    let endless = limits.count.is_none() && limits.span.is_none();
+    match context.place {
+        Place::Session(_) if endless => {
+            if services.is_empty() {
+                context
+                    .output
+                    .note("messages are shown as they come; `listen SERVICE` subscribes to a service");
+            }
+            return Ok(());
+        }
+        Place::Session(_) => {}
+        Place::Shell { .. } => announce(&services, context),
+    }
+    let mut open = services.clone();
+    follow(&mut feed, limits, context.output, |event| match event {
+        Event::Message(message) => {
+            Ok(services.is_empty() || services.iter().any(|name| is_of(message, name)))
+        }
+        Event::ServiceDeleted { service } if open.contains(&service.name) => {
+            open.retain(|name| *name != service.name);
+            let message = format!("the service {:?} was deleted", service.name.as_str());
+            if open.is_empty() {
+                return Err(Failure::new(Exit::NotFound, message));
+            }
+            context.output.note(&message);
+            Ok(false)
+        }
+        _ => Ok(false),
+    })
+    .await
+}
+
+/// Ends subscriptions.
+pub(crate) async fn unlisten(services: Vec<ServiceName>, context: &Context<'_>) -> Result<(), Failure> {
+    for service in services {
+        match context.client.call(SelfUnsubscribe { service }).await {
+            Ok(result) => context.output.record(&Record::Unsubscribed(result))?,
+            Err(error) => return Err(explain(error, context.client).await),
+        }
+    }
+    Ok(())
+}
+
+async fn subscribe(service: &ServiceName, context: &Context<'_>) -> Result<(), Failure> {
+    let request = SelfSubscribe { service: service.clone() };
+    match context.client.call(request).await {
+        Ok(result) if matches!(context.place, Place::Session(_)) => {
+            context.output.record(&Record::Subscribed(result))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(explain(error, context.client).await),
+    }
+}
+
+fn announce(services: &[ServiceName], context: &Context<'_>) {
+    let name = &context.client.session().name;
+    let what = match services {
+        [] => "what is sent to it".to_owned(),
+        services => services.iter().map(|service| format!("#{service}")).collect::<Vec<_>>().join(", "),
+    };
+    context.output.detail(&format!("{name} listens to {what}"));
+}
+
+/// Whether a message came by a service.
+fn is_of(message: &Message, name: &ServiceName) -> bool {
+    match &message.target {
+        Target::Service { service } | Target::ServiceClientUuid { service, .. } => service == name,
+        _ => false,
+    }
+}

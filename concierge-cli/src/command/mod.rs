@@ -1,0 +1,112 @@
+//! What each command does with a connected client. The shell and the REPL come here with the same [`Command`]; how it was typed,
+//! how a connection comes about and how results look is decided elsewhere.
+
+mod clients;
+mod events;
+mod listen;
+mod missing;
+mod ping;
+pub(crate) mod raw;
+mod send;
+mod services;
+mod stream;
+mod whoami;
+
+pub(crate) use events::TYPES as EVENT_TYPES;
+pub(crate) use listen::unlisten;
+pub(crate) use stream::{Shown, Watch};
+
+use std::cell::Cell;
+
+use concierge_client::{
+    Client, Events, GatewayUrl,
+    payload::{Intent, Intents},
+};
+
+use crate::{
+    args::Command,
+    connect::{Purpose, connect},
+    console::Console,
+    failure::Failure,
+    identity::NameChoice,
+    output::{Output, Record},
+    settings::Settings,
+};
+
+/// What a command works with.
+pub(crate) struct Context<'a> {
+    /// The connection.
+    pub client: &'a Client,
+    /// Where it leads.
+    pub url: &'a GatewayUrl,
+    /// Where results go.
+    pub output: &'a Output,
+    /// Where the command runs.
+    pub place: Place<'a>,
+}
+
+/// Where a command runs, which decides how long what it makes lasts and who shows events.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// In the shell: the connection ends with the command.
+    Shell {
+        /// The connection's events, from its beginning; whoever shows them takes them.
+        events: &'a Cell<Option<Events>>,
+    },
+    /// In the REPL or a script: the connection stays, and events are shown as they come.
+    Session(&'a dyn Shown),
+}
+
+/// Runs a command of the shell: connects, does it, leaves.
+pub(crate) async fn run(
+    command: Command,
+    settings: &Settings,
+    output: &Output,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    if matches!(command, Command::Version) {
+        return output.record(&Record::Version);
+    }
+    // What can fail without a gateway fails before one is asked.
+    let command = match command {
+        Command::Send(arguments) => {
+            Command::Send(send::read_payload(arguments, console.terminals.stdin, console.stdin.take())?)
+        }
+        other => other,
+    };
+    let url = settings.url_or_default();
+    let name = match &settings.name {
+        Some(given) => NameChoice::Given(given.clone()),
+        None => NameChoice::random(),
+    };
+    let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024 };
+    let (client, events) = connect(settings, &url, &name, purpose, output).await?;
+    let events = Cell::new(Some(events));
+    let place = Place::Shell { events: &events };
+    let result = execute(command, &Context { client: &client, url: &url, output, place }).await;
+    client.close().await;
+    result
+}
+
+/// Does what a command says, on a connection that is there.
+pub(crate) async fn execute(command: Command, context: &Context<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Send(arguments) => send::send(arguments, context).await,
+        Command::Listen(arguments) => listen::listen(arguments, context).await,
+        Command::Events(arguments) => events::events(arguments, context).await,
+        Command::Services(command) => services::services(command, context).await,
+        Command::Clients(command) => clients::clients(command, context).await,
+        Command::Whoami => whoami::whoami(context).await,
+        Command::Ping(arguments) => ping::ping(arguments, context).await,
+        Command::Version => context.output.record(&Record::Version),
+    }
+}
+
+/// What a one-shot command needs to be told without asking: most need nothing.
+fn intents(command: &Command) -> Intents {
+    match command {
+        Command::Events(_) => Intents::ALL,
+        Command::Listen(arguments) if arguments.services.is_empty() => Intents::NONE.with(Intent::Broadcasts),
+        _ => Intents::NONE,
+    }
+}

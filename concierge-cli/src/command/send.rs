@@ -1,0 +1,109 @@
+//! `send`: one message, done when the gateway has answered.
+
+use std::{
+    fs,
+    io::{BufRead, Read},
+    path::Path,
+};
+
+use concierge_client::CallError;
+use concierge_client::payload::{Data, Rejection, SendMessage, Target};
+
+use super::{Context, Place, missing::explain};
+use crate::{
+    args::SendArgs,
+    failure::Failure,
+    grammar::{PayloadSource, json_or_text},
+    output::Record,
+};
+
+/// The largest payload that is read from a file or the input, in bytes: what no gateway takes anyway.
+const MAX_PAYLOAD: u64 = 64 << 20;
+
+/// Reads the payload where the words say it is, so that what follows has it in one word.
+pub(super) fn read_payload(
+    arguments: SendArgs,
+    typed: bool,
+    input: Option<Box<dyn BufRead + Send>>,
+) -> Result<SendArgs, Failure> {
+    let data = match (source(&arguments.payload)?, input) {
+        (PayloadSource::Data(data), _) => data,
+        (PayloadSource::File(path), _) => from_file(&path)?,
+        // At a keyboard, waiting for input would look like a hang; `-` says that it is meant.
+        (PayloadSource::Input, _) if typed && arguments.payload.is_empty() => return Err(no_payload()),
+        (PayloadSource::Input, Some(input)) => from_input(input)?,
+        (PayloadSource::Input, None) => return Err(no_payload()),
+    };
+    Ok(SendArgs { payload: vec![data.as_str().to_owned()], ..arguments })
+}
+
+pub(super) async fn send(arguments: SendArgs, context: &Context<'_>) -> Result<(), Failure> {
+    let data = match source(&arguments.payload)? {
+        PayloadSource::Data(data) => data,
+        PayloadSource::File(path) => from_file(&path)?,
+        PayloadSource::Input => return Err(no_payload()),
+    };
+    let Context { client, output, place, .. } = context;
+    match client.call(SendMessage::new(arguments.target.clone(), data)).await {
+        Ok(_) => output.record(&Record::Sent { target: arguments.target }),
+        Err(CallError::Rejected(rejection @ Rejection::Refused { desc: None })) => {
+            Err(refused(rejection, &arguments.target, *place))
+        }
+        Err(error) => Err(explain(error, client).await),
+    }
+}
+
+/// A bare no has only the reasons that the target leaves.
+fn refused(rejection: Rejection, target: &Target, place: Place<'_>) -> Failure {
+    let failure = Failure::from(CallError::Rejected(rejection));
+    match target {
+        Target::Service { service } => {
+            let failure =
+                failure.because(&format!("only the owner and the subscribers of {service:?} may send to it"));
+            match place {
+                Place::Session(_) => failure.hint(format!("subscribe first: listen '{service}'")),
+                Place::Shell { .. } => failure.hint(
+                    "subscribe and send over one connection: in the REPL or in a script, `listen` first",
+                ),
+            }
+        }
+        Target::ServiceClientUuid { service, .. } => {
+            failure.because(&format!("only the owner of {service:?} may send to one client in its name"))
+        }
+        _ => failure,
+    }
+}
+
+fn source(words: &[String]) -> Result<PayloadSource, Failure> {
+    PayloadSource::parse(words).map_err(|error| {
+        Failure::usage(error.to_string())
+            .hint("plain text that looks like something else can be sent as a JSON string: '\"…\"'")
+    })
+}
+
+fn no_payload() -> Failure {
+    Failure::usage("there is nothing to send")
+        .hint("give a payload: JSON, key=value, text, or @FILE; or `-` for the input")
+}
+
+fn from_file(path: &Path) -> Result<Data, Failure> {
+    let failed = |error| Failure::local(format!("could not read {}: {error}", path.display()));
+    let file = fs::File::open(path).map_err(failed)?;
+    data(&read(file).map_err(failed)?)
+}
+
+fn from_input(input: Box<dyn BufRead + Send>) -> Result<Data, Failure> {
+    data(&read(input).map_err(|error| Failure::local(format!("could not read the input: {error}")))?)
+}
+
+fn read(from: impl Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    from.take(MAX_PAYLOAD).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// JSON as it is, other text as a JSON string without the line end at its end.
+fn data(text: &str) -> Result<Data, Failure> {
+    let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+    json_or_text(text).map_err(|error| Failure::usage(error.to_string()))
+}

@@ -1,0 +1,104 @@
+//! `services`: lists, shows, opens and deletes them.
+
+use std::collections::BTreeMap;
+
+use concierge_client::{
+    CallError, Client,
+    payload::{ClientFetchAll, Rejection, ServiceCreate, ServiceDelete, ServiceFetch, ServiceFetchAll},
+};
+
+use super::{Context, Place, missing::explain};
+use crate::{
+    args::{CreateArgs, ServiceArgs, ServicesCommand},
+    exit::Exit,
+    failure::Failure,
+    output::{Format, Names, Output, Record},
+};
+
+pub(super) async fn services(command: ServicesCommand, context: &Context<'_>) -> Result<(), Failure> {
+    match command {
+        ServicesCommand::Ls => list(context).await,
+        ServicesCommand::Show(arguments) => show(arguments, context).await,
+        ServicesCommand::Create(arguments) => create(arguments, context).await,
+        ServicesCommand::Rm(arguments) => remove(arguments, context).await,
+    }
+}
+
+async fn list(context: &Context<'_>) -> Result<(), Failure> {
+    let Context { client, output, .. } = context;
+    let result = client.call(ServiceFetchAll {}).await?;
+    if result.services.is_empty() && output.format() == Format::Human {
+        output.note("there are no services; `services create NAME` opens one");
+        return Ok(());
+    }
+    let names = names(client, output).await?;
+    output.record(&Record::Services { result, names })
+}
+
+async fn show(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Failure> {
+    let Context { client, output, .. } = context;
+    match client.call(ServiceFetch { service: arguments.service }).await {
+        Ok(result) => {
+            let names = names(client, output).await?;
+            output.record(&Record::Service { result, names })
+        }
+        Err(error) => Err(explain(error, client).await),
+    }
+}
+
+async fn create(arguments: CreateArgs, context: &Context<'_>) -> Result<(), Failure> {
+    let Context { client, output, place, .. } = context;
+    let CreateArgs { service, title, hold } = arguments;
+    let result = client.call(ServiceCreate { service, nickname: title }).await?;
+    let (successful, owner) = (result.successful, result.service.owner_uuid);
+    let name = result.service.name.clone();
+    output.record(&Record::ServiceCreated(result))?;
+    if !successful && owner != client.session().uuid() {
+        return Err(Failure::new(
+            Exit::Rejected,
+            format!("the service {:?} belongs to another client", name.as_str()),
+        )
+        .hint(format!("choose another name, or subscribe to it: listen '{name}'")));
+    }
+    match place {
+        Place::Shell { .. } if hold => {
+            output
+                .note(&format!("{name:?} is open until this is interrupted (Ctrl-C)", name = name.as_str()));
+            Err(client.closed().await.into())
+        }
+        Place::Shell { .. } => {
+            output.note(
+                "it is gone with the client that opened it: now; `--hold` keeps it, and so does the REPL",
+            );
+            Ok(())
+        }
+        Place::Session(_) => Ok(()),
+    }
+}
+
+async fn remove(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Failure> {
+    let Context { client, output, place, .. } = context;
+    let name = arguments.service.clone();
+    match client.call(ServiceDelete { service: arguments.service }).await {
+        Ok(result) => output.record(&Record::ServiceDeleted(result)),
+        Err(error @ CallError::Rejected(Rejection::Refused { desc: None })) => {
+            let failure = Failure::from(error)
+                .because(&format!("only the client that opened {:?} may delete it", name.as_str()));
+            Err(match place {
+                Place::Shell { .. } => failure
+                    .hint("each command is a client of its own: open and delete it in one REPL or script"),
+                Place::Session(_) => failure,
+            })
+        }
+        Err(error) => Err(explain(error, client).await),
+    }
+}
+
+/// Who is who, for showing owners by name; programs are given the payload as it is.
+async fn names(client: &Client, output: &Output) -> Result<Names, Failure> {
+    if output.format() == Format::Json {
+        return Ok(BTreeMap::new());
+    }
+    let clients = client.call(ClientFetchAll {}).await?.clients;
+    Ok(clients.into_iter().map(|client| (client.uuid, client.name.to_string())).collect())
+}

@@ -1,0 +1,101 @@
+//! Streams of events: where they come from, how they are shown, and when they end.
+
+use concierge_client::{Event, Events};
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Context, Place};
+use crate::{
+    args::Limits,
+    exit::Exit,
+    failure::Failure,
+    output::{Output, Record},
+};
+
+/// Somebody who shows every event as it comes, and lets others see it once it is shown.
+pub(crate) trait Shown: Sync {
+    /// From now on, each event after it was shown; in this format, while the receiver is there.
+    fn watch(&self, output: &Output) -> Box<dyn Watch>;
+}
+
+/// Events that were shown already.
+pub(crate) trait Watch: Send {
+    /// The next one; none when no more will come.
+    fn next(&mut self) -> BoxFuture<'_, Option<Event>>;
+}
+
+/// Events, shown by whoever reads them or before they are read.
+pub(super) enum Feed {
+    /// They are to be shown.
+    Own(Events),
+    /// They have been shown.
+    Shown(Box<dyn Watch>),
+}
+
+impl Feed {
+    /// The events from now on.
+    pub(super) fn open(context: &Context<'_>) -> Self {
+        match context.place {
+            Place::Shell { events } => Self::Own(events.take().unwrap_or_else(|| context.client.events())),
+            Place::Session(shown) => Self::Shown(shown.watch(context.output)),
+        }
+    }
+
+    async fn next(&mut self) -> Option<Event> {
+        match self {
+            Self::Own(events) => events.next().await,
+            Self::Shown(watch) => watch.next().await,
+        }
+    }
+
+    fn show(&self, event: &Event, output: &Output) -> Result<(), Failure> {
+        match self {
+            Self::Own(_) => output.record(&Record::Event(event.clone())),
+            Self::Shown(_) => Ok(()),
+        }
+    }
+}
+
+/// Shows the events that are wanted, until a limit is reached or the connection ends.
+pub(super) async fn follow(
+    feed: &mut Feed,
+    limits: Limits,
+    output: &Output,
+    mut wanted: impl FnMut(&Event) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let deadline = limits.span.and_then(|span| Instant::now().checked_add(span));
+    let mut left = limits.count;
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = feed.next() => event,
+            () = at(deadline) => return Ok(()),
+        };
+        match event {
+            Some(Event::Closed(cause)) => return Err(Failure::from(cause)),
+            None => return Err(Failure::new(Exit::Lost, "the connection has ended")),
+            Some(event @ Event::Lagged { .. }) => feed.show(&event, output)?,
+            Some(event) => {
+                if wanted(&event)? {
+                    feed.show(&event, output)?;
+                    left = left.map(|left| left - 1);
+                    if left == Some(0) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        // A stream that never pauses still ends when its time is up.
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for a moment, or for ever.
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,69 @@
+//! Connecting: from settings to a connected client under a name that is free.
+
+use concierge_client::{
+    Client, ClientBuilder, ConnectError, Events, GatewayUrl,
+    payload::{ClientName, CloseCode, Intents},
+};
+
+use crate::{failure::Failure, identity::NameChoice, output::Output, settings::Settings};
+
+/// What a connection is for, which decides what the gateway need not send.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Purpose {
+    /// What is to be told without asking.
+    pub intents: Intents,
+    /// How many events may wait to be shown.
+    pub capacity: usize,
+}
+
+/// Connects under the first name that is free. The events begin with the first one there is.
+pub(crate) async fn connect(
+    settings: &Settings,
+    url: &GatewayUrl,
+    name: &NameChoice,
+    purpose: Purpose,
+    output: &Output,
+) -> Result<(Client, Events), Failure> {
+    let mut taken = None;
+    for candidate in name.candidates() {
+        output.detail(&format!("connecting to {url} as {candidate}"));
+        match builder(settings, url, &candidate, purpose)?.connect_with_events().await {
+            Ok((client, events)) => {
+                let session = client.session();
+                let server = session.server().unwrap_or("a gateway of unknown make");
+                output.detail(&format!("connected to {server} as {candidate}, {}", session.uuid()));
+                return Ok((client, events));
+            }
+            Err(error @ ConnectError::Refused { code: CloseCode::DuplicateAuth, .. }) => {
+                taken = Some(
+                    Failure::from(error)
+                        .because(&format!("{url}: there is a client named {candidate} already")),
+                );
+            }
+            Err(error) => return Err(Failure::from(error).about(url)),
+        }
+    }
+    Err(taken.unwrap_or_else(|| Failure::usage("there is no name to connect under")))
+}
+
+fn builder(
+    settings: &Settings,
+    url: &GatewayUrl,
+    name: &ClientName,
+    purpose: Purpose,
+) -> Result<ClientBuilder, Failure> {
+    let mut builder = Client::builder(url, name)
+        .map_err(ConnectError::from)?
+        .tags(settings.tags.iter())
+        .intents(purpose.intents)
+        .events_capacity(purpose.capacity)
+        .connect_timeout(settings.timeout)
+        .call_timeout(settings.timeout);
+    if let Some(nickname) = &settings.nickname {
+        builder = builder.nickname(nickname.as_str());
+    }
+    if let Some(secret) = &settings.secret {
+        builder = builder.secret(secret.clone());
+    }
+    Ok(builder)
+}

@@ -1,0 +1,124 @@
+//! How results are shown: a [`Record`] becomes lines for people or JSON for programs, and goes to a [`Sink`]. Nothing else in
+//! this crate writes to a stream, and nothing here decides what a command does.
+
+mod escape;
+mod human;
+mod json;
+mod record;
+mod style;
+mod table;
+
+pub(crate) use escape::{escape, escape_json};
+pub(crate) use record::{Names, Record};
+pub(crate) use style::{ColorChoice, Format, Palette, Role};
+pub(crate) use table::{Cell, Table};
+
+use std::{io, sync::Arc};
+
+use crate::{console::Console, exit::Exit, failure::Failure};
+
+/// Where text goes: each text whole, in the order it was given.
+pub trait Sink: Send + Sync {
+    /// Writes one or more whole lines, and flushes them.
+    fn write_text(&self, text: &str) -> io::Result<()>;
+}
+
+/// The two outputs and how each is written to.
+#[derive(Clone)]
+pub(crate) struct Output {
+    stdout: Arc<dyn Sink>,
+    stderr: Arc<dyn Sink>,
+    palette: Palette,
+    error_palette: Palette,
+    format: Format,
+    terminal: bool,
+    verbose: bool,
+}
+
+impl Output {
+    /// The outputs of a console.
+    pub(crate) fn new(console: &Console, format: Format, color: ColorChoice, verbose: bool) -> Self {
+        let Console { stdout, stderr, terminals, environment, .. } = console;
+        Self {
+            stdout: Arc::clone(stdout),
+            stderr: Arc::clone(stderr),
+            palette: Palette::new(color.decide(terminals.stdout, environment)),
+            error_palette: Palette::new(color.decide(terminals.stderr, environment)),
+            format,
+            terminal: terminals.stdout,
+            verbose,
+        }
+    }
+
+    /// The same, with both outputs going to one place: the screen of the REPL.
+    #[must_use]
+    pub(crate) fn onto(&self, screen: Arc<dyn Sink>) -> Self {
+        let stderr = Arc::clone(&screen);
+        Self { stdout: screen, stderr, error_palette: self.palette, ..self.clone() }
+    }
+
+    /// The same, in another format.
+    #[must_use]
+    pub(crate) fn with_format(&self, format: Format) -> Self {
+        Self { format, ..self.clone() }
+    }
+
+    /// The format of records.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether the output is a terminal.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// The colours of the standard output.
+    pub(crate) fn palette(&self) -> Palette {
+        self.palette
+    }
+
+    /// Writes a record to the standard output.
+    pub(crate) fn record(&self, record: &Record) -> Result<(), Failure> {
+        let text = match self.format {
+            Format::Human => human::render(record, self.palette, self.terminal),
+            Format::Json => json::render(record, self.terminal),
+        };
+        Ok(self.stdout.write_text(&text)?)
+    }
+
+    /// Writes lines that are no record to the standard output: help, or what is passed through.
+    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        Ok(self.stdout.write_text(text)?)
+    }
+
+    /// Tells something by the way, on the standard error.
+    pub(crate) fn note(&self, message: &str) {
+        let text = match self.format {
+            Format::Human => self.error_palette.paint(Role::Dim, &escape(message)) + "\n",
+            Format::Json => json::note(message),
+        };
+        // Nobody may be reading it, and it is not what was asked for.
+        let _ = self.stderr.write_text(&text);
+    }
+
+    /// Tells something that only matters with `--verbose`.
+    pub(crate) fn detail(&self, message: &str) {
+        if self.verbose {
+            self.note(message);
+        }
+    }
+
+    /// Tells what went wrong, on the standard error.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        if failure.message().is_empty() || failure.exit() == Exit::Done {
+            return;
+        }
+        let text = match self.format {
+            Format::Human => human::failure(failure, self.error_palette),
+            Format::Json => json::failure(failure),
+        };
+        // Where the standard error is closed, the exit code still tells.
+        let _ = self.stderr.write_text(&text);
+    }
+}

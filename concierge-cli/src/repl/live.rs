@@ -1,0 +1,190 @@
+//! What arrives while somebody types or a script runs: shown as it comes, in order, by one thread that may wait for the terminal.
+//! Commands that wait for events see each one after it was shown.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use concierge_client::{CloseCause, Event, Events};
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{directory::Directory, prompt::Standing};
+use crate::{
+    command::{Shown, Watch},
+    failure::Failure,
+    output::{Output, Record},
+};
+
+/// The events of one connection, as they are shown.
+pub(super) struct Live {
+    shared: Arc<Shared>,
+    barriers: mpsc::UnboundedSender<oneshot::Sender<()>>,
+}
+
+struct Shared {
+    output: Output,
+    directory: Arc<Directory>,
+    audience: Audience,
+    standing: Standing,
+    ended: AtomicBool,
+    muted: AtomicBool,
+    unseen: AtomicU64,
+    watchers: Mutex<Vec<Watcher>>,
+    failed: Mutex<Option<Failure>>,
+}
+
+/// Who sees the events, which decides who tells that the connection has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Somebody at the prompt, who is told at once.
+    Person,
+    /// A script, whose next line fails.
+    Script,
+}
+
+struct Watcher {
+    events: mpsc::UnboundedSender<Event>,
+    output: Output,
+}
+
+impl Live {
+    /// Shows these events from now on, on a thread of its own: a terminal that is slow holds up nothing else.
+    pub(super) fn start(
+        events: Events,
+        output: Output,
+        directory: Arc<Directory>,
+        standing: Standing,
+        audience: Audience,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            output,
+            directory,
+            audience,
+            standing,
+            ended: AtomicBool::new(false),
+            muted: AtomicBool::new(false),
+            unseen: AtomicU64::new(0),
+            watchers: Mutex::default(),
+            failed: Mutex::default(),
+        });
+        let (barriers, requests) = mpsc::unbounded_channel();
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || runtime.block_on(shared.show_all(events, requests))
+        });
+        Self { shared, barriers }
+    }
+
+    /// Waits until everything that has arrived is shown. Fails when showing failed.
+    pub(super) async fn caught_up(&self) -> Result<(), Failure> {
+        let (done, reached) = oneshot::channel();
+        if self.barriers.send(done).is_ok() {
+            // A thread that is gone has shown everything.
+            let _ = reached.await;
+        }
+        let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Whether the connection has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.shared.ended.load(Ordering::Acquire)
+    }
+
+    /// Shows nothing from now on, but counts.
+    pub(super) fn mute(&self) {
+        self.shared.muted.store(true, Ordering::Release);
+    }
+
+    /// Shows again. How many were not shown.
+    pub(super) fn unmute(&self) -> u64 {
+        self.shared.muted.store(false, Ordering::Release);
+        self.shared.unseen.swap(0, Ordering::AcqRel)
+    }
+}
+
+impl Shown for Live {
+    fn watch(&self, output: &Output) -> Box<dyn Watch> {
+        let (sender, events) = mpsc::unbounded_channel();
+        let watcher = Watcher { events: sender, output: output.clone() };
+        let mut watchers = self.shared.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.has_ended() {
+            watchers.push(watcher);
+        }
+        Box::new(Receiver(events))
+    }
+}
+
+struct Receiver(mpsc::UnboundedReceiver<Event>);
+
+impl Watch for Receiver {
+    fn next(&mut self) -> BoxFuture<'_, Option<Event>> {
+        self.0.recv().boxed()
+    }
+}
+
+impl Shared {
+    async fn show_all(
+        self: Arc<Self>,
+        mut events: Events,
+        mut barriers: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+    ) {
+        loop {
+            tokio::select! {
+                // Events first: a barrier is reached when there are none.
+                biased;
+                event = events.next() => match event {
+                    Some(event) => {
+                        let last = matches!(event, Event::Closed(_));
+                        self.show(event);
+                        if last {
+                            break;
+                        }
+                    }
+                    None => break,
+                },
+                barrier = barriers.recv() => match barrier {
+                    // Whoever waited may have been cancelled.
+                    Some(barrier) => { let _ = barrier.send(()); }
+                    None => break,
+                },
+            }
+        }
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn show(&self, event: Event) {
+        self.directory.follow(&event);
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.retain(|watcher| !watcher.events.is_closed());
+        let format = watchers.last().map(|watcher| watcher.output.format());
+        if let Event::Closed(cause) = &event {
+            self.ended.store(true, Ordering::Release);
+            self.standing.set(false);
+            self.tell_end(cause);
+        } else if self.muted.load(Ordering::Acquire) {
+            self.unseen.fetch_add(1, Ordering::AcqRel);
+        } else {
+            let output = format.map_or_else(|| self.output.clone(), |format| self.output.with_format(format));
+            if let Err(failure) = output.record(&Record::Event(event.clone())) {
+                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+            }
+        }
+        for watcher in watchers.iter() {
+            // A watcher that has seen enough is gone with the next event.
+            let _ = watcher.events.send(event.clone());
+        }
+    }
+
+    fn tell_end(&self, cause: &CloseCause) {
+        if self.audience == Audience::Person && *cause != CloseCause::ByClient {
+            self.output.failure(
+                &Failure::from(cause.clone())
+                    .hint("`connect` connects again, `exit` leaves; services and subscriptions are gone"),
+            );
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The REPL: a session at a terminal. It owns the prompt, the screen around it and what is remembered; what a line does is in
+//! `session.rs`, and the commands themselves are the shell's.
+
+mod complete;
+mod directory;
+mod editor;
+mod help;
+mod line;
+mod live;
+mod prompt;
+mod screen;
+mod session;
+
+pub(crate) use line::{explain, is_open};
+pub(crate) use live::Audience;
+pub(crate) use session::{Flow, Location, Session};
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use self::{
+    editor::{Assistant, LineEditor, Read},
+    screen::Screen,
+};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    identity::NameChoice,
+    output::{Output, Sink},
+    settings::Settings,
+    signals::{Signals, interrupt_editor},
+};
+
+/// How long the line editor may take to give up its line.
+const GIVE_UP: Duration = Duration::from_secs(1);
+
+/// Talks with whoever sits at the terminal, until they leave.
+pub(crate) async fn run(
+    settings: &Settings,
+    location: Location,
+    name: NameChoice,
+    output: &Output,
+    terminal: Arc<dyn Sink>,
+    history: Option<PathBuf>,
+    signals: &mut Signals,
+) -> Result<Exit, Failure> {
+    let screen = Arc::new(Screen::new(terminal));
+    let output = output.onto(Arc::clone(&screen) as Arc<dyn Sink>);
+    let place = location.short();
+    greet(&location, &output)?;
+    let mut session = Session::new(settings.clone(), location, name, output, Audience::Person);
+    session.connect().await?;
+    let assistant = Assistant {
+        screen: Arc::clone(&screen),
+        directory: session.directory(),
+        standing: session.standing(),
+        palette: session.output().palette(),
+    };
+    let mut editor = LineEditor::start(assistant, history)?;
+    let exit = converse(&mut session, &mut editor, &place, signals).await;
+    screen.end();
+    session.leave().await?;
+    Ok(exit)
+}
+
+fn greet(location: &Location, output: &Output) -> Result<(), Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    let place = if location.embedded { "a gateway of its own at" } else { "the gateway at" };
+    output.text(&format!("concierge {version} on {place} {}\n", location.url))?;
+    let help = "`help` lists the commands, Tab completes, Ctrl-D leaves";
+    output.text(&(output.palette().paint(crate::output::Role::Dim, help) + "\n"))
+}
+
+/// A line after the other.
+async fn converse(
+    session: &mut Session,
+    editor: &mut LineEditor,
+    place: &str,
+    signals: &mut Signals,
+) -> Exit {
+    loop {
+        editor.ask(prompt::plain(&session.client_name(), place));
+        let read = loop {
+            tokio::select! {
+                read = editor.next() => break read,
+                exit = signals.next() => {
+                    if exit == Exit::Terminated {
+                        interrupt_editor();
+                        // The terminal is as it was once the line is given up; waiting for ever would be worse.
+                        let _ = tokio::time::timeout(GIVE_UP, editor.next()).await;
+                        return Exit::Terminated;
+                    }
+                }
+            }
+        };
+        let line = match read {
+            Read::Line(line) => line,
+            Read::Interrupted => continue,
+            Read::End => return Exit::Done,
+        };
+        for statement in statements(&line) {
+            tokio::select! {
+                result = session.execute(&statement) => match result {
+                    Ok(Flow::Continue) => {}
+                    Ok(Flow::Leave) => return Exit::Done,
+                    Err(failure) => {
+                        session.output().failure(&failure);
+                        break;
+                    }
+                },
+                exit = signals.next() => match exit {
+                    Exit::Terminated => return Exit::Terminated,
+                    _ => {
+                        session.output().note("interrupted");
+                        break;
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// A pasted text may hold several lines; a JSON value may go over several.
+fn statements(text: &str) -> Vec<String> {
+    let mut statements = Vec::new();
+    let mut open = String::new();
+    for line in text.lines() {
+        if !open.is_empty() {
+            open.push('\n');
+        }
+        open.push_str(line);
+        if !is_open(&open) {
+            statements.push(std::mem::take(&mut open));
+        }
+    }
+    if !open.is_empty() {
+        statements.push(open);
+    }
+    statements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pasted_text_is_carried_out_line_by_line() {
+        assert_eq!(
+            statements("@bob hi\n#chat {\"a\":\n 1}\nwhoami"),
+            ["@bob hi", "#chat {\"a\":\n 1}", "whoami"]
+        );
+        assert_eq!(statements("@bob {\"a\":\nwhoami"), ["@bob {\"a\":\nwhoami"]);
+    }
+}

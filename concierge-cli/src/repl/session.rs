@@ -1,0 +1,228 @@
+//! A session: one connection that stays, and the lines that are carried out on it. The REPL and scripts are the same interpreter.
+
+use std::sync::Arc;
+
+use concierge_client::{Client, GatewayUrl, payload::Intents};
+use tokio::time::Duration;
+
+use super::{
+    directory::Directory,
+    help,
+    line::{self, Request},
+    live::{Audience, Live},
+    prompt::Standing,
+};
+use crate::{
+    args::ReplCommand,
+    command::{self, Context, Place},
+    connect::{Purpose, connect},
+    exit::Exit,
+    failure::Failure,
+    identity::NameChoice,
+    output::{Output, Record},
+    settings::Settings,
+};
+
+/// How many events may wait to be shown before the oldest are counted instead.
+const WAITING_EVENTS: usize = 16 * 1024;
+
+/// How long requests that are under way may take when the session ends.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Where a session is held.
+#[derive(Debug, Clone)]
+pub(crate) struct Location {
+    /// The gateway.
+    pub url: GatewayUrl,
+    /// Whether it runs in this process.
+    pub embedded: bool,
+}
+
+/// One connection that stays.
+pub(crate) struct Session {
+    settings: Settings,
+    location: Location,
+    name: NameChoice,
+    output: Output,
+    audience: Audience,
+    directory: Arc<Directory>,
+    standing: Standing,
+    connection: Option<Connection>,
+}
+
+struct Connection {
+    client: Client,
+    live: Live,
+}
+
+/// What follows a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// The next line.
+    Continue,
+    /// The end.
+    Leave,
+}
+
+impl Location {
+    /// The place as the prompt shows it.
+    pub(crate) fn short(&self) -> String {
+        if self.embedded {
+            return "local".to_owned();
+        }
+        format!("{}:{}", self.url.host(), self.url.port())
+    }
+}
+
+impl Session {
+    /// A session that is not connected yet.
+    pub(crate) fn new(
+        settings: Settings,
+        location: Location,
+        name: NameChoice,
+        output: Output,
+        audience: Audience,
+    ) -> Self {
+        Self {
+            settings,
+            location,
+            name,
+            output,
+            audience,
+            directory: Arc::default(),
+            standing: Standing::default(),
+            connection: None,
+        }
+    }
+
+    /// Connects, and shows what arrives from then on.
+    pub(crate) async fn connect(&mut self) -> Result<(), Failure> {
+        let purpose = Purpose { intents: Intents::ALL, capacity: WAITING_EVENTS };
+        let (client, events) =
+            connect(&self.settings, &self.location.url, &self.name, purpose, &self.output).await?;
+        // Before events are followed: what they tell comes on top of these lists.
+        let (clients, services) = (client.clients().await?, client.services().await?);
+        self.directory.fill(&clients, &services);
+        self.standing.set(true);
+        let live = Live::start(
+            events,
+            self.output.clone(),
+            Arc::clone(&self.directory),
+            self.standing.clone(),
+            self.audience,
+        );
+        self.connection = Some(Connection { client, live });
+        Ok(())
+    }
+
+    /// Carries out a line. What arrived before it was done is shown when this returns.
+    pub(crate) async fn execute(&mut self, line: &str) -> Result<Flow, Failure> {
+        let result = match line::parse(line)? {
+            Request::Nothing => return Ok(Flow::Continue),
+            Request::Help(text) => self.output.text(&text).map(|()| Flow::Continue),
+            Request::Command(command, options) => {
+                let output = match options.format() {
+                    Some(format) => self.output.with_format(format),
+                    None => self.output.clone(),
+                };
+                self.carry_out(*command, &output).await
+            }
+        };
+        self.caught_up().await?;
+        result
+    }
+
+    /// Waits until everything that has arrived is shown.
+    pub(crate) async fn caught_up(&self) -> Result<(), Failure> {
+        match &self.connection {
+            Some(connection) => connection.live.caught_up().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Leaves: what is under way is finished, what has arrived is shown.
+    pub(crate) async fn leave(self) -> Result<(), Failure> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        if connection.client.drain(DRAIN).await.is_err() {
+            self.output.note("some requests had no answer when the time was up");
+        }
+        self.caught_up().await
+    }
+
+    /// Who is there.
+    pub(crate) fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory)
+    }
+
+    /// Whether the connection stands.
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing.clone()
+    }
+
+    /// Where results go.
+    pub(crate) fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// The name this client has, or had when the connection was lost.
+    pub(crate) fn client_name(&self) -> String {
+        self.connection
+            .as_ref()
+            .map(|connection| connection.client.session().name.to_string())
+            .unwrap_or_default()
+    }
+
+    async fn carry_out(&mut self, command: ReplCommand, output: &Output) -> Result<Flow, Failure> {
+        match command {
+            ReplCommand::Exit => return Ok(Flow::Leave),
+            ReplCommand::Help(arguments) => {
+                output.text(&help::page(&arguments.topic, output.palette())?)?;
+            }
+            ReplCommand::Connect => self.connect_again(output).await?,
+            ReplCommand::Server => self.show_gateway(output).await?,
+            ReplCommand::Mute => self.connected()?.live.mute(),
+            ReplCommand::Unmute => {
+                let unseen = self.connected()?.live.unmute();
+                output.note(&format!("{unseen} events were not shown"));
+            }
+            ReplCommand::Unlisten(arguments) => {
+                command::unlisten(arguments.services, &self.context(output)?).await?;
+            }
+            ReplCommand::Client(command) => command::execute(command, &self.context(output)?).await?,
+        }
+        Ok(Flow::Continue)
+    }
+
+    async fn connect_again(&mut self, output: &Output) -> Result<(), Failure> {
+        if self.connection.as_ref().is_some_and(|connection| !connection.live.has_ended()) {
+            output.note(&format!("connected to {} as {}", self.location.url, self.client_name()));
+            return Ok(());
+        }
+        self.connect().await?;
+        output.note(&format!("connected to {} as {}", self.location.url, self.client_name()));
+        Ok(())
+    }
+
+    async fn show_gateway(&self, output: &Output) -> Result<(), Failure> {
+        let client = &self.connected()?.client;
+        let (clients, services) = (client.clients().await?.len(), client.services().await?.len());
+        output.record(&Record::Gateway {
+            url: self.location.url.to_string(),
+            embedded: self.location.embedded,
+            server: client.session().server().map(str::to_owned),
+            clients,
+            services,
+        })
+    }
+
+    fn context<'a>(&'a self, output: &'a Output) -> Result<Context<'a>, Failure> {
+        let Connection { client, live } = self.connected()?;
+        Ok(Context { client, url: &self.location.url, output, place: Place::Session(live) })
+    }
+
+    fn connected(&self) -> Result<&Connection, Failure> {
+        self.connection.as_ref().ok_or_else(|| {
+            Failure::new(Exit::Lost, "there is no connection").hint("`connect` connects, `exit` leaves")
+        })
+    }
+}

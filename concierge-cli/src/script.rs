@@ -1,0 +1,72 @@
+//! Scripts: the REPL's lines from a file or a pipe. A script stops at its first failed line, or tells at the end that there were
+//! some.
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    input::Lines,
+    output::Output,
+    repl::{Flow, Session, is_open},
+};
+
+/// Runs all lines of a script on a session, and leaves it. `name` is what the script is called in messages.
+pub(crate) async fn run(
+    mut lines: Lines,
+    name: &str,
+    mut session: Session,
+    keep_going: bool,
+    output: &Output,
+) -> Result<(), Failure> {
+    session.connect().await?;
+    let result = all(&mut lines, name, &mut session, keep_going, output).await;
+    // What has arrived belongs to the script's output, whatever became of its lines.
+    let left = session.leave().await;
+    result.and(left)
+}
+
+async fn all(
+    lines: &mut Lines,
+    name: &str,
+    session: &mut Session,
+    keep_going: bool,
+    output: &Output,
+) -> Result<(), Failure> {
+    let (mut number, mut failed) = (0_u64, 0_u64);
+    loop {
+        let mut statement = String::new();
+        let mut first = number + 1;
+        while let Some(line) = lines.next().await? {
+            number += 1;
+            if statement.is_empty() {
+                first = number;
+            } else {
+                statement.push('\n');
+            }
+            statement.push_str(&line);
+            if !is_open(&statement) {
+                break;
+            }
+        }
+        if number < first {
+            break;
+        }
+        match session.execute(&statement).await {
+            Ok(Flow::Continue) => {}
+            Ok(Flow::Leave) => break,
+            Err(failure) if failure.message().is_empty() => return Err(failure),
+            Err(failure) => {
+                let failure = failure.at(name, first);
+                if !keep_going {
+                    return Err(failure);
+                }
+                failed += 1;
+                output.failure(&failure);
+            }
+        }
+    }
+    match failed {
+        0 => Ok(()),
+        1 => Err(Failure::new(Exit::Partly, "one line failed")),
+        failed => Err(Failure::new(Exit::Partly, format!("{failed} lines failed"))),
+    }
+}
