@@ -7,17 +7,14 @@ use clap::{Args, Parser, Subcommand};
 use concierge_client::payload::{ClientName, Nickname, ServiceName, Tag, Target};
 
 use crate::{
-    exit,
+    exit::exit_codes,
     grammar::{parse_name, parse_span, parse_target},
     output::{ColorChoice, Format},
 };
 
 /// Talk to a Concierge gateway: send, listen, look around.
-///
-/// Without a command: the REPL in a terminal, a script from a pipe; both on a gateway embedded in this process, unless a URL is
-/// given.
 #[derive(Debug, Parser)]
-#[command(name = "concierge", version, max_term_width = 110, after_help = exit::HELP, disable_help_subcommand = true)]
+#[command(name = "concierge", version, max_term_width = 110, after_help = AFTER_HELP, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -30,11 +27,24 @@ pub(crate) struct Cli {
 /// What every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Global {
-    /// The gateway [env: `CONCIERGE_URL`] [default: <ws://127.0.0.1:64209/ws>]
-    #[arg(long, short, global = true, value_name = "URL", help_heading = "Connection")]
+    /// The gateway
+    #[arg(
+        long,
+        short,
+        global = true,
+        help = "The gateway [env: CONCIERGE_URL] [default: ws://127.0.0.1:64209/ws]",
+        help_heading = "Connection"
+    )]
     pub url: Option<String>,
-    /// The name to join under [env: `CONCIERGE_NAME`] [default: `cli_` and 8 random digits; in the REPL, your login name]
-    #[arg(long, short = 'N', global = true, value_parser = parse_name::<ClientName>, help_heading = "Connection")]
+    /// The name to join under
+    #[arg(
+        long,
+        short = 'N',
+        global = true,
+        value_parser = parse_name::<ClientName>,
+        help = "The name to join under [env: CONCIERGE_NAME] [default: cli_ and 8 digits; in the REPL your login name]",
+        help_heading = "Connection"
+    )]
     pub name: Option<ClientName>,
     /// How this client is shown to people
     #[arg(long, global = true, value_name = "TEXT", value_parser = parse_name::<Nickname>, help_heading = "Connection")]
@@ -42,8 +52,14 @@ pub(crate) struct Global {
     /// A word about this client; may be repeated
     #[arg(long, global = true, value_name = "TEXT", value_parser = parse_name::<Tag>, help_heading = "Connection")]
     pub tag: Vec<Tag>,
-    /// A file with the gateway's secret, readable by you alone [env: `CONCIERGE_SECRET`, `CONCIERGE_SECRET_FILE`]
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Connection")]
+    /// A file with the gateway's secret
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "A file with the gateway's secret, readable by you alone [env: CONCIERGE_SECRET, CONCIERGE_SECRET_FILE]",
+        help_heading = "Connection"
+    )]
     // A text, as the gateway's own option of this name is, because `server` takes both.
     pub secret_file: Option<String>,
     /// How long connecting, and each answer, may take [default: 10s]
@@ -53,7 +69,15 @@ pub(crate) struct Global {
     #[command(flatten)]
     pub output: OutputArgs,
     /// When to colour
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_default_value = true,
+        help_heading = "Output"
+    )]
     pub color: ColorChoice,
     /// Tell more about what is done
     #[arg(long, short, global = true, help_heading = "Output")]
@@ -66,7 +90,7 @@ pub(crate) struct OutputArgs {
     /// Write JSON: one document, or one a line for a stream
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
-    /// How to write results [default: human]
+    /// How to write results
     #[arg(
         long,
         short,
@@ -113,7 +137,7 @@ pub(crate) enum Command {
     /// Send a message
     #[command(after_help = SEND_EXAMPLES)]
     Send(SendArgs),
-    /// Subscribe to services and print their messages; without a service, what is sent to this client
+    /// Print messages: those of services, or what is sent to this client
     #[command(after_help = LISTEN_EXAMPLES)]
     Listen(ListenArgs),
     /// Print everything the gateway tells: messages, who joins and leaves, services
@@ -345,6 +369,15 @@ fn parse_service(word: &str) -> Result<ServiceName, String> {
     let name = word.strip_prefix("svc:").or_else(|| word.strip_prefix('#')).unwrap_or(word);
     parse_name(name).map_err(|error| error.to_string())
 }
+
+const AFTER_HELP: &str = concat!(
+    "\
+Without a command: the REPL in a terminal, a script from a pipe; both on a gateway embedded in this
+process, unless a URL is given.
+
+",
+    exit_codes!()
+);
 
 const RUN_EXAMPLES: &str = "\
 Examples:

@@ -167,13 +167,19 @@ fn with_sources(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        let sentence = error.to_string();
+        let sentence = without_number(error);
         if !text.ends_with(&sentence) {
             text = format!("{text}: {sentence}");
         }
         source = error.source();
     }
     text
+}
+
+/// What the operating system said, without the number that says it again.
+fn without_number(error: &dyn Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error ").map_or(text.clone(), |(sentence, _)| sentence.to_owned())
 }
 
 #[cfg(test)]

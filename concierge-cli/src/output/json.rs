@@ -7,7 +7,7 @@ use concierge_client::{
 };
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     escape::{escape_json, one_line},
@@ -31,21 +31,14 @@ pub(super) fn render(record: &Record, terminal: bool) -> String {
 
 /// Something by the way, as one line.
 pub(super) fn note(message: &str) -> String {
-    line(&json!({"type": "note", "message": message}).to_string())
+    line(&object("note", &[("message", json!(message))]))
 }
 
 /// A failure as one line.
 pub(super) fn failure(failure: &Failure) -> String {
-    #[derive(Serialize)]
-    struct Error<'a> {
-        r#type: &'static str,
-        exit: u8,
-        message: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        hint: Option<&'a str>,
-    }
-    let (exit, message) = (failure.exit().code(), failure.message());
-    line(&encode(&Error { r#type: "error", exit, message, hint: failure.hinted() }))
+    let mut fields = vec![("exit", json!(failure.exit().code())), ("message", json!(failure.message()))];
+    fields.extend(failure.hinted().map(|hint| ("hint", json!(hint))));
+    line(&object("error", &fields))
 }
 
 /// Puts `v` and `ts` before the fields of an object.
@@ -60,10 +53,9 @@ fn line(object: &str) -> String {
 fn fields(record: &Record) -> String {
     match record {
         Record::Event(event) => event_fields(event),
-        Record::Sent { target } => json!({"type": "OK", "target": target}).to_string(),
+        Record::Sent { target } => object("OK", &[("target", json!(target))]),
         Record::Whoami { result, url, server } => {
-            let payload = encode(&Reply::from(result.clone()));
-            with(&payload, &[("url", json!(url)), ("server", json!(server))])
+            with(&encode(&Reply::from(result.clone())), &[("url", json!(url)), ("server", json!(server))])
         }
         Record::Clients(result) => encode(&Reply::from(result.clone())),
         Record::Client(result) => encode(&Reply::from(result.clone())),
@@ -74,18 +66,23 @@ fn fields(record: &Record) -> String {
         Record::Subscribed(result) => encode(&Reply::from(result.clone())),
         Record::Unsubscribed(result) => encode(&Reply::from(result.clone())),
         Record::Pong { url, rtt } => {
-            json!({"type": "pong", "url": url, "rtt_us": u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX)})
-                .to_string()
+            let microseconds = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+            object("pong", &[("url", json!(url)), ("rtt_us", json!(microseconds))])
         }
-        Record::Version => {
-            json!({"type": "version", "version": env!("CARGO_PKG_VERSION"), "protocol": PROTOCOL_VERSION})
-                .to_string()
-        }
-        Record::Gateway { url, embedded, server, clients, services } => json!({
-            "type": "gateway", "url": url, "embedded": embedded, "server": server, "clients": clients,
-            "services": services,
-        })
-        .to_string(),
+        Record::Version => object(
+            "version",
+            &[("version", json!(env!("CARGO_PKG_VERSION"))), ("protocol", json!(PROTOCOL_VERSION))],
+        ),
+        Record::Gateway { url, embedded, server, clients, services } => object(
+            "gateway",
+            &[
+                ("url", json!(url)),
+                ("embedded", json!(embedded)),
+                ("server", json!(server)),
+                ("clients", json!(clients)),
+                ("services", json!(services)),
+            ],
+        ),
     }
 }
 
@@ -104,21 +101,22 @@ fn event_fields(event: &Event) -> String {
             let r#type = if kind.is_empty() { "unknown" } else { kind };
             raw.map(|raw| encode(&Raw { r#type, raw: &raw })).unwrap_or_default()
         }
-        Event::Lagged { missed } => json!({"type": "lagged", "missed": missed}).to_string(),
+        Event::Lagged { missed } => object("lagged", &[("missed", json!(missed))]),
         Event::Closed(cause) => {
             let code = cause.code().map(u16::from);
-            json!({"type": "closed", "code": code, "message": cause.to_string()}).to_string()
+            object("closed", &[("code", json!(code)), ("message", json!(cause.to_string()))])
         }
-        other => json!({"type": other.kind()}).to_string(),
+        other => object(other.kind().unwrap_or("unknown"), &[]),
     }
 }
 
+/// An object of a type that is none of the protocol's.
+fn object(kind: &str, fields: &[(&str, Value)]) -> String {
+    with(&format!("{{\"type\":{}}}", json!(kind)), fields)
+}
+
 /// More fields at the end of an object.
-fn with(object: &str, more: &[(&str, serde_json::Value)]) -> String {
-    let mut text = object.strip_suffix('}').unwrap_or(object).to_owned();
-    for (key, value) in more {
-        text.push_str(&format!(",{}:{value}", json!(key)));
-    }
-    text.push('}');
-    text
+fn with(object: &str, more: &[(&str, Value)]) -> String {
+    let start = object.strip_suffix('}').unwrap_or(object).to_owned();
+    more.iter().fold(start, |text, (key, value)| format!("{text},{}:{value}", json!(key))) + "}"
 }

@@ -8,22 +8,20 @@ use crate::console::Environment;
 /// What records are written as.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people: aligned, and coloured on a terminal.
+    // For people: aligned, and coloured on a terminal.
     #[default]
     Human,
-    /// For programs: one JSON document, or one a line for a stream.
+    // For programs: one JSON document, or one a line for a stream.
     Json,
 }
 
 /// Whether to colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
-    /// On a terminal, unless `NO_COLOR` is set.
+    // On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
-    /// Always.
     Always,
-    /// Never.
     Never,
 }
 
