@@ -1,0 +1,117 @@
+//! The program: arguments to configuration to gateway to exit code. `concierge-server` and `concierge server` are both
+//! this.
+
+mod arguments;
+mod logging;
+mod signals;
+
+use std::io::{self, Write as _};
+use std::pin::pin;
+use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::oneshot;
+use tracing::info;
+
+pub use self::arguments::Args;
+
+use self::signals::Signals;
+use crate::{ServeError, Server};
+
+/// Runs a gateway with these arguments until a signal ends it, on a runtime of its own.
+///
+/// The first line on stdout for each listener is `listening on ws://ADDRESS/ws`; everything else goes to stderr. Exit
+/// codes: 0 stopped, by a signal too; 10 an address cannot be listened on; 78 the configuration is refused.
+///
+/// # Panics
+///
+/// Within a tokio runtime: there, await [`serve`].
+pub fn run(args: &Args) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(serve(args));
+            // Whatever the second signal left running.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The same as [`run`], on the runtime it is awaited in.
+///
+/// # Cancel safety
+///
+/// Dropping it stops the gateway without waiting for its connections to close.
+pub async fn serve(args: &Args) -> ExitCode {
+    match try_serve(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            if let ServeError::CannotBind { cause, .. } = &error
+                && cause.kind() == io::ErrorKind::AddrInUse
+            {
+                hint("something listens there already; `--bind 127.0.0.1:0` picks a free port");
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn try_serve(args: &Args) -> Result<(), ServeError> {
+    let config = args.configuration(std::env::vars_os())?;
+    logging::start(config.log);
+    raise_descriptor_limit();
+    let server = Server::bind(config).await?;
+    // Before anybody is told that it listens: whoever is may send a signal at once.
+    let mut signals = Signals::listen();
+    announce(&server);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut running = pin!(server.run(async { drop(stopped.await) }));
+    tokio::select! {
+        () = &mut running => {}
+        () = signals.next() => {
+            drop(stop);
+            tokio::select! {
+                () = &mut running => {}
+                () = signals.next() => info!("stopping at once"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each connection takes a descriptor: as many as the system allows.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // What cannot be raised stays as it was, and the number of connections goes by it.
+    let _unraised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+fn announce(server: &Server) {
+    let mut out = io::stdout().lock();
+    for address in server.addresses() {
+        // A closed stdout does not keep a gateway from serving.
+        let _closed = writeln!(out, "listening on ws://{address}/ws");
+    }
+    let _closed = out.flush();
+}
+
+/// Says what went wrong, with its causes.
+fn complain(error: &dyn std::error::Error) {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        message.push_str(": ");
+        message.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    let _closed = writeln!(io::stderr(), "error: {message}");
+}
+
+fn hint(text: &str) {
+    let _closed = writeln!(io::stderr(), "hint: {text}");
+}

@@ -1,0 +1,179 @@
+//! Which configurations are refused: what is unsafe, what contradicts itself, what could never work.
+
+use std::time::Duration;
+
+use concierge_client::payload::{ClientName, Nickname, ServiceName};
+
+use super::Config;
+use super::error::ConfigError;
+use super::value::ConnectionLimit;
+
+/// The smallest message that still holds an `IDENTIFY` with a secret.
+const LEAST_MESSAGE: usize = 1024;
+
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    let refuse = |key: &'static str, problem: String| {
+        Err(ConfigError::Refused { key, origin: config.source(key), problem })
+    };
+    if config.bind.is_empty() {
+        return refuse("bind", "no address to listen on: give one, such as \"127.0.0.1:64209\"".to_owned());
+    }
+    if config.secret.is_some() && config.allow_anonymous {
+        let problem = "contradicts the secret, which every client must present: leave one of them out";
+        return refuse("allow_anonymous", problem.to_owned());
+    }
+    let public = config.bind.iter().find(|address| !address.ip().is_loopback());
+    if let Some(address) = public
+        && config.secret.is_none()
+        && !config.allow_anonymous
+    {
+        let problem = format!(
+            "{address} can be reached from other machines, and without a secret everyone there could join: set \
+             secret_file, or allow_anonymous = true, or listen on 127.0.0.1"
+        );
+        return refuse("bind", problem);
+    }
+    timing(config, refuse)?;
+    sizes(config, refuse)
+}
+
+fn timing(
+    config: &Config,
+    refuse: impl Fn(&'static str, String) -> Result<(), ConfigError>,
+) -> Result<(), ConfigError> {
+    for (key, duration) in [
+        ("identify_timeout", config.identify_timeout),
+        ("heartbeat.interval", config.heartbeat.interval),
+        ("head.timeout", config.head.timeout),
+    ] {
+        if duration == Duration::ZERO {
+            return refuse(key, "no client can be that fast: give a longer time, such as \"5s\"".to_owned());
+        }
+    }
+    let heartbeat = config.heartbeat;
+    if heartbeat.timeout <= heartbeat.interval {
+        let problem = format!(
+            "{:?} is not longer than heartbeat.interval, {:?}: a client would be given up before it is asked",
+            heartbeat.timeout, heartbeat.interval
+        );
+        return refuse("heartbeat.timeout", problem);
+    }
+    Ok(())
+}
+
+fn sizes(
+    config: &Config,
+    refuse: impl Fn(&'static str, String) -> Result<(), ConfigError>,
+) -> Result<(), ConfigError> {
+    let limits = &config.limits;
+    for (key, given, most) in [
+        ("limits.name", limits.name, ClientName::MAX_CHARACTERS),
+        ("limits.service", limits.service, ServiceName::MAX_BYTES),
+        ("limits.nickname", limits.nickname, Nickname::MAX_CHARACTERS),
+    ] {
+        if given > most {
+            return refuse(
+                key,
+                format!("{given} is over the protocol's own limit, {most}: give at most that"),
+            );
+        }
+    }
+    for (key, given) in [("limits.name", limits.name), ("limits.service", limits.service)] {
+        if given == 0 {
+            return refuse(key, "a name has at least one letter: give at least 1".to_owned());
+        }
+    }
+    for (key, given) in [
+        ("limits.message", limits.message),
+        ("limits.first_message", limits.first_message),
+        ("limits.frame", limits.frame),
+        ("head.bytes", config.head.bytes),
+    ] {
+        if given < LEAST_MESSAGE {
+            let problem =
+                format!("{given} bytes are too few for a client to join: give at least {LEAST_MESSAGE}");
+            return refuse(key, problem);
+        }
+    }
+    if limits.first_message > limits.message {
+        let problem = format!(
+            "{} is more than limits.message, {}: the first message is one too",
+            limits.first_message, limits.message
+        );
+        return refuse("limits.first_message", problem);
+    }
+    // A handshake has five headers that must be there, and browsers send a dozen more.
+    if config.head.headers < 16 {
+        return refuse("head.headers", "too few for a WebSocket handshake: give at least 16".to_owned());
+    }
+    let nobody = [
+        ("limits.fragments", limits.fragments == Some(0)),
+        ("limits.connections", limits.connections == ConnectionLimit::AtMost(0)),
+        ("limits.unidentified", limits.unidentified == Some(0)),
+        ("limits.unidentified_per_address", limits.unidentified_per_address == Some(0)),
+    ];
+    match nobody.iter().find(|(_, shut)| *shut) {
+        Some((key, _)) => refuse(key, "0 would let nobody in: give at least 1".to_owned()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        Config::from_toml(text).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_accepted() {
+        check(&Config::default()).unwrap();
+    }
+
+    #[test]
+    fn a_public_address_needs_a_secret_or_an_explicit_yes() {
+        for address in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
+            assert!(refusal(&format!("bind = \"{address}\"")).contains("allow_anonymous = true"));
+            assert!(refusal(&format!("bind = [\"127.0.0.1:1\", \"{address}\"]")).contains(address));
+            Config::from_toml(&format!("bind = \"{address}\"\nallow_anonymous = true")).unwrap();
+            Config::from_toml(&format!("bind = \"{address}\"\nsecret = \"sesame\"")).unwrap();
+        }
+        Config::from_toml("bind = \"[::1]:0\"").unwrap();
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for (text, part) in [
+            ("bind = []", "no address to listen on"),
+            ("secret = \"a\"\nallow_anonymous = true", "contradicts the secret"),
+            ("heartbeat = { interval = \"5s\", timeout = \"5s\" }", "given up before it is asked"),
+            ("heartbeat.timeout = \"1s\"", "`heartbeat.timeout` in the configuration"),
+            ("heartbeat.interval = \"0s\"", "that fast"),
+            ("identify_timeout = \"0s\"", "that fast"),
+            ("limits.name = 65", "over the protocol's own limit, 64"),
+            ("limits.service = 129", "over the protocol's own limit, 128"),
+            ("limits.nickname = 129", "over the protocol's own limit, 128"),
+            ("limits.name = 0", "at least 1"),
+            ("limits.message = 100", "too few"),
+            (
+                "limits.message = 2048",
+                "`limits.first_message` by default: 65536 is more than limits.message, 2048",
+            ),
+            ("head.bytes = 10", "too few"),
+            ("head.headers = 4", "at least 16"),
+            ("limits.unidentified = 0", "let nobody in"),
+            ("limits.connections = 0", "let nobody in"),
+            ("limits.message = \"unlimited\"", "expected a number"),
+        ] {
+            let message = refusal(text);
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn names_may_be_restricted_further() {
+        let config = Config::from_toml("names = \"ascii\"\nlimits = { name = 16, services = 0 }").unwrap();
+        assert_eq!((config.limits.name, config.limits.services), (16, Some(0)));
+    }
+}

@@ -1,0 +1,202 @@
+//! What a gateway can be told, and what it does when told nothing. Not here: where settings come from (`layers`), how a
+//! text becomes a value (`value`), and which combinations are refused (`check`).
+//!
+//! A setting is taken from the first of these that has it: a flag, a variable `CONCIERGE_SERVER_<KEY>` (dots as `__`), the
+//! file given with `--config`, the default.
+
+mod check;
+mod error;
+mod layers;
+mod nearest;
+mod settings;
+mod value;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use concierge_client::payload::{ClientName, DEFAULT_PORT, Nickname, Secret, ServiceName};
+
+pub use self::error::{ConfigError, Source};
+pub use self::layers::Sources;
+pub use self::value::{ConnectionLimit, LogFormat, LogLevel, NamePolicy};
+
+pub(crate) use self::layers::CONFIG_VARIABLE;
+use self::layers::Origins;
+
+/// The configuration of a gateway. [`Config::default`] is what a gateway does that was told nothing.
+///
+/// ```
+/// use concierge_server::Config;
+/// let config = Config::from_toml("bind = \"127.0.0.1:0\"\nheartbeat.interval = \"2s\"")?;
+/// assert_eq!(config.heartbeat.interval.as_secs(), 2);
+/// let unknown = Config::from_toml("hartbeat.interval = \"2s\"").unwrap_err();
+/// assert_eq!(
+///     unknown.to_string(),
+///     "unknown key `hartbeat.interval` in the configuration; did you mean `heartbeat.interval`?",
+/// );
+/// # Ok::<(), concierge_server::ConfigError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where to listen. Port 0 picks a free one.
+    pub bind: Vec<SocketAddr>,
+    /// What every client must present.
+    pub secret: Option<Secret>,
+    /// Whether to listen on public addresses without a secret.
+    pub allow_anonymous: bool,
+    /// Which letters a client's name may have.
+    pub names: NamePolicy,
+    /// How long a connection may take to identify itself.
+    pub identify_timeout: Duration,
+    /// When silence is answered with a ping, and when with a close.
+    pub heartbeat: Heartbeat,
+    /// How long a stop may take to write what is queued.
+    pub shutdown_timeout: Duration,
+    /// Bounds.
+    pub limits: Limits,
+    /// Bounds of an HTTP request's head.
+    pub head: Head,
+    /// Which web pages may connect, beside those from the gateway's own host. `*` is every one.
+    pub allowed_origins: Vec<String>,
+    /// What the program logs.
+    pub log: Log,
+    origins: Origins,
+}
+
+/// When silence is answered.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Heartbeat {
+    /// Silence before a ping.
+    pub interval: Duration,
+    /// Silence before the connection is closed.
+    pub timeout: Duration,
+}
+
+/// Bounds; `None` is no bound.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The longest client name, in characters.
+    pub name: usize,
+    /// The longest service name, in bytes.
+    pub service: usize,
+    /// The longest nickname, in characters.
+    pub nickname: usize,
+    /// The largest message, in bytes.
+    pub message: usize,
+    /// The largest first message, in bytes.
+    pub first_message: usize,
+    /// The largest frame, in bytes.
+    pub frame: usize,
+    /// Fragments a message may have.
+    pub fragments: Option<usize>,
+    /// Services a client may be subscribed to.
+    pub subscriptions: Option<usize>,
+    /// Services a client may own.
+    pub services: Option<usize>,
+    /// Services there may be.
+    pub services_total: Option<usize>,
+    /// Bytes that may wait for a client.
+    pub outbox_bytes: usize,
+    /// Payloads that may wait for a client.
+    pub outbox_payloads: Option<usize>,
+    /// Bytes that may wait for all clients together; what waits for several counts once.
+    pub outbox_total_bytes: Option<usize>,
+    /// Connections there may be.
+    pub connections: ConnectionLimit,
+    /// Connections there may be that have not identified themselves.
+    pub unidentified: Option<usize>,
+    /// The same, from one address.
+    pub unidentified_per_address: Option<usize>,
+}
+
+/// Bounds of an HTTP request's head.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Head {
+    /// Its size, in bytes.
+    pub bytes: usize,
+    /// How many headers it may have.
+    pub headers: usize,
+    /// How long it may take to arrive.
+    pub timeout: Duration,
+}
+
+/// What the program logs on stderr. A gateway that is embedded logs by `tracing` and leaves this to its host.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Log {
+    /// From which level on.
+    pub level: LogLevel,
+    /// Lines for people or JSON.
+    pub format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))],
+            secret: None,
+            allow_anonymous: false,
+            names: NamePolicy::Unicode,
+            identify_timeout: Duration::from_secs(5),
+            heartbeat: Heartbeat { interval: Duration::from_secs(5), timeout: Duration::from_secs(10) },
+            shutdown_timeout: Duration::from_secs(10),
+            limits: Limits::default(),
+            head: Head { bytes: 16 * 1024, headers: 64, timeout: Duration::from_secs(5) },
+            allowed_origins: Vec::new(),
+            log: Log { level: LogLevel::Info, format: LogFormat::Text },
+            origins: Origins::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            name: ClientName::MAX_CHARACTERS,
+            service: ServiceName::MAX_BYTES,
+            nickname: Nickname::MAX_CHARACTERS,
+            message: 1024 * 1024,
+            first_message: 64 * 1024,
+            frame: 1024 * 1024,
+            fragments: Some(1024),
+            subscriptions: Some(128),
+            services: Some(64),
+            services_total: Some(10_000),
+            outbox_bytes: 4 * 1024 * 1024,
+            outbox_payloads: Some(16_384),
+            outbox_total_bytes: Some(512 * 1024 * 1024),
+            connections: ConnectionLimit::Automatic,
+            unidentified: Some(4096),
+            unidentified_per_address: Some(256),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration as its file would have it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the text is not TOML, has an unknown key or a value that is not one, or is refused.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Sources::new().text(text).and_then(Sources::resolve)
+    }
+
+    /// Refuses what is unsafe or contradicts itself. [`Server::bind`](crate::Server::bind) asks this by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Refused`] says what to change.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check::check(self)
+    }
+
+    /// Where a setting comes from; `Source::Default` for a key that does not exist.
+    pub fn source(&self, key: &str) -> Source {
+        self.origins.of(key)
+    }
+}

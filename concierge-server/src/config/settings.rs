@@ -1,0 +1,105 @@
+//! Every setting there is, by its key: the one table that files, variables, flags and the documentation go by.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use concierge_client::payload::Secret;
+
+use super::Config;
+use super::value::{Given, Value};
+
+/// A setting.
+pub(super) struct Setting {
+    /// Its name, as the file has it.
+    pub(super) key: &'static str,
+    /// Takes over a value; an error completes the sentence "`key` in …: ".
+    pub(super) apply: fn(&mut Config, &Given) -> Result<(), String>,
+}
+
+/// A setting whose value is read straight into its place.
+macro_rules! setting {
+    ($key:literal, $($place:ident).+) => {
+        Setting { key: $key, apply: |config, given| put(&mut config.$($place).+, given) }
+    };
+}
+
+pub(super) const SETTINGS: [Setting; 32] = [
+    setting!("bind", bind),
+    Setting {
+        key: "secret",
+        apply: |config, given| Secret::read(given).map(|secret| config.secret = Some(secret)),
+    },
+    Setting { key: "secret_file", apply: secret_file },
+    setting!("allow_anonymous", allow_anonymous),
+    setting!("names", names),
+    setting!("identify_timeout", identify_timeout),
+    setting!("heartbeat.interval", heartbeat.interval),
+    setting!("heartbeat.timeout", heartbeat.timeout),
+    setting!("shutdown_timeout", shutdown_timeout),
+    setting!("limits.name", limits.name),
+    setting!("limits.service", limits.service),
+    setting!("limits.nickname", limits.nickname),
+    setting!("limits.message", limits.message),
+    setting!("limits.first_message", limits.first_message),
+    setting!("limits.frame", limits.frame),
+    setting!("limits.fragments", limits.fragments),
+    setting!("limits.subscriptions", limits.subscriptions),
+    setting!("limits.services", limits.services),
+    setting!("limits.services_total", limits.services_total),
+    setting!("limits.outbox_bytes", limits.outbox_bytes),
+    setting!("limits.outbox_payloads", limits.outbox_payloads),
+    setting!("limits.outbox_total_bytes", limits.outbox_total_bytes),
+    setting!("limits.connections", limits.connections),
+    setting!("limits.unidentified", limits.unidentified),
+    setting!("limits.unidentified_per_address", limits.unidentified_per_address),
+    setting!("head.bytes", head.bytes),
+    setting!("head.headers", head.headers),
+    setting!("head.timeout", head.timeout),
+    setting!("allowed_origins", allowed_origins),
+    Setting {
+        key: "files_dir",
+        apply: |_, _| Err("file serving is not built into this version: leave it out".to_owned()),
+    },
+    setting!("log.level", log.level),
+    setting!("log.format", log.format),
+];
+
+fn put<V: Value>(place: &mut V, given: &Given) -> Result<(), String> {
+    *place = V::read(given)?;
+    Ok(())
+}
+
+fn secret_file(config: &mut Config, given: &Given) -> Result<(), String> {
+    config.secret = Some(read_secret(&PathBuf::read(given)?)?);
+    Ok(())
+}
+
+/// The first line of a file that strangers cannot read.
+fn read_secret(path: &Path) -> Result<Secret, String> {
+    /// Longer than any secret: a file given by mistake is not read to its end.
+    const MOST: u64 = 4096;
+    let shown = path.display();
+    let unreadable = |error: std::io::Error| format!("cannot read {shown}: {error}");
+    let file = File::open(path).map_err(unreadable)?;
+    if is_open_to_strangers(&file.metadata().map_err(unreadable)?) {
+        return Err(format!("every user of this machine can read {shown}: `chmod 600` it"));
+    }
+    let mut text = String::new();
+    file.take(MOST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MOST {
+        return Err(format!("{shown} is larger than a secret can be, which is {MOST} bytes"));
+    }
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        Err(format!("{shown} is empty: write the secret into it"))
+    } else {
+        Ok(Secret::new(secret))
+    }
+}
+
+/// Whether users who are neither the owner nor of its group can read a file.
+pub(super) fn is_open_to_strangers(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o004 != 0
+}

@@ -1,0 +1,294 @@
+//! How a text or a TOML value becomes the value of a setting.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use concierge_client::payload::Secret;
+
+/// A value as it was given.
+#[derive(Debug, Clone)]
+pub(super) enum Given {
+    /// By a flag or a variable: always a text.
+    Text(String),
+    /// By a file.
+    Toml(toml::Value),
+}
+
+/// What can stand as the value of a setting.
+pub(super) trait Value: Sized {
+    /// What is expected, in words that complete "expected …".
+    const EXPECTED: &'static str;
+
+    fn from_text(text: &str) -> Option<Self>;
+
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        Self::from_text(value.as_str()?)
+    }
+
+    fn read(given: &Given) -> Result<Self, String> {
+        match given {
+            Given::Text(text) => Self::from_text(text),
+            Given::Toml(value) => Self::from_toml(value),
+        }
+        .ok_or_else(|| format!("expected {}", Self::EXPECTED))
+    }
+}
+
+/// Which letters a client's name may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NamePolicy {
+    /// Letters and digits of any script, and `_`.
+    Unicode,
+    /// Only `[A-Za-z0-9_]`, where look-alikes matter.
+    Ascii,
+}
+
+/// How the program writes its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// From which level on the program logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogLevel {
+    /// Nothing.
+    Off,
+    /// What failed.
+    Error,
+    /// And what someone should look at.
+    Warn,
+    /// And that it started and stopped.
+    Info,
+    /// And every connection.
+    Debug,
+    /// And every payload.
+    Trace,
+}
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionLimit {
+    /// 90 % of the file descriptors the process may have.
+    Automatic,
+    /// That many.
+    AtMost(usize),
+    /// No bound.
+    Unlimited,
+}
+
+/// A value that is one of a few words.
+macro_rules! words {
+    ($type:ident, $expected:literal, $($word:literal => $value:expr),+) => {
+        impl Value for $type {
+            const EXPECTED: &'static str = $expected;
+            fn from_text(text: &str) -> Option<Self> {
+                match text {
+                    $($word => Some($value),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+words!(NamePolicy, "\"unicode\" or \"ascii\"", "unicode" => Self::Unicode, "ascii" => Self::Ascii);
+words!(LogFormat, "\"text\" or \"json\"", "text" => Self::Text, "json" => Self::Json);
+words!(LogLevel, "\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
+    "off" => Self::Off, "error" => Self::Error, "warn" => Self::Warn,
+    "info" => Self::Info, "debug" => Self::Debug, "trace" => Self::Trace);
+
+impl Value for bool {
+    const EXPECTED: &'static str = "true or false";
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+impl Value for usize {
+    const EXPECTED: &'static str = "a number such as 65536 or \"64KiB\"";
+    fn from_text(text: &str) -> Option<Self> {
+        let (digits, unit) = match text.find(|character: char| !character.is_ascii_digit()) {
+            Some(position) => text.split_at_checked(position)?,
+            None => (text, ""),
+        };
+        let scale = match unit {
+            "" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            _ => return None,
+        };
+        digits.parse::<Self>().ok()?.checked_mul(scale)
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        match value.as_integer() {
+            Some(number) => Self::try_from(number).ok(),
+            None => Self::from_text(value.as_str()?),
+        }
+    }
+}
+
+impl Value for Option<usize> {
+    const EXPECTED: &'static str = "a number or \"unlimited\"";
+    fn from_text(text: &str) -> Option<Self> {
+        if text == "unlimited" { Some(None) } else { usize::from_text(text).map(Some) }
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        if value.as_str() == Some("unlimited") { Some(None) } else { usize::from_toml(value).map(Some) }
+    }
+}
+
+impl Value for ConnectionLimit {
+    const EXPECTED: &'static str = "a number, \"unlimited\" or \"auto\"";
+    fn from_text(text: &str) -> Option<Self> {
+        if text == "auto" { Some(Self::Automatic) } else { Option::from_text(text).map(Self::from) }
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        if value.as_str() == Some("auto") {
+            Some(Self::Automatic)
+        } else {
+            Option::from_toml(value).map(Self::from)
+        }
+    }
+}
+
+impl From<Option<usize>> for ConnectionLimit {
+    fn from(bound: Option<usize>) -> Self {
+        bound.map_or(Self::Unlimited, Self::AtMost)
+    }
+}
+
+impl Value for Duration {
+    const EXPECTED: &'static str = "a duration with its unit, such as \"5s\", \"300ms\" or \"2m\"";
+    fn from_text(text: &str) -> Option<Self> {
+        let (digits, unit) =
+            text.split_at_checked(text.find(|character: char| !character.is_ascii_digit())?)?;
+        let number: u64 = digits.parse().ok()?;
+        match unit {
+            "ms" => Some(Self::from_millis(number)),
+            "s" => Some(Self::from_secs(number)),
+            "m" => number.checked_mul(60).map(Self::from_secs),
+            "h" => number.checked_mul(3600).map(Self::from_secs),
+            _ => None,
+        }
+        // A deadline that far away would not fit into the clock.
+        .filter(|duration| *duration <= Self::from_hours(366 * 24))
+    }
+}
+
+impl Value for Secret {
+    const EXPECTED: &'static str = "a text that is not empty";
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self::new(text))
+    }
+}
+
+impl Value for PathBuf {
+    const EXPECTED: &'static str = "a path";
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self::from(text))
+    }
+}
+
+impl Value for Vec<SocketAddr> {
+    const EXPECTED: &'static str = "addresses with a port, such as \"127.0.0.1:64209\" or \"[::1]:0\"";
+    fn from_text(text: &str) -> Option<Self> {
+        list(text).map(address).collect()
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        match value.as_array() {
+            Some(values) => values.iter().map(|value| address(value.as_str()?)).collect(),
+            None => Some(vec![address(value.as_str()?)?]),
+        }
+    }
+}
+
+impl Value for Vec<String> {
+    const EXPECTED: &'static str = "a list of texts";
+    fn from_text(text: &str) -> Option<Self> {
+        Some(list(text).map(str::to_owned).collect())
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        value.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+    }
+}
+
+/// Flags and variables have lists with commas between.
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn address(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?))),
+        None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_their_unit() {
+        for (text, milliseconds) in
+            [("5s", 5000), ("300ms", 300), ("2m", 120_000), ("1h", 3_600_000), ("0s", 0)]
+        {
+            assert_eq!(Duration::from_text(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "5 s",
+            "1.5s",
+            "5d",
+            "99999999999999999999s",
+            "18446744073709551615h",
+            "9000000h",
+        ] {
+            assert_eq!(Duration::from_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_may_have_a_binary_unit() {
+        for (text, number) in [("0", 0), ("64KiB", 65_536), ("1MiB", 1_048_576), ("1GiB", 1_073_741_824)] {
+            assert_eq!(usize::from_text(text), Some(number), "{text}");
+        }
+        for text in ["", "KiB", "-1", "1kb", "1 KiB", "99999999999999999999", "99999999999999GiB"] {
+            assert_eq!(usize::from_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn unlimited_is_no_bound_and_zero_is_zero() {
+        assert_eq!(Option::<usize>::from_text("unlimited"), Some(None));
+        assert_eq!(Option::<usize>::from_text("0"), Some(Some(0)));
+        assert_eq!(Option::<usize>::from_toml(&toml::Value::Integer(-1)), None);
+        assert_eq!(ConnectionLimit::from_text("auto"), Some(ConnectionLimit::Automatic));
+        assert_eq!(ConnectionLimit::from_text("7"), Some(ConnectionLimit::AtMost(7)));
+    }
+
+    #[test]
+    fn addresses_are_lists_with_commas_and_know_localhost() {
+        let addresses = Vec::<SocketAddr>::from_text("localhost:1, [::1]:2,0.0.0.0:3").unwrap();
+        assert_eq!(addresses, ["127.0.0.1:1", "[::1]:2", "0.0.0.0:3"].map(|text| text.parse().unwrap()));
+        for text in ["example.org:1", "127.0.0.1", "64209", "localhost:x", "localhost"] {
+            assert_eq!(Vec::<SocketAddr>::from_text(text), None, "{text}");
+        }
+    }
+}

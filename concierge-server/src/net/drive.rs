@@ -1,0 +1,210 @@
+//! Drives the pure halves: one short lock around the hub and the outboxes of its clients. Everything that reads or writes
+//! JSON of a request is done before it is taken, and what the hub decided is handed out before it is released, so that
+//! all clients see one order. It is never held across an await.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::outbox::{Outbox, Payload, Pressure};
+use crate::dialect::concierge::{Close, Connection, Delivery, Ids, Input, Recipients};
+use crate::hub::{ClientId, Hub, Limits};
+
+/// The hub and who is connected to it.
+#[derive(Debug)]
+pub(super) struct Drive {
+    core: Mutex<Core>,
+    /// Bytes that wait in all outboxes; what waits in several counts once.
+    waiting: Arc<AtomicUsize>,
+    most_waiting: usize,
+}
+
+#[derive(Debug)]
+struct Core {
+    hub: Hub,
+    outboxes: HashMap<ClientId, Arc<Outbox>>,
+    next_client: u64,
+    /// Empty between two uses: kept for its room.
+    deliveries: Vec<Delivery>,
+}
+
+/// What came of an input.
+#[derive(Debug)]
+pub(super) struct Performed {
+    /// The end of the connection, after what was delivered to it.
+    pub(super) close: Option<Close>,
+    /// Other clients whose outboxes are over half full by it.
+    pub(super) pressed: Vec<Arc<Outbox>>,
+}
+
+impl Drive {
+    pub(super) fn new(limits: Limits, most_waiting: Option<usize>) -> Self {
+        let core =
+            Core { hub: Hub::new(limits), outboxes: HashMap::new(), next_client: 0, deliveries: Vec::new() };
+        Self {
+            core: Mutex::new(core),
+            waiting: Arc::new(AtomicUsize::new(0)),
+            most_waiting: most_waiting.unwrap_or(usize::MAX),
+        }
+    }
+
+    /// A payload for one connection alone, which the hub need not know of.
+    pub(super) fn answer(&self, text: String, outbox: &Outbox) {
+        outbox.push(Payload::new(text, &self.waiting));
+    }
+
+    /// Has the hub decide, and delivers what follows.
+    pub(super) fn perform(
+        &self,
+        connection: &mut Connection,
+        input: Input<'_>,
+        outbox: &Arc<Outbox>,
+        now: Duration,
+    ) -> Performed {
+        let joins = !connection.is_identified();
+        let uuid = if joins { Uuid::new_v4() } else { Uuid::nil() };
+        let core = &mut *self.core.lock();
+        // If the hub panicked the last time, what it had decided until then concerns nobody.
+        core.deliveries.clear();
+        let ids = Ids { client: ClientId(core.next_client), uuid };
+        let close = connection.perform(input, &mut core.hub, ids, now, &mut core.deliveries);
+        if joins && connection.client() == Some(ids.client) {
+            core.next_client += 1;
+            core.outboxes.insert(ids.client, Arc::clone(outbox));
+        }
+        let mut pressed = self.deliver(core);
+        pressed.retain(|receiver| !Arc::ptr_eq(receiver, outbox));
+        Performed { close, pressed }
+    }
+
+    /// Takes the client of a connection out, if it was in. Returns whose outboxes are over half full by it.
+    pub(super) fn leave(&self, connection: Connection) -> Vec<Arc<Outbox>> {
+        let Some(client) = connection.client() else { return Vec::new() };
+        let core = &mut *self.core.lock();
+        core.outboxes.remove(&client);
+        connection.leave(&mut core.hub, &mut core.deliveries);
+        self.deliver(core)
+    }
+
+    /// How many clients and how many services there are.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let core = self.core.lock();
+        (core.hub.client_count(), core.hub.service_count())
+    }
+
+    /// Hands out what the hub decided, in that order.
+    fn deliver(&self, core: &mut Core) -> Vec<Arc<Outbox>> {
+        let mut pressed = Vec::new();
+        let Core { outboxes, deliveries, .. } = core;
+        for Delivery { to, text } in deliveries.drain(..) {
+            let payload = Payload::new(text, &self.waiting);
+            let mut push = |client: &ClientId| {
+                if let Some(outbox) = outboxes.get(client)
+                    && outbox.push(Arc::clone(&payload)) == Pressure::High
+                    && !pressed.iter().any(|known| Arc::ptr_eq(known, outbox))
+                {
+                    pressed.push(Arc::clone(outbox));
+                }
+            };
+            match &to {
+                Recipients::One(client) => push(client),
+                Recipients::Many(clients) => clients.iter().for_each(push),
+            }
+        }
+        while self.waiting.load(Ordering::Relaxed) > self.most_waiting {
+            let fullest = outboxes.values().max_by_key(|outbox| outbox.bytes());
+            let Some(fullest) = fullest.filter(|outbox| outbox.bytes() > 0) else { break };
+            fullest.overflow();
+        }
+        pressed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::concierge::{Rules, Step};
+    use crate::net::outbox::Bounds;
+
+    fn outbox() -> Arc<Outbox> {
+        Arc::new(Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }))
+    }
+
+    /// Gives a connection a text, as a session does.
+    fn say(drive: &Drive, connection: &mut Connection, outbox: &Arc<Outbox>, text: &str) -> Option<Close> {
+        match connection.handle_text(text, Duration::ZERO) {
+            Step::Hub(input) => drive.perform(connection, input, outbox, Duration::ZERO).close,
+            other => panic!("{text} leads to {other:?}"),
+        }
+    }
+
+    fn join(drive: &Drive, name: &str) -> (Connection, Arc<Outbox>, Option<Close>) {
+        let (mut connection, outbox) =
+            (Connection::new(Arc::new(Rules::default()), Duration::ZERO), outbox());
+        let identify = format!(r#"{{"type":"IDENTIFY","name":"{name}","version":"0.2.0"}}"#);
+        let close = say(drive, &mut connection, &outbox, &identify);
+        (connection, outbox, close)
+    }
+
+    fn kinds(outbox: &Outbox) -> Vec<String> {
+        let text = |payload: Arc<Payload>| payload.text().as_str().to_owned();
+        let kind = |text: String| text.split_once("\"type\":\"")?.1.split('"').next().map(str::to_owned);
+        std::iter::from_fn(|| outbox.pop()).filter_map(|payload| kind(text(payload))).collect()
+    }
+
+    #[test]
+    fn a_joiner_hears_hello_and_the_others_hear_of_it_until_it_leaves() {
+        let drive = Drive::new(Limits::default(), None);
+        let (_alice, alice_outbox, _) = join(&drive, "alice");
+        let (bob, bob_outbox, _) = join(&drive, "bob");
+        assert_eq!((kinds(&bob_outbox), drive.counts()), (vec!["HELLO".to_owned()], (2, 0)));
+        drive.leave(bob);
+        assert_eq!(kinds(&alice_outbox), ["HELLO", "CLIENT_JOINED", "CLIENT_LEFT"]);
+        assert_eq!((kinds(&bob_outbox), drive.counts()), (Vec::new(), (1, 0)));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_leaves_no_outbox_behind() {
+        let drive = Drive::new(Limits::default(), None);
+        let (_alice, ..) = join(&drive, "alice");
+        let (_second, _, close) = join(&drive, "alice");
+        assert!(close.is_some());
+        assert_eq!((drive.core.lock().outboxes.len(), drive.counts()), (1, (1, 0)));
+    }
+
+    #[test]
+    fn over_the_total_the_fullest_outbox_is_given_up_first() {
+        let drive = Drive::new(Limits::default(), Some(6000));
+        let (mut alice, alice_outbox, _) = join(&drive, "alice");
+        let ((_bob, bob_outbox, _), (_carol, carol_outbox, _)) = (join(&drive, "bob"), join(&drive, "carol"));
+        let message = |to: &str, size: usize| {
+            let data = "x".repeat(size);
+            format!(r#"{{"type":"MESSAGE","target":{{"type":"NAME","name":"{to}"}},"data":"{data}"}}"#)
+        };
+        say(&drive, &mut alice, &alice_outbox, &message("bob", 3000));
+        say(&drive, &mut alice, &alice_outbox, &message("carol", 1000));
+        assert!(bob_outbox.bytes() > 3000 && carol_outbox.bytes() > 1000);
+        say(&drive, &mut alice, &alice_outbox, &message("carol", 1500));
+        assert_eq!(bob_outbox.bytes(), 0);
+        assert!(carol_outbox.bytes() > 2500, "one is enough");
+    }
+
+    #[test]
+    fn a_sender_is_told_whose_outbox_it_filled_but_not_of_its_own() {
+        let drive = Drive::new(Limits::default(), None);
+        let (mut alice, alice_outbox, _) = join(&drive, "alice");
+        let (_bob, bob_outbox, _) = join(&drive, "bob");
+        let data = "x".repeat(600_000);
+        let text = format!(r#"{{"type":"MESSAGE","target":{{"type":"ALL"}},"data":"{data}"}}"#);
+        let Step::Hub(input) = alice.handle_text(&text, Duration::ZERO) else {
+            panic!("a message is for the hub")
+        };
+        let performed = drive.perform(&mut alice, input, &alice_outbox, Duration::ZERO);
+        assert_eq!(performed.pressed.len(), 1);
+        assert!(Arc::ptr_eq(&performed.pressed[0], &bob_outbox));
+    }
+}

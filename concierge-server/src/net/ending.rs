@@ -1,0 +1,104 @@
+//! How a WebSocket ends, whatever the reason: the one way out. What was queued is written if it should be, the close frame
+//! is said, and TCP is closed so that the frame arrives; each with a bound in time.
+
+use std::time::Duration;
+
+use concierge_client::payload::CloseCode;
+use futures_util::SinkExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::metered::{Metered, TooBig};
+use super::outbox::Outbox;
+use crate::dialect::concierge::Close;
+
+/// How long a client has to take what it is still sent, and then to close.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) type Socket = WebSocketStream<Metered<TcpStream>>;
+
+/// Why a WebSocket ends.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// The gateway closes, after everything that waits for the client.
+    Close(Close),
+    /// The gateway closes at once: what the client is sent is of no use, or it does not take it.
+    Abort(Close),
+    /// The gateway stops: it closes after everything that waits, within this time.
+    Stop(Duration),
+    /// The client closed; its close frame is still to be echoed.
+    Closed,
+    /// The connection is gone.
+    Lost,
+}
+
+impl Ending {
+    /// The client does not take what it is sent.
+    pub(super) fn slow() -> Self {
+        Self::Abort(Close::new(CloseCode::SlowConsumer))
+    }
+
+    /// What follows from an error of the socket. Tungstenite leaves the close frame of a protocol error to its user.
+    pub(super) fn after(error: &Error) -> Self {
+        let code = match error {
+            Error::Capacity(_) => CloseCode::MessageTooBig,
+            Error::Utf8(_) => CloseCode::InvalidData,
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return Self::Lost,
+            Error::Protocol(_) => CloseCode::ProtocolError,
+            Error::Io(error)
+                if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooBig>) =>
+            {
+                CloseCode::MessageTooBig
+            }
+            _ => return Self::Lost,
+        };
+        Self::Abort(Close::new(code))
+    }
+}
+
+/// Ends a WebSocket.
+pub(super) async fn finish(mut socket: Socket, outbox: &Outbox, ending: Ending) {
+    let said = match ending {
+        Ending::Lost => return,
+        Ending::Closed => timeout(PATIENCE, socket.flush()).await,
+        Ending::Close(close) => timeout(PATIENCE, farewell(&mut socket, Some(outbox), close)).await,
+        Ending::Abort(close) => timeout(PATIENCE, farewell(&mut socket, None, close)).await,
+        Ending::Stop(within) => {
+            timeout(within, farewell(&mut socket, Some(outbox), Close::new(CloseCode::GoingAway))).await
+        }
+    };
+    let stream = socket.into_inner().into_inner();
+    if matches!(said, Ok(Ok(()))) {
+        linger(stream).await;
+    } else {
+        // It takes nothing: what the system holds for it is dropped at once, and the client sees a reset. Where that
+        // cannot be had, the ordinary close must do.
+        let _ordinary = stream.set_zero_linger();
+    }
+}
+
+async fn farewell(socket: &mut Socket, outbox: Option<&Outbox>, close: Close) -> Result<(), Error> {
+    while let Some(payload) = outbox.and_then(Outbox::pop) {
+        socket.feed(Message::Text(payload.text())).await?;
+    }
+    let frame = CloseFrame { code: u16::from(close.code).into(), reason: close.reason.into() };
+    socket.send(Message::Close(Some(frame))).await
+}
+
+/// Closes TCP in such a way that the last bytes arrive: closing while the client's bytes are unread would reset the
+/// connection, and with it what is on its way to the client.
+pub(super) async fn linger(mut stream: TcpStream) {
+    let drain = async {
+        stream.shutdown().await?;
+        let mut discarded = vec![0; 1024];
+        while stream.read(&mut discarded).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    // Whether the client closed its side or not: it had the time to.
+    let _outcome = timeout(PATIENCE, drain).await;
+}

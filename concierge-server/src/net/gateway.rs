@@ -1,0 +1,177 @@
+//! What all connections of a gateway share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use concierge_client::payload::{Data, Limits as ToldLimits};
+use parking_lot::Mutex;
+use rustix::process::{Resource, getrlimit};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use super::admission::{self, Admission};
+use super::drive::Drive;
+use super::metered::FrameLimits;
+use super::outbox::{self, Outbox};
+use crate::config::{Config, ConnectionLimit, NamePolicy};
+use crate::dialect::concierge::Rules;
+use crate::hub;
+
+/// Read and write buffers of an idle connection are the larger part of what it costs.
+const BUFFER_BYTES: usize = 4 * 1024;
+
+/// A gateway at work.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    config: Config,
+    rules: Arc<Rules>,
+    drive: Drive,
+    admission: Arc<Admission>,
+    started: Instant,
+    sockets: Mutex<Sockets>,
+}
+
+/// Every WebSocket, identified or not.
+#[derive(Debug, Default)]
+struct Sockets {
+    next: u64,
+    open: HashMap<u64, Arc<Outbox>>,
+    /// When the gateway stops, everything is to be over by then.
+    stop_by: Option<Instant>,
+}
+
+impl Gateway {
+    pub(super) fn new(config: Config) -> Arc<Self> {
+        let limits = &config.limits;
+        let rules = Rules {
+            secret: config.secret.clone(),
+            ascii_names: config.names == NamePolicy::Ascii,
+            identify_timeout: config.identify_timeout,
+            heartbeat_interval: config.heartbeat.interval,
+            heartbeat_timeout: config.heartbeat.timeout,
+            limits: ToldLimits {
+                name: limits.name,
+                service: limits.service,
+                nickname: limits.nickname,
+                message: limits.message,
+                depth: Data::MAX_DEPTH,
+                subscriptions: limits.subscriptions,
+                services: limits.services,
+            },
+            server: concat!("concierge-server ", env!("CARGO_PKG_VERSION")).to_owned(),
+        };
+        let counts = hub::Limits {
+            subscriptions: limits.subscriptions,
+            services: limits.services,
+            services_total: limits.services_total,
+        };
+        let admission = Admission::new(admission::Bounds {
+            connections: connections(limits.connections),
+            unidentified: limits.unidentified.unwrap_or(usize::MAX),
+            unidentified_per_address: limits.unidentified_per_address.unwrap_or(usize::MAX),
+        });
+        Arc::new(Self {
+            rules: Arc::new(rules),
+            drive: Drive::new(counts, limits.outbox_total_bytes),
+            admission,
+            started: Instant::now(),
+            sockets: Mutex::default(),
+            config,
+        })
+    }
+
+    /// An outbox for a new WebSocket, and the number to give it back with.
+    pub(super) fn open_outbox(&self) -> (u64, Arc<Outbox>) {
+        let limits = &self.config.limits;
+        let payloads = limits.outbox_payloads.unwrap_or(usize::MAX);
+        let outbox = Arc::new(Outbox::new(outbox::Bounds { bytes: limits.outbox_bytes, payloads }));
+        let mut sockets = self.sockets.lock();
+        let number = sockets.next;
+        sockets.next += 1;
+        sockets.open.insert(number, Arc::clone(&outbox));
+        if sockets.stop_by.is_some() {
+            outbox.stop();
+        }
+        (number, outbox)
+    }
+
+    /// The WebSocket is gone.
+    pub(super) fn close_outbox(&self, number: u64) {
+        let outbox = self.sockets.lock().open.remove(&number);
+        if let Some(outbox) = outbox {
+            outbox.close();
+        }
+    }
+
+    /// Tells every WebSocket to write what waits and to close. Nobody hears of the others leaving.
+    pub(super) fn stop(&self) {
+        let mut sockets = self.sockets.lock();
+        if sockets.stop_by.is_none() {
+            sockets.stop_by = Some(Instant::now() + self.config.shutdown_timeout);
+            for outbox in sockets.open.values() {
+                outbox.stop();
+            }
+        }
+    }
+
+    /// When everything is to be over, once the gateway stops.
+    pub(super) fn stop_by(&self) -> Option<Instant> {
+        self.sockets.lock().stop_by
+    }
+
+    /// The time since the gateway started.
+    pub(super) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The moment that is so long after the start.
+    pub(super) fn instant(&self, since_start: Duration) -> Instant {
+        self.started + since_start
+    }
+
+    pub(super) fn frame_limits(&self) -> FrameLimits {
+        let limits = &self.config.limits;
+        FrameLimits {
+            first_message: limits.first_message,
+            message: limits.message,
+            fragments: limits.fragments.unwrap_or(usize::MAX),
+        }
+    }
+
+    pub(super) fn websocket_config(&self) -> WebSocketConfig {
+        let limits = &self.config.limits;
+        WebSocketConfig::default()
+            .read_buffer_size(BUFFER_BYTES)
+            .write_buffer_size(BUFFER_BYTES)
+            .max_message_size(Some(limits.message))
+            .max_frame_size(Some(limits.frame.min(limits.message)))
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
+    pub(super) fn drive(&self) -> &Drive {
+        &self.drive
+    }
+
+    pub(super) fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+}
+
+fn connections(limit: ConnectionLimit) -> usize {
+    match limit {
+        ConnectionLimit::AtMost(most) => most,
+        ConnectionLimit::Unlimited => usize::MAX,
+        ConnectionLimit::Automatic => {
+            let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+            usize::try_from(descriptors / 10 * 9).unwrap_or(usize::MAX)
+        }
+    }
+}

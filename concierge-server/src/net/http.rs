@@ -1,0 +1,189 @@
+//! What the gateway's port answers over plain HTTP, and the way from there to a WebSocket.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tracing::debug;
+
+use super::admission::Place;
+use super::gateway::Gateway;
+use super::origin::{self, Foreign};
+use super::session;
+use super::upgrade::{Accepted, Dialect, NoHandshake, WEBSOCKET_VERSION, handshake};
+
+/// The longest that a connection may speak plain HTTP: whoever asks and does not read the answers is cut off.
+const LIFETIME: Duration = Duration::from_mins(1);
+
+type Answer = Response<Full<Bytes>>;
+
+/// A connection that speaks plain HTTP so far.
+struct Visitor {
+    gateway: Arc<Gateway>,
+    peer: SocketAddr,
+    bound_to_loopback: bool,
+    /// Goes along to the WebSocket.
+    place: Mutex<Option<Place>>,
+}
+
+/// Serves a connection until it closes, becomes a WebSocket, or the gateway stops.
+pub(super) async fn serve(
+    gateway: Arc<Gateway>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let bound_to_loopback =
+        stream.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+    let head = gateway.config().head;
+    let visitor = Arc::new(Visitor { gateway, peer, bound_to_loopback, place: Mutex::new(Some(place)) });
+    let service = service_fn(move |request| {
+        let answer = visitor.answer(request);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(head.timeout);
+    builder.max_headers(head.headers).max_header_size(head.bytes).max_buf_size(head.bytes.max(8192));
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = tokio::time::sleep(LIFETIME) => Ok(()),
+        () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => {
+            connection.as_mut().graceful_shutdown();
+            // What is answered already gets out; who does not read it is not waited for.
+            tokio::time::timeout(Duration::from_secs(1), connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = outcome {
+        debug!(%peer, %error, "a request broke off");
+    }
+}
+
+impl Visitor {
+    fn answer(&self, mut request: Request<Incoming>) -> Answer {
+        let allowed_origins = &self.gateway.config().allowed_origins;
+        if let Err(foreign) = origin::check(request.headers(), self.bound_to_loopback, allowed_origins) {
+            debug!(peer = %self.peer, ?foreign, "refused a request");
+            return refusal(foreign);
+        }
+        match (request.uri().path(), request.method()) {
+            ("/ws", &Method::GET) => match handshake(request.version(), request.headers()) {
+                Ok(accepted) => self.upgrade(&accepted, hyper::upgrade::on(&mut request)),
+                Err(reason) => no_handshake(reason),
+            },
+            ("/", &Method::GET | &Method::HEAD) => greeting(),
+            ("/healthz", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ok\n"),
+            ("/ws", _) => not_allowed("GET"),
+            ("/" | "/healthz", _) => not_allowed("GET, HEAD"),
+            _ => text(StatusCode::NOT_FOUND, "nothing is here: the WebSocket is at /ws\n"),
+        }
+    }
+
+    /// Answers 101, and leaves the connection to a task of its own, which holds nothing of the request any more.
+    fn upgrade(&self, accepted: &Accepted, upgrade: OnUpgrade) -> Answer {
+        let Some(place) = self.place.lock().take() else {
+            return text(StatusCode::BAD_REQUEST, "this connection was upgraded already\n");
+        };
+        let Ok(key) = HeaderValue::from_str(&accepted.key) else {
+            return text(StatusCode::INTERNAL_SERVER_ERROR, "the accept key is no header\n");
+        };
+        match accepted.dialect {
+            Dialect::Concierge => {
+                let (gateway, peer) = (Arc::clone(&self.gateway), self.peer);
+                tokio::spawn(async move {
+                    let Ok(upgraded) = upgrade.await else { return };
+                    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
+                    session::run(gateway, parts.io.into_inner(), parts.read_buf, peer, place).await;
+                });
+            }
+        }
+        let mut answer = Response::new(Full::default());
+        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = answer.headers_mut();
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(SEC_WEBSOCKET_ACCEPT, key);
+        if let Some(subprotocol) = accepted.subprotocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+        }
+        answer
+    }
+}
+
+fn greeting() -> Answer {
+    const GREETING: &str = concat!(
+        "concierge-server ",
+        env!("CARGO_PKG_VERSION"),
+        ", a gateway of the ert-concierge protocol\n\nPrograms connect to the WebSocket at /ws. Try: concierge repl\n"
+    );
+    text(StatusCode::OK, GREETING)
+}
+
+fn refusal(foreign: Foreign) -> Answer {
+    match foreign {
+        Foreign::NoHost => text(StatusCode::BAD_REQUEST, "a request has exactly one header Host\n"),
+        Foreign::Host => text(
+            StatusCode::MISDIRECTED_REQUEST,
+            "this gateway listens on the loopback address only: call it localhost or 127.0.0.1\n",
+        ),
+        Foreign::Origin => text(
+            StatusCode::FORBIDDEN,
+            "pages of this origin may not connect: the gateway's allowed_origins has a list of those that may\n",
+        ),
+    }
+}
+
+fn no_handshake(reason: NoHandshake) -> Answer {
+    match reason {
+        NoHandshake::NoUpgrade => {
+            let answer = text(
+                StatusCode::UPGRADE_REQUIRED,
+                "this is a WebSocket: connect to it with a client of one\n",
+            );
+            asking_for_upgrade(answer)
+        }
+        NoHandshake::OtherVersion => {
+            let answer = text(StatusCode::UPGRADE_REQUIRED, "this WebSocket speaks version 13\n");
+            with(asking_for_upgrade(answer), SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION)
+        }
+        NoHandshake::Malformed(problem) => text(StatusCode::BAD_REQUEST, format!("{problem}\n")),
+    }
+}
+
+fn asking_for_upgrade(answer: Answer) -> Answer {
+    with(with(answer, UPGRADE, "websocket"), CONNECTION, "Upgrade")
+}
+
+fn not_allowed(methods: &'static str) -> Answer {
+    with(text(StatusCode::METHOD_NOT_ALLOWED, format!("the methods here are {methods}\n")), ALLOW, methods)
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    let answer = with(answer, CONTENT_TYPE, "text/plain; charset=utf-8");
+    with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff")
+}
+
+fn with(mut answer: Answer, name: HeaderName, value: &'static str) -> Answer {
+    answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    answer
+}

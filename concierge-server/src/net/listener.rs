@@ -1,0 +1,120 @@
+//! Accepts connections, for ever: whatever goes wrong with one of them, or with the system for a while, the next one gets
+//! its turn.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep};
+use tracing::{debug, warn};
+
+use super::ending::linger;
+use super::gateway::Gateway;
+use super::http;
+
+/// How many connections the system keeps until they are accepted.
+const BACKLOG: u32 = 1024;
+
+/// How many refused connections are told so at the same time. Those beyond are just closed.
+const REFUSALS: usize = 128;
+
+/// The longest pause after the system refused a descriptor.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A full gateway says so in the log this often.
+const WARN_EVERY: Duration = Duration::from_secs(10);
+
+/// Listens on an address.
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A gateway that restarts can have its port at once, though connections of its last life still linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts connections until it is dropped.
+pub(super) async fn accept(listener: TcpListener, gateway: Arc<Gateway>, stopping: watch::Receiver<bool>) {
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let mut pause = Duration::ZERO;
+    let mut warned: Option<Instant> = None;
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) if concerns_one_connection(&error) => continue,
+            Err(error) => {
+                pause = (pause * 2).clamp(Duration::from_millis(10), LONGEST_PAUSE);
+                warn!(%error, ?pause, "cannot accept connections, trying again");
+                sleep(pause).await;
+                continue;
+            }
+        };
+        pause = Duration::ZERO;
+        // Only latency is at stake.
+        let _with_delay = stream.set_nodelay(true);
+        if let Some(place) = gateway.admission().admit(peer.ip()) {
+            tokio::spawn(http::serve(Arc::clone(&gateway), stream, peer, place, stopping.clone()));
+            continue;
+        }
+        if warned.is_none_or(|last| last.elapsed() >= WARN_EVERY) {
+            warned = Some(Instant::now());
+            warn!(%peer, connections = gateway.admission().connections(), "too many connections, refusing new ones");
+        }
+        if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+            tokio::spawn(async move {
+                refuse(stream, peer).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+/// Whether accepting failed because of the connection, which went away again, and not because of the system.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+/// Says that there is no place, without reading what is asked: a flood costs as little as it can.
+async fn refuse(stream: TcpStream, peer: SocketAddr) {
+    const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+        Content-Type: text/plain; charset=utf-8\r\nContent-Length: 37\r\n\r\ntoo many connections, try again soon\n";
+    // There is always room for so little in a fresh connection, unless it is gone already.
+    if stream.writable().await.is_ok() && stream.try_write(ANSWER).is_ok() {
+        linger(stream).await;
+    }
+    debug!(%peer, "refused a connection");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_refusal_is_a_complete_answer() {
+        use tokio::io::AsyncReadExt as _;
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let refusal = tokio::spawn(refuse(stream, peer));
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        drop(client);
+        refusal.await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("\r\nRetry-After: 5\r\n"), "{head}");
+        assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{head} {}", body.len());
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_cannot_be_listened_on() {
+        let first = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let error = listen(first.local_addr().unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+}

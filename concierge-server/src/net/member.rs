@@ -1,0 +1,83 @@
+//! A WebSocket's part in the gateway: its outbox, its dialect's state, its place. However the connection ends, a panic
+//! included, dropping this takes all of it out.
+
+use std::sync::Arc;
+
+use super::admission::Place;
+use super::gateway::Gateway;
+use super::outbox::Outbox;
+use crate::dialect::concierge::{Close, Connection, Step};
+
+/// What the gateway has of one WebSocket.
+#[derive(Debug)]
+pub(super) struct Member {
+    gateway: Arc<Gateway>,
+    outbox: Arc<Outbox>,
+    number: u64,
+    place: Place,
+    /// Gone once the client has left.
+    connection: Option<Connection>,
+}
+
+/// What came of a message.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) close: Option<Close>,
+    /// Other clients whose outboxes are over half full by it.
+    pub(super) pressed: Vec<Arc<Outbox>>,
+}
+
+impl Member {
+    pub(super) fn new(gateway: Arc<Gateway>, place: Place) -> Self {
+        let (number, outbox) = gateway.open_outbox();
+        let connection = Connection::new(Arc::clone(gateway.rules()), gateway.now());
+        Self { gateway, outbox, number, place, connection: Some(connection) }
+    }
+
+    pub(super) fn handle_text(&mut self, text: &str) -> Outcome {
+        let Some(connection) = &mut self.connection else { return Outcome::default() };
+        let now = self.gateway.now();
+        match connection.handle_text(text, now) {
+            Step::Nothing => Outcome::default(),
+            Step::Close(close) => Outcome { close: Some(close), pressed: Vec::new() },
+            Step::Answer(answer) => {
+                self.gateway.drive().answer(answer, &self.outbox);
+                Outcome::default()
+            }
+            Step::Hub(input) => {
+                let performed = self.gateway.drive().perform(connection, input, &self.outbox, now);
+                if connection.is_identified() {
+                    self.place.identify();
+                }
+                Outcome { close: performed.close, pressed: performed.pressed }
+            }
+        }
+    }
+
+    /// Takes the client out of the hub. While the gateway stops nobody is told: they all are leaving.
+    pub(super) fn leave(&mut self) -> Vec<Arc<Outbox>> {
+        match self.connection.take() {
+            Some(connection) if self.gateway.stop_by().is_none() => self.gateway.drive().leave(connection),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
+        self.connection.as_mut()
+    }
+
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    pub(super) fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.leave();
+        self.gateway.close_outbox(self.number);
+    }
+}

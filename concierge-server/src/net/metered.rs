@@ -1,0 +1,282 @@
+//! A byte stream that watches the frames a client sends, and refuses what would be too much before it is taken in: a
+//! message over its limit, one in too many fragments. It also counts bytes, which tells who is alive and who reads.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What a client may send.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FrameLimits {
+    /// Bytes of the first message.
+    pub(super) first_message: usize,
+    /// Bytes of any other.
+    pub(super) message: usize,
+    /// Fragments of a message.
+    pub(super) fragments: usize,
+}
+
+/// A stream of frames as a client sends them (RFC 6455, section 5.2), metered.
+#[derive(Debug)]
+pub(super) struct Metered<S> {
+    stream: S,
+    /// What was read before the stream came here.
+    ahead: Bytes,
+    frames: Frames,
+    is_refused: bool,
+    received: u64,
+    written: u64,
+}
+
+/// The error of a read that met a frame which is too much.
+#[derive(Debug, thiserror::Error)]
+#[error("a message is over the limits")]
+pub(super) struct TooBig;
+
+impl<S> Metered<S> {
+    /// `ahead` is what was read from the stream already.
+    pub(super) fn new(stream: S, ahead: Bytes, limits: FrameLimits) -> Self {
+        Self { stream, ahead, frames: Frames::new(limits), is_refused: false, received: 0, written: 0 }
+    }
+
+    /// Bytes that came in so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Bytes that went out so far.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_refused {
+            return Poll::Ready(Err(io::Error::other(TooBig)));
+        }
+        let before = buffer.filled().len();
+        if self.ahead.is_empty() {
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        } else {
+            let part = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(self.ahead.get(..part).unwrap_or_default());
+            self.ahead.advance(part);
+            if self.ahead.is_empty() {
+                self.ahead = Bytes::new();
+            }
+        }
+        let bytes = buffer.filled().get(before..).unwrap_or_default();
+        self.received += bytes.len() as u64;
+        if let Err(accepted) = self.frames.scan(bytes) {
+            // What came before the frame that is too much is still handled, in order.
+            self.is_refused = true;
+            buffer.set_filled(before + accepted);
+            if accepted == 0 {
+                return Poll::Ready(Err(io::Error::other(TooBig)));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.written += written as u64;
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// Follows frames from header to header. Whether they are valid otherwise is for the WebSocket itself to say.
+#[derive(Debug)]
+struct Frames {
+    limits: FrameLimits,
+    /// The beginning of a header that is not complete.
+    header: [u8; 14],
+    header_length: usize,
+    /// What is left of the payload of the current frame.
+    payload_left: u64,
+    is_first_message: bool,
+    message_bytes: u64,
+    fragments: usize,
+}
+
+impl Frames {
+    fn new(limits: FrameLimits) -> Self {
+        Self {
+            limits,
+            header: [0; 14],
+            header_length: 0,
+            payload_left: 0,
+            is_first_message: true,
+            message_bytes: 0,
+            fragments: 0,
+        }
+    }
+
+    /// Goes on with these bytes; an error has how many came before the frame that is too much.
+    fn scan(&mut self, bytes: &[u8]) -> Result<(), usize> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.payload_left > 0 {
+                let skipped =
+                    usize::try_from(self.payload_left).map_or(rest.len(), |left| left.min(rest.len()));
+                self.payload_left -= skipped as u64;
+                rest = rest.get(skipped..).unwrap_or_default();
+                continue;
+            }
+            let start = bytes.len() - rest.len();
+            while self.header_length < header_size(&self.header, self.header_length) {
+                let (Some((byte, after)), Some(place)) =
+                    (rest.split_first(), self.header.get_mut(self.header_length))
+                else {
+                    return Ok(());
+                };
+                *place = *byte;
+                self.header_length += 1;
+                rest = after;
+            }
+            self.begin_frame().map_err(|TooBig| start)?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of the frame whose header is complete.
+    fn begin_frame(&mut self) -> Result<(), TooBig> {
+        self.header_length = 0;
+        let [flags, length, extended @ ..] = &self.header;
+        let (length, [long @ .., _, _, _, _]) = (length & 0x7f, extended);
+        let [first, second, ..] = *long;
+        self.payload_left = match length {
+            126 => u64::from(u16::from_be_bytes([first, second])),
+            127 => u64::from_be_bytes(*long),
+            short => u64::from(short),
+        };
+        if flags & 0x08 != 0 {
+            // A control frame, which may stand between the fragments of a message.
+            return Ok(());
+        }
+        self.fragments += 1;
+        self.message_bytes = self.message_bytes.saturating_add(self.payload_left);
+        let most = if self.is_first_message { self.limits.first_message } else { self.limits.message };
+        if self.fragments > self.limits.fragments || self.message_bytes > most as u64 {
+            return Err(TooBig);
+        }
+        if flags & 0x80 != 0 {
+            (self.is_first_message, self.fragments, self.message_bytes) = (false, 0, 0);
+        }
+        Ok(())
+    }
+}
+
+/// How long the header will be, as far as can be told from its first bytes.
+fn header_size(header: &[u8; 14], known: usize) -> usize {
+    if known < 2 {
+        return 2;
+    }
+    let [_, second, ..] = header;
+    let extended = match second & 0x7f {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    2 + extended + if second & 0x80 != 0 { 4 } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    const LIMITS: FrameLimits = FrameLimits { first_message: 10, message: 300, fragments: 3 };
+
+    /// A masked frame of zeros.
+    fn frame(flags: u8, length: usize) -> Vec<u8> {
+        let mut frame = vec![flags];
+        match length {
+            0..=125 => frame.push(0x80 | u8::try_from(length).unwrap()),
+            126..=65_535 => {
+                frame.push(0x80 | 126);
+                frame.extend(u16::try_from(length).unwrap().to_be_bytes());
+            }
+            _ => {
+                frame.push(0x80 | 127);
+                frame.extend((length as u64).to_be_bytes());
+            }
+        }
+        frame.extend([1, 2, 3, 4]);
+        frame.resize(frame.len() + length, 0);
+        frame
+    }
+
+    /// How many bytes are let through, byte by byte and at once: it must not matter.
+    fn accepted(frames: &[Vec<u8>]) -> Option<usize> {
+        let bytes = frames.concat();
+        let at_once = Frames::new(LIMITS).scan(&bytes).err();
+        let mut one_by_one = Frames::new(LIMITS);
+        let refused = bytes.chunks(1).position(|byte| one_by_one.scan(byte).is_err());
+        assert_eq!(at_once.is_some(), refused.is_some());
+        at_once
+    }
+
+    #[test]
+    fn the_first_message_has_a_limit_of_its_own() {
+        assert_eq!(accepted(&[frame(0x81, 10), frame(0x81, 300), frame(0x81, 300)]), None);
+        assert_eq!(accepted(&[frame(0x81, 11)]), Some(0));
+        assert_eq!(accepted(&[frame(0x81, 10), frame(0x81, 301)]), Some(16));
+    }
+
+    #[test]
+    fn fragments_add_up_and_control_frames_do_not() {
+        let first = frame(0x81, 1);
+        let fits = [first.clone(), frame(0x01, 100), frame(0x89, 125), frame(0x00, 100), frame(0x80, 100)];
+        assert_eq!(accepted(&fits), None);
+        let large = [first.clone(), frame(0x01, 150), frame(0x80, 151)];
+        assert_eq!(accepted(&large), Some(first.len() + frame(0x01, 150).len()));
+        let many = [first, frame(0x01, 0), frame(0x00, 0), frame(0x00, 0), frame(0x80, 0)];
+        assert_eq!(accepted(&many), Some(7 + 3 * 6));
+    }
+
+    #[test]
+    fn an_absurd_length_is_refused_by_its_header() {
+        let header = [0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        assert_eq!(accepted(&[header.to_vec()]), Some(0));
+    }
+
+    #[tokio::test]
+    async fn what_comes_before_is_delivered_first() {
+        let good = frame(0x81, 3);
+        let bytes = [good.clone(), frame(0x81, 301)].concat();
+        let (ahead, rest) = bytes.split_at(3);
+        let mut metered = Metered::new(rest, Bytes::copy_from_slice(ahead), LIMITS);
+        let mut buffer = [0; 1024];
+        metered.read_exact(&mut buffer[..good.len()]).await.unwrap();
+        let error = metered.read(&mut buffer).await.unwrap_err();
+        assert!(error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooBig>));
+    }
+}

@@ -1,0 +1,22 @@
+//! The outer half of the gateway: sockets, HTTP, WebSocket frames, outboxes and timers. It drives the pure halves and
+//! performs their effects; what a payload means and who receives what is not decided here.
+//!
+//! The way of a connection: `listener` accepts it, `admission` counts it, `http` and `upgrade` make it a WebSocket,
+//! `session` serves it by way of `drive`, `ending` closes it.
+
+mod admission;
+mod drive;
+mod ending;
+mod gateway;
+mod http;
+mod listener;
+mod member;
+mod metered;
+mod origin;
+mod outbox;
+mod pacing;
+mod server;
+mod session;
+mod upgrade;
+
+pub use self::server::{Counts, ServeError, Server, ServerHandle};

@@ -1,0 +1,327 @@
+//! What waits to be written to one client: bounded, shared with whoever delivers to it. Who waits for it to empty is
+//! decided in `pacing`; what becomes of a client whose outbox is full, in `session`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// A text for any number of receivers, encoded once and counted once among all that waits.
+#[derive(Debug)]
+pub(super) struct Payload {
+    text: Utf8Bytes,
+    total: Arc<AtomicUsize>,
+}
+
+impl Payload {
+    pub(super) fn new(text: String, total: &Arc<AtomicUsize>) -> Arc<Self> {
+        total.fetch_add(text.len(), Ordering::Relaxed);
+        Arc::new(Self { text: text.into(), total: Arc::clone(total) })
+    }
+
+    pub(super) fn text(&self) -> Utf8Bytes {
+        self.text.clone()
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.text.len(), Ordering::Relaxed);
+    }
+}
+
+/// How much may wait for one client.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) bytes: usize,
+    pub(super) payloads: usize,
+}
+
+/// What the connection has to do besides writing what waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// The client does not keep up: what waited for it is gone.
+    Overflow,
+    /// The gateway stops.
+    Stop,
+}
+
+/// Whether the one who caused a delivery should wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pressure {
+    /// No.
+    Low,
+    /// The outbox is over half full, and its client was not found slow yet.
+    High,
+}
+
+/// The outbox of a connection.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    bounds: Bounds,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Arc<Payload>>,
+    bytes: usize,
+    signal: Option<Signal>,
+    /// Nothing is taken in any more.
+    closed: bool,
+    /// Nobody waits for this client until its outbox is below a quarter.
+    slow: bool,
+    /// The connection, when it is asleep.
+    writer: Option<Waker>,
+    /// Who waits for the outbox to be below a quarter.
+    waiting: Vec<Waker>,
+}
+
+impl Outbox {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self { bounds, state: Mutex::default() }
+    }
+
+    /// Takes in a payload: always into an empty outbox, whatever its size.
+    pub(super) fn push(&self, payload: Arc<Payload>) -> Pressure {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Pressure::Low;
+        }
+        let length = payload.text.len();
+        let has_room = state.queue.len() < self.bounds.payloads
+            && length.saturating_add(state.bytes) <= self.bounds.bytes;
+        if !has_room && !state.queue.is_empty() {
+            return state.end(Signal::Overflow);
+        }
+        // A connection that has something to write already needs no second call.
+        if state.queue.is_empty()
+            && let Some(writer) = state.writer.take()
+        {
+            writer.wake();
+        }
+        state.bytes += length;
+        state.queue.push_back(payload);
+        let high = state.bytes > self.bounds.bytes / 2 || state.queue.len() > self.bounds.payloads / 2;
+        if high && !state.slow { Pressure::High } else { Pressure::Low }
+    }
+
+    /// Gives up on the client: what waits for it is dropped.
+    pub(super) fn overflow(&self) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.end(Signal::Overflow);
+        }
+    }
+
+    /// Tells the connection that the gateway stops. What waits stays.
+    pub(super) fn stop(&self) {
+        let mut state = self.state.lock();
+        state.signal.get_or_insert(Signal::Stop);
+        if let Some(writer) = state.writer.take() {
+            writer.wake();
+        }
+    }
+
+    /// Takes nothing in any more; what waits can still be taken out.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.wake_waiting();
+    }
+
+    /// The oldest payload.
+    pub(super) fn pop(&self) -> Option<Arc<Payload>> {
+        let mut state = self.state.lock();
+        let payload = state.queue.pop_front()?;
+        state.bytes -= payload.text.len();
+        if state.queue.is_empty() {
+            // An idle client keeps no room for what it was sent once.
+            state.queue = VecDeque::new();
+        }
+        if self.is_relieved(&state) {
+            state.slow = false;
+            state.wake_waiting();
+        }
+        Some(payload)
+    }
+
+    /// What the connection has to do; until then it is woken when something comes into an empty outbox.
+    pub(super) fn poll_signal(&self, context: &Context<'_>) -> Poll<Signal> {
+        let mut state = self.state.lock();
+        if let Some(signal) = state.signal {
+            return Poll::Ready(signal);
+        }
+        match &mut state.writer {
+            Some(writer) => writer.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Waits until the outbox is below a quarter, or will never be.
+    pub(super) fn poll_relieved(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.closed || state.slow || self.is_relieved(&state) {
+            return Poll::Ready(());
+        }
+        if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+            state.waiting.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Nobody waits for it any more until it is below a quarter.
+    pub(super) fn mark_slow(&self) {
+        let mut state = self.state.lock();
+        state.slow = !self.is_relieved(&state);
+        state.wake_waiting();
+    }
+
+    /// Bytes that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
+    /// Whether it is over half full.
+    pub(super) fn is_high(&self) -> bool {
+        let state = self.state.lock();
+        state.bytes > self.bounds.bytes / 2 || state.queue.len() > self.bounds.payloads / 2
+    }
+
+    /// Whether it is below a quarter.
+    pub(super) fn is_low(&self) -> bool {
+        self.is_relieved(&self.state.lock())
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.state.lock().queue.is_empty()
+    }
+
+    fn is_relieved(&self, state: &State) -> bool {
+        state.bytes <= self.bounds.bytes / 4 && state.queue.len() <= self.bounds.payloads / 4
+    }
+}
+
+impl State {
+    fn end(&mut self, signal: Signal) -> Pressure {
+        self.queue = VecDeque::new();
+        self.bytes = 0;
+        self.closed = true;
+        self.signal = Some(signal);
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
+        }
+        self.wake_waiting();
+        Pressure::Low
+    }
+
+    fn wake_waiting(&mut self) {
+        for waker in std::mem::take(&mut self.waiting) {
+            waker.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// An outbox, and what makes payloads for it.
+    fn outbox(bytes: usize, payloads: usize) -> (Outbox, Arc<AtomicUsize>) {
+        (Outbox::new(Bounds { bytes, payloads }), Arc::new(AtomicUsize::new(0)))
+    }
+
+    fn signal(outbox: &Outbox) -> Option<Signal> {
+        match outbox.poll_signal(&Context::from_waker(Waker::noop())) {
+            Poll::Ready(signal) => Some(signal),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn an_empty_outbox_takes_a_payload_of_any_size() {
+        let (outbox, total) = outbox(4, 0);
+        outbox.push(Payload::new("longer than four".to_owned(), &total));
+        assert_eq!(signal(&outbox), None);
+        assert_eq!(outbox.pop().unwrap().text().as_str(), "longer than four");
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn one_byte_too_many_overflows_and_frees_what_waited() {
+        let (outbox, total) = outbox(8, 100);
+        outbox.push(Payload::new("1234".to_owned(), &total));
+        outbox.push(Payload::new("5678".to_owned(), &total));
+        assert_eq!((signal(&outbox), outbox.bytes()), (None, 8));
+        outbox.push(Payload::new("9".to_owned(), &total));
+        assert_eq!((signal(&outbox), outbox.bytes()), (Some(Signal::Overflow), 0));
+        assert_eq!(total.load(Ordering::Relaxed), 0);
+        outbox.push(Payload::new("more".to_owned(), &total));
+        assert!(outbox.is_empty(), "an outbox that overflowed takes nothing in");
+    }
+
+    #[test]
+    fn one_payload_too_many_overflows() {
+        let (outbox, total) = outbox(1000, 2);
+        for _ in 0..2 {
+            outbox.push(Payload::new(String::new(), &total));
+        }
+        assert_eq!(signal(&outbox), None);
+        outbox.push(Payload::new(String::new(), &total));
+        assert_eq!(signal(&outbox), Some(Signal::Overflow));
+    }
+
+    #[test]
+    fn a_payload_for_many_counts_once_among_all_that_waits() {
+        let (first, total) = outbox(100, 100);
+        let (second, _) = outbox(100, 100);
+        let payload = Payload::new("12345".to_owned(), &total);
+        first.push(Arc::clone(&payload));
+        second.push(payload);
+        assert_eq!((total.load(Ordering::Relaxed), first.bytes(), second.bytes()), (5, 5, 5));
+        drop(first.pop());
+        assert_eq!(total.load(Ordering::Relaxed), 5);
+        drop(second.pop());
+        assert_eq!(total.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn pressure_is_high_over_half_and_relieved_below_a_quarter() {
+        let (outbox, total) = outbox(8, 100);
+        let context = &Context::from_waker(Waker::noop());
+        let push = || outbox.push(Payload::new("12".to_owned(), &total));
+        assert_eq!([push(), push(), push()], [Pressure::Low, Pressure::Low, Pressure::High]);
+        drop(outbox.pop());
+        assert_eq!(outbox.poll_relieved(context), Poll::Pending);
+        drop(outbox.pop());
+        assert_eq!(outbox.poll_relieved(context), Poll::Ready(()));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_slow_client_until_it_caught_up() {
+        let (outbox, total) = outbox(8, 100);
+        let push = || outbox.push(Payload::new("123456".to_owned(), &total));
+        assert_eq!(push(), Pressure::High);
+        outbox.mark_slow();
+        assert_eq!(outbox.push(Payload::new("1".to_owned(), &total)), Pressure::Low);
+        assert_eq!(outbox.poll_relieved(&Context::from_waker(Waker::noop())), Poll::Ready(()));
+        while outbox.pop().is_some() {}
+        assert_eq!(push(), Pressure::High, "it caught up");
+    }
+
+    #[test]
+    fn stopping_leaves_what_waits() {
+        let (outbox, total) = outbox(8, 100);
+        outbox.push(Payload::new("last".to_owned(), &total));
+        outbox.stop();
+        assert_eq!(signal(&outbox), Some(Signal::Stop));
+        assert_eq!(outbox.pop().unwrap().text().as_str(), "last");
+    }
+}

@@ -1,0 +1,244 @@
+//! The gateway as a library: bind, look where, run until told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::gateway::Gateway;
+use super::listener;
+use crate::config::{Config, ConfigError};
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The configuration is refused.
+    #[error(transparent)]
+    Configuration(#[from] ConfigError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    CannotBind {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl ServeError {
+    /// The exit code of a program that ends for it: 78 for the configuration, 10 for an address.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Configuration(_) => 78,
+            Self::CannotBind { .. } => 10,
+        }
+    }
+}
+
+/// A gateway that listens. It answers once it is run.
+///
+/// # Example
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use concierge_server::{Config, Server};
+/// use tokio::sync::oneshot;
+///
+/// let server = Server::bind(Config::from_toml("bind = \"127.0.0.1:0\"")?).await?;
+/// println!("clients connect to {}", server.url());
+/// assert_ne!(server.local_addr().port(), 0);
+///
+/// let (stop, stopped) = oneshot::channel();
+/// let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+/// // ... until it has been enough:
+/// drop(stop);
+/// running.await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    handle: ServerHandle,
+}
+
+/// What can be asked of a gateway from elsewhere, also while it runs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ServerHandle {
+    gateway: Arc<Gateway>,
+    addresses: Arc<[SocketAddr]>,
+}
+
+/// How much there is in a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Connections of any kind, those included that have not said who they are.
+    pub connections: usize,
+    /// Clients that joined.
+    pub clients: usize,
+    /// Services.
+    pub services: usize,
+}
+
+impl Server {
+    /// Listens on the addresses of the configuration. From then on clients can connect; they are answered by
+    /// [`Server::run`].
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Configuration`] when the configuration is refused, [`ServeError::CannotBind`] when an address cannot
+    /// be listened on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is listened on when it is dropped before it is ready.
+    #[expect(clippy::unused_async, reason = "listening on a Unix socket or a name will have to wait")]
+    pub async fn bind(config: Config) -> Result<Self, ServeError> {
+        config.check()?;
+        let mut listeners = Vec::with_capacity(config.bind.len());
+        let mut addresses = Vec::with_capacity(config.bind.len());
+        for &address in &config.bind {
+            let cannot_bind = |cause| ServeError::CannotBind { address, cause };
+            let listener = listener::listen(address).map_err(cannot_bind)?;
+            addresses.push(listener.local_addr().map_err(cannot_bind)?);
+            listeners.push(listener);
+        }
+        let handle = ServerHandle { gateway: Gateway::new(config), addresses: addresses.into() };
+        Ok(Self { listeners, handle })
+    }
+
+    /// Where it listens, in the order of the configuration, with the ports that were picked.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.handle.addresses()
+    }
+
+    /// Where it listens first.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.handle.local_addr()
+    }
+
+    /// Where a client on this machine connects: `ws://127.0.0.1:64209/ws`.
+    pub fn url(&self) -> String {
+        self.handle.url()
+    }
+
+    /// What can be asked of it while it runs.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Serves clients until `until` is ready; then accepts nobody any more, writes what is queued, closes every connection
+    /// with 1001, and is done within `shutdown_timeout`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it stops the gateway, too, without waiting for the connections to close.
+    pub async fn run(self, until: impl Future<Output = ()>) {
+        let Self { listeners, handle: ServerHandle { gateway, addresses } } = self;
+        if addresses.iter().any(|address| !address.ip().is_loopback()) {
+            warn!("listening on a public address without TLS: whoever is on the way can read everything");
+        }
+        let _stopping = StopWhenDropped(Arc::clone(&gateway));
+        let (stop, stopping) = watch::channel(false);
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            accepting.spawn(listener::accept(listener, Arc::clone(&gateway), stopping.clone()));
+        }
+        info!(?addresses, "serving");
+        until.await;
+        info!(connections = gateway.admission().connections(), "stopping");
+        accepting.shutdown().await;
+        // Nobody listens to it when every connection is a WebSocket.
+        let _listening = stop.send(true);
+        gateway.stop();
+        let emptied = timeout(gateway.config().shutdown_timeout, gateway.admission().emptied()).await;
+        if emptied.is_err() {
+            let connections = gateway.admission().connections();
+            warn!(connections, "stopped with connections that did not take what was queued for them");
+        }
+    }
+}
+
+impl ServerHandle {
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where it listens first.
+    ///
+    /// # Panics
+    ///
+    /// Never: a configuration without an address is refused.
+    pub fn local_addr(&self) -> SocketAddr {
+        *self.addresses.first().expect("a configuration without an address is refused")
+    }
+
+    /// Where a client on this machine connects.
+    pub fn url(&self) -> String {
+        format!("ws://{}/ws", reachable(self.local_addr()))
+    }
+
+    /// How much there is in it right now.
+    pub fn counts(&self) -> Counts {
+        let (clients, services) = self.gateway.drive().counts();
+        Counts { connections: self.gateway.admission().connections(), clients, services }
+    }
+}
+
+/// Nobody can connect to "every address of this machine"; its loopback address is one of them.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+struct StopWhenDropped(Arc<Gateway>);
+
+impl Drop for StopWhenDropped {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_configuration_that_is_refused_ends_with_78_and_a_port_in_use_with_10() {
+        let mut config = Config::from_toml("bind = \"127.0.0.1:0\"").unwrap();
+        let server = Server::bind(config.clone()).await.unwrap();
+        config.bind = vec![server.local_addr()];
+        let taken = Server::bind(config.clone()).await.unwrap_err();
+        assert_eq!(
+            (taken.exit_code(), taken.to_string()),
+            (10, format!("cannot listen on {}", server.local_addr()))
+        );
+        config.bind = vec!["0.0.0.0:0".parse().unwrap()];
+        assert_eq!(Server::bind(config).await.unwrap_err().exit_code(), 78);
+    }
+
+    #[tokio::test]
+    async fn the_url_of_every_address_is_one_that_can_be_reached() {
+        let config =
+            Config::from_toml("bind = [\"0.0.0.0:0\", \"[::1]:0\"]\nallow_anonymous = true").unwrap();
+        let server = Server::bind(config).await.unwrap();
+        assert_eq!(server.url(), format!("ws://127.0.0.1:{}/ws", server.local_addr().port()));
+        assert_eq!(server.addresses().len(), 2);
+        assert_eq!(server.handle().counts(), Counts { connections: 0, clients: 0, services: 0 });
+    }
+}

@@ -1,0 +1,282 @@
+//! One WebSocket, from the upgrade to its end: reads and writes at the same time, keeps the deadlines, and leaves by the
+//! one way out. What the texts mean is the dialect's affair.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use concierge_client::payload::CloseCode;
+use futures_util::{Sink as _, Stream as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tracing::{debug, error};
+
+use super::admission::Place;
+use super::ending::{Ending, Socket, finish};
+use super::gateway::Gateway;
+use super::member::Member;
+use super::metered::Metered;
+use super::outbox::Signal;
+use super::pacing::Pause;
+use crate::dialect::concierge::{Close, Step, Timer};
+
+/// How many messages are read in a row before what they led to is written: the answers to a burst leave in one write.
+const MESSAGES_IN_A_ROW: usize = 64;
+
+/// How many payloads are written in a row before others get their turn.
+const PAYLOADS_IN_A_ROW: usize = 256;
+
+/// How long a client may take nothing while something waits for it.
+const STALLED_FOR: Duration = Duration::from_secs(10);
+
+struct Session {
+    member: Member,
+    socket: Socket,
+    messages_in_a_row: usize,
+    /// Other clients have to catch up before this one is read from.
+    pause: Option<Pause>,
+    /// This client has to read what it is sent before more is read from it.
+    is_held: bool,
+    ping_is_due: bool,
+    is_unflushed: bool,
+    /// Since when nothing could be written, while something waits.
+    stalled_since: Option<Duration>,
+    /// Bytes written and received when that was looked at the last time.
+    written: u64,
+    received: u64,
+}
+
+/// What a session waits for.
+enum Occurrence {
+    Message(Message),
+    Failed(Error),
+    Ended,
+    Signal(Signal),
+    Deadline,
+}
+
+/// Serves a WebSocket until it ends. `ahead` is what was read from the stream already.
+pub(super) async fn run(
+    gateway: Arc<Gateway>,
+    stream: TcpStream,
+    ahead: Bytes,
+    peer: SocketAddr,
+    place: Place,
+) {
+    let metered = Metered::new(stream, ahead, gateway.frame_limits());
+    let config = gateway.websocket_config();
+    let mut session = Session {
+        socket: WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await,
+        member: Member::new(gateway, place),
+        messages_in_a_row: 0,
+        pause: None,
+        is_held: false,
+        ping_is_due: false,
+        is_unflushed: false,
+        stalled_since: None,
+        written: 0,
+        received: 0,
+    };
+    debug!(%peer, "a WebSocket opened");
+    let ending = session.until_end().await;
+    debug!(%peer, ?ending, "a WebSocket ends");
+    let Session { mut member, socket, .. } = session;
+    // First, so that the name is free when the client learns of the end. The rest of the way is rare and large: on the
+    // heap it costs the connections nothing that are not there yet.
+    let pause = Pause::new(member.leave(), member.gateway().now());
+    Box::pin(async move {
+        finish(socket, member.outbox(), ending).await;
+        if let Some(pause) = pause {
+            pause.wait().await;
+        }
+    })
+    .await;
+}
+
+impl Session {
+    async fn until_end(&mut self) -> Ending {
+        let mut timer = pin!(sleep_until(self.next_deadline()));
+        loop {
+            let next = self.next_deadline();
+            // A deadline that moved away is met early, once: that is cheaper than moving the timer with every message.
+            if timer.is_elapsed() || next < timer.deadline() {
+                timer.as_mut().reset(next);
+            }
+            let occurrence = std::future::poll_fn(|context| self.poll(context, timer.as_mut())).await;
+            let handled = catch_unwind(AssertUnwindSafe(|| self.handle(occurrence)));
+            match handled {
+                Ok(None) => {}
+                Ok(Some(ending)) => return ending,
+                Err(_panic) => {
+                    error!("a connection failed within the gateway and is closed; this is a bug");
+                    return Ending::Abort(Close::new(CloseCode::InternalError));
+                }
+            }
+        }
+    }
+
+    fn next_deadline(&mut self) -> Instant {
+        let dialect = self.member.connection().and_then(|connection| connection.next_deadline());
+        let stall = self.stalled_since.map(|since| since + STALLED_FOR);
+        let pause = self.pause.as_ref().map(Pause::until);
+        let gateway = self.member.gateway();
+        match [dialect, stall, pause].into_iter().flatten().min() {
+            Some(next) => gateway.instant(next),
+            None => Instant::now() + STALLED_FOR,
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<Occurrence> {
+        if self.messages_in_a_row < MESSAGES_IN_A_ROW
+            && let Poll::Ready(occurrence) = self.poll_read(context)
+        {
+            self.messages_in_a_row += 1;
+            return Poll::Ready(occurrence);
+        }
+        let is_readers_turn_over = self.messages_in_a_row >= MESSAGES_IN_A_ROW;
+        self.messages_in_a_row = 0;
+        if let Poll::Ready(occurrence) = self.poll_write(context) {
+            return Poll::Ready(occurrence);
+        }
+        if timer.poll(context).is_ready() {
+            return Poll::Ready(Occurrence::Deadline);
+        }
+        if is_readers_turn_over || self.is_held { self.poll_read(context) } else { Poll::Pending }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Occurrence> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.poll(context));
+            self.pause = None;
+        }
+        // Whoever asks for more than it reads waits for itself.
+        let outbox = self.member.outbox();
+        self.is_held = if self.is_held { !outbox.is_low() } else { outbox.is_high() };
+        if self.is_held {
+            return Poll::Pending;
+        }
+        Poll::Ready(match ready!(Pin::new(&mut self.socket).poll_next(context)) {
+            Some(Ok(message)) => Occurrence::Message(message),
+            Some(Err(error)) => Occurrence::Failed(error),
+            None => Occurrence::Ended,
+        })
+    }
+
+    /// Writes what waits. Ready only when there is something else to do.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<Occurrence> {
+        if let Poll::Ready(signal) = self.member.outbox().poll_signal(context) {
+            return Poll::Ready(Occurrence::Signal(signal));
+        }
+        let written = self.poll_payloads(context);
+        if let Poll::Ready(Err(error)) = written {
+            return Poll::Ready(Occurrence::Failed(error));
+        }
+        let progress = self.socket.get_ref().written();
+        if written.is_ready() {
+            self.stalled_since = None;
+        } else if self.stalled_since.is_none() || progress != self.written {
+            self.stalled_since = Some(self.member.gateway().now());
+        }
+        self.written = progress;
+        Poll::Pending
+    }
+
+    /// Ready when nothing is left to write.
+    fn poll_payloads(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut socket = Pin::new(&mut self.socket);
+        for _ in 0..PAYLOADS_IN_A_ROW {
+            ready!(socket.as_mut().poll_ready(context))?;
+            let message = if std::mem::take(&mut self.ping_is_due) {
+                Message::Ping(Bytes::new())
+            } else if let Some(payload) = self.member.outbox().pop() {
+                Message::Text(payload.text())
+            } else {
+                break;
+            };
+            socket.as_mut().start_send(message)?;
+            self.is_unflushed = true;
+        }
+        if self.is_unflushed {
+            ready!(socket.as_mut().poll_flush(context))?;
+            self.is_unflushed = false;
+        }
+        if self.member.outbox().is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn handle(&mut self, occurrence: Occurrence) -> Option<Ending> {
+        match occurrence {
+            Occurrence::Message(message) => self.handle_message(&message),
+            Occurrence::Failed(error) => Some(Ending::after(&error)),
+            Occurrence::Ended => Some(Ending::Lost),
+            Occurrence::Signal(Signal::Overflow) => Some(Ending::slow()),
+            Occurrence::Signal(Signal::Stop) => {
+                let by = self.member.gateway().stop_by();
+                let within = by.map(|by| by.saturating_duration_since(Instant::now()));
+                Some(Ending::Stop(within.unwrap_or_default()))
+            }
+            Occurrence::Deadline => self.handle_deadline(),
+        }
+    }
+
+    fn handle_message(&mut self, message: &Message) -> Option<Ending> {
+        let now = self.member.gateway().now();
+        self.received = self.socket.get_ref().received();
+        let connection = self.member.connection()?;
+        match message {
+            Message::Text(text) => {
+                let outcome = self.member.handle_text(text);
+                self.pause = Pause::new(outcome.pressed, now);
+                outcome.close.map(Ending::Close)
+            }
+            Message::Binary(_) => {
+                connection.handle_activity(now);
+                match connection.handle_binary() {
+                    Step::Close(close) => Some(Ending::Close(close)),
+                    _ => None,
+                }
+            }
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
+                connection.handle_activity(now);
+                None
+            }
+            Message::Close(_) => Some(Ending::Closed),
+        }
+    }
+
+    fn handle_deadline(&mut self) -> Option<Ending> {
+        let now = self.member.gateway().now();
+        if let Some(pause) = self.pause.take_if(|pause| pause.until() <= now) {
+            pause.give_up();
+        }
+        if self.stalled_since.is_some_and(|since| since + STALLED_FOR <= now) {
+            return Some(Ending::slow());
+        }
+        let received = self.socket.get_ref().received();
+        // A part of a large frame is a sign of life, too; and whoever is not listened to is not asked for one.
+        let is_alive = received != self.received || self.is_held;
+        self.received = received;
+        let connection = self.member.connection()?;
+        if is_alive {
+            connection.handle_activity(now);
+        }
+        match connection.handle_deadline(now) {
+            Timer::Nothing => None,
+            Timer::Ping => {
+                self.ping_is_due = true;
+                None
+            }
+            Timer::Close(close) => Some(Ending::Close(close)),
+        }
+    }
+}
