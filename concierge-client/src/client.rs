@@ -28,6 +28,28 @@ use crate::{
 ///
 /// A cheap clone over one connection. The connection lives as long as a clone does; when the last one is dropped, what is
 /// queued goes out for at most a second, and the connection is closed.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
+/// # let server = concierge_server::Server::bind(config).await?;
+/// # let url = server.url();
+/// # tokio::spawn(server.run(std::future::pending()));
+/// use concierge_client::{CallError, Client, Rejection, Target};
+///
+/// let client = Client::builder(&url, "alice")?.tags(["demo"]).connect().await?;
+/// assert_eq!(client.whoami().await?.client.uuid, client.uuid());
+///
+/// let created = client.create_service("news").nickname("The news").await?;
+/// assert!(created.successful);
+/// client.to(Target::service("news".parse()?)).json("nobody subscribed yet").await?;
+///
+/// let refused = client.to("bob").json("are you there?").await.unwrap_err();
+/// assert!(matches!(refused, CallError::Rejected(Rejection::UnknownName { name }) if name == "bob"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     handle: Arc<Handle>,
@@ -74,6 +96,23 @@ impl Client {
     }
 
     /// Sends a request when it is awaited, and gives its own reply.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
+    /// # let server = concierge_server::Server::bind(config).await?;
+    /// # let url = server.url();
+    /// # tokio::spawn(server.run(std::future::pending()));
+    /// # let client = concierge_client::Client::builder(&url, "alice")?.connect().await?;
+    /// use concierge_client::payload::{ServiceCreate, ServiceFetch};
+    ///
+    /// client.call(ServiceCreate { service: "news".parse()?, nickname: None }).await?;
+    /// let fetched = client.call(ServiceFetch { service: "news".parse()? }).await?;
+    /// assert_eq!(fetched.service.owner_uuid, client.uuid());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[expect(clippy::needless_pass_by_value, reason = "a request is made to be sent, once")]
     pub fn call<Q: Request>(&self, request: Q) -> Call<Q::Reply> {
         Call::of(self, &request, Q::Reply::try_from)
@@ -188,13 +227,52 @@ impl Client {
     }
 
     /// A new stream of every event from now on. It does not keep the connection open.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
+    /// # let server = concierge_server::Server::bind(config).await?;
+    /// # let url = server.url();
+    /// # tokio::spawn(server.run(std::future::pending()));
+    /// use concierge_client::{Client, Event};
+    ///
+    /// let client = Client::builder(&url, "alice")?.connect().await?;
+    /// let mut joins = client.events().capacity(16).filter(|event| matches!(event, Event::ClientJoined { .. }));
+    /// let bob = Client::builder(&url, "bob")?.connect().await?;
+    /// assert!(matches!(joins.next().await, Some(Event::ClientJoined { client }) if client.uuid == bob.uuid()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn events(&self) -> Events {
         let queue = self.link().fanout.open(self.handle.events_capacity);
         Events::new(Arc::clone(self.link()), queue)
     }
 
     /// Waits until `pick` takes something from an event. It looks at events from this call on, not from when it is first
-    /// polled: what an action of this client brings about can be waited for after the action is called.
+    /// polled: so it can be made before an action, and awaited after it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
+    /// # let server = concierge_server::Server::bind(config).await?;
+    /// # let url = server.url();
+    /// # tokio::spawn(server.run(std::future::pending()));
+    /// use concierge_client::{Client, Event};
+    /// use std::time::Duration;
+    ///
+    /// let alice = Client::builder(&url, "alice")?.connect().await?;
+    /// let bob = Client::builder(&url, "bob")?.connect().await?;
+    /// let answer = bob.wait_for(Duration::from_secs(5), |event| match event {
+    ///     Event::Message(message) if message.origin.name == "alice" => message.data.parse::<u32>().ok(),
+    ///     _ => None,
+    /// });
+    /// alice.to("bob").json(&42).await?;
+    /// assert_eq!(answer.await?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -227,6 +305,25 @@ impl Client {
     }
 
     /// Takes no further calls, waits until those there are have their answers, and closes the connection with 1000.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
+    /// # let server = concierge_server::Server::bind(config).await?;
+    /// # let url = server.url();
+    /// # tokio::spawn(server.run(std::future::pending()));
+    /// use concierge_client::{Client, CloseCause, Target};
+    /// use std::time::Duration;
+    ///
+    /// let client = Client::builder(&url, "alice")?.connect().await?;
+    /// let sent = client.to(Target::All).try_json("good bye")?;
+    /// client.drain(Duration::from_secs(5)).await?;
+    /// sent.await?;
+    /// assert_eq!(client.closed().await, CloseCause::ByClient);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -1,4 +1,52 @@
 //! The async SDK for `ert-concierge` gateways, and the definition of the protocol's payloads.
+//!
+//! A gateway is where programs find each other and talk. A [`Client`] is connected to one: it sees who else is there, opens
+//! services that others subscribe to, and sends JSON to a client, to a service, or to everyone.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
+//! # let server = concierge_server::Server::bind(config).await?;
+//! # let url = server.url();
+//! # tokio::spawn(server.run(std::future::pending()));
+//! use concierge_client::{Client, Event};
+//! use serde_json::json;
+//!
+//! let (alice, mut inbox) = Client::builder(&url, "alice")?.connect_with_events().await?;
+//! let bob = Client::builder(&url, "bob")?.nickname("Bob").connect().await?;
+//!
+//! bob.to("alice").json(&json!({"hi": true})).await?; // the gateway has delivered it
+//!
+//! while let Some(event) = inbox.next().await {
+//!     if let Event::Message(message) = event {
+//!         assert_eq!(message.origin.name, "bob");
+//!         assert_eq!(message.data.as_str(), r#"{"hi":true}"#);
+//!         break;
+//!     }
+//! }
+//! alice.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to begin
+//!
+//! - [`Client::builder`] connects. [`ConnectError`] says why not, whether trying again may help, and what to try.
+//! - [`Client::to`] sends. [`Client::call`] takes every request of the protocol and gives that request's own reply; the methods
+//!   of [`Client`] are short for it. [`CallError`] tells a refusal of the gateway from a loss, and whether it is safe to repeat.
+//! - [`Client::events`] is a stream of what the gateway tells. There may be many; each is bounded and tells what it lost.
+//! - [`payload`] is the contract with the gateway, as types. [`session`] is the client without its socket. Both are there
+//!   without the feature `net`, and then this crate has no runtime to depend on.
+//!
+//! # What holds
+//!
+//! - Nothing that users do or leave undone stops the reading of a connection, and every queue is bounded.
+//! - A call that is dropped or times out never gives its answer to another.
+//! - A payload that this version does not know is [`Event::Unknown`]; it never ends a connection.
+//! - When a connection ends, every call fails at once and every stream says why.
+//!
+//! This version does not reconnect and speaks no TLS.
 
 pub mod payload;
 

@@ -33,6 +33,23 @@ impl Recipient {
     }
 
     /// Sends JSON byte for byte. Awaited, it waits until there is room, and then for the gateway's answer.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
+    /// # let server = concierge_server::Server::bind(config).await?;
+    /// # let url = server.url();
+    /// # tokio::spawn(server.run(std::future::pending()));
+    /// use concierge_client::{Client, Data, Event};
+    ///
+    /// let (client, mut events) = Client::builder(&url, "alice")?.connect_with_events().await?;
+    /// client.to("alice").raw(Data::from_json(r#"{"price":1.10}"#)?).await?;
+    /// let Some(Event::Message(message)) = events.next().await else { panic!("it is a message") };
+    /// assert_eq!(message.data.as_str(), r#"{"price":1.10}"#);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn raw(&self, data: impl Into<Data>) -> Call<()> {
         Call::new(&self.client, self.encode(&data.into()), acknowledged)
     }

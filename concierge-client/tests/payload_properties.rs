@@ -70,7 +70,7 @@ fn json() -> impl Strategy<Value = String> {
         text().prop_map(|text| encode(&text)),
         text().prop_map(|text| format!(
             "\"{}\"",
-            text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<String>()
+            text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<Vec<_>>().concat()
         )),
     ];
     leaf.prop_recursive(6, 64, 6, |inner| {

@@ -40,6 +40,25 @@ const MAX_MESSAGE: usize = 64 << 20;
 
 /// A WebSocket to a gateway and nothing more: no `IDENTIFY` is sent, no answer is matched, no ping is sent. Pings of the
 /// gateway are answered while something waits in [`receive`](Self::receive).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
+/// # let server = concierge_server::Server::bind(config).await?;
+/// # let url = server.url();
+/// # tokio::spawn(server.run(std::future::pending()));
+/// use concierge_client::{RawConnection, Received};
+/// use std::time::Duration;
+///
+/// let mut connection = RawConnection::connect(&url.parse()?, Duration::from_secs(10)).await?;
+/// connection.send(r#"{"type":"IDENTIFY","name":"alice","version":"0.2.0","tags":[]}"#).await?;
+/// let Received::Text(hello) = connection.receive().await else { panic!("the first text is HELLO") };
+/// assert!(hello.starts_with(r#"{"type":"HELLO""#));
+/// connection.close().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct RawConnection {
     sender: RawSender,
