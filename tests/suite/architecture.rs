@@ -106,6 +106,11 @@ fn modules_used(code: &str) -> BTreeSet<String> {
     used
 }
 
+/// Whether a source has this identifier, and not just one that begins with it.
+fn names(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(start, _)| code.get(start..).and_then(identifier).as_deref() == Some(name))
+}
+
 fn identifier(text: &str) -> Option<String> {
     let end =
         text.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(text.len());
@@ -139,6 +144,7 @@ fn the_use_of_modules_is_read_correctly() {
         "use crate::{hub::{Hub, net::X}, payload, dialect::concierge};\nlet x = crate::net::Y; my_crate::z";
     let used: Vec<_> = modules_used(code).into_iter().collect();
     assert_eq!(used, ["dialect", "hub", "net", "payload"]);
+    assert!(names("use concierge_cli::run;", "concierge_cli") && !names("concierge_client", "concierge_cli"));
 }
 
 #[test]
@@ -158,7 +164,7 @@ fn arrows_point_inward() {
     for (folder, strangers) in STRANGERS {
         for path in sources(&root().join(folder)) {
             for stranger in *strangers {
-                assert!(!code(&path).contains(stranger), "{} knows of {stranger}", path.display());
+                assert!(!names(&code(&path), stranger), "{} knows of {stranger}", path.display());
             }
         }
     }

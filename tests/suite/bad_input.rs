@@ -81,7 +81,7 @@ fn a_peer_that_speaks_plain_http_is_told_from_a_gateway() {
 
 #[test]
 fn a_peer_that_closes_in_the_handshake_is_told() {
-    whoami(answering(b""), 3, &["closed", "hint"]);
+    whoami(answering(b""), 3, &["hung up", "hint"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 mod architecture;
 mod bad_input;
 mod conversation;
+mod examples;
 mod memory;
 mod readme;
 mod slow;
