@@ -173,7 +173,8 @@ mod tests {
         let (_alice, ..) = join(&drive, "alice");
         let (_second, _, close) = join(&drive, "alice");
         assert!(close.is_some());
-        assert_eq!((drive.core.lock().outboxes.len(), drive.counts()), (1, (1, 0)));
+        let outboxes = drive.core.lock().outboxes.len();
+        assert_eq!((outboxes, drive.counts()), (1, (1, 0)));
     }
 
     #[test]
