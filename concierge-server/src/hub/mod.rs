@@ -17,6 +17,8 @@ mod index;
 mod input;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod properties;
 mod route;
 mod services;
 #[cfg(test)]

@@ -20,6 +20,9 @@ use crate::dialect::concierge::Close;
 /// How long a client has to take what it is still sent, and then to close.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The same for one that does not keep up: it has much to take before it comes to the reason.
+const PATIENCE_WITH_SLOW: Duration = Duration::from_secs(5);
+
 pub(super) type Socket = WebSocketStream<Metered<TcpStream>>;
 
 /// Why a WebSocket ends.
@@ -27,8 +30,10 @@ pub(super) type Socket = WebSocketStream<Metered<TcpStream>>;
 pub(super) enum Ending {
     /// The gateway closes, after everything that waits for the client.
     Close(Close),
-    /// The gateway closes at once: what the client is sent is of no use, or it does not take it.
+    /// The gateway closes at once: the client cannot be understood, or was failed.
     Abort(Close),
+    /// The gateway closes at once: the client does not take what it is sent.
+    Slow,
     /// The gateway stops: it closes after everything that waits, within this time.
     Stop(Duration),
     /// The client closed; its close frame is still to be echoed.
@@ -38,11 +43,6 @@ pub(super) enum Ending {
 }
 
 impl Ending {
-    /// The client does not take what it is sent.
-    pub(super) fn slow() -> Self {
-        Self::Abort(Close::new(CloseCode::SlowConsumer))
-    }
-
     /// What follows from an error of the socket. Tungstenite leaves the close frame of a protocol error to its user.
     pub(super) fn after(error: &Error) -> Self {
         let code = match error {
@@ -68,6 +68,10 @@ pub(super) async fn finish(mut socket: Socket, outbox: &Outbox, ending: Ending) 
         Ending::Closed => timeout(PATIENCE, socket.flush()).await,
         Ending::Close(close) => timeout(PATIENCE, farewell(&mut socket, Some(outbox), close)).await,
         Ending::Abort(close) => timeout(PATIENCE, farewell(&mut socket, None, close)).await,
+        Ending::Slow => {
+            let close = Close::new(CloseCode::SlowConsumer);
+            timeout(PATIENCE_WITH_SLOW, farewell(&mut socket, None, close)).await
+        }
         Ending::Stop(within) => {
             timeout(within, farewell(&mut socket, Some(outbox), Close::new(CloseCode::GoingAway))).await
         }

@@ -39,6 +39,8 @@ pub(super) struct TooBig;
 impl<S> Metered<S> {
     /// `ahead` is what was read from the stream already.
     pub(super) fn new(stream: S, ahead: Bytes, limits: FrameLimits) -> Self {
+        // An empty one would keep the buffer it was cut from.
+        let ahead = if ahead.is_empty() { Bytes::new() } else { ahead };
         Self { stream, ahead, frames: Frames::new(limits), is_refused: false, received: 0, written: 0 }
     }
 
@@ -221,11 +223,11 @@ mod tests {
         match length {
             0..=125 => frame.push(0x80 | u8::try_from(length).unwrap()),
             126..=65_535 => {
-                frame.push(0x80 | 126);
+                frame.push(0xfe);
                 frame.extend(u16::try_from(length).unwrap().to_be_bytes());
             }
             _ => {
-                frame.push(0x80 | 127);
+                frame.push(0xff);
                 frame.extend((length as u64).to_be_bytes());
             }
         }

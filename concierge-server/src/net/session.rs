@@ -72,8 +72,10 @@ pub(super) async fn run(
 ) {
     let metered = Metered::new(stream, ahead, gateway.frame_limits());
     let config = gateway.websocket_config();
-    let mut session = Session {
-        socket: WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await,
+    let socket = WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await;
+    // In one piece on the heap: within the task it would take its room several times.
+    let mut session = Box::new(Session {
+        socket,
         member: Member::new(gateway, place),
         messages_in_a_row: 0,
         pause: None,
@@ -83,21 +85,12 @@ pub(super) async fn run(
         stalled_since: None,
         written: 0,
         received: 0,
-    };
+    });
     debug!(%peer, "a WebSocket opened");
     let ending = session.until_end().await;
     debug!(%peer, ?ending, "a WebSocket ends");
-    let Session { mut member, socket, .. } = session;
-    // First, so that the name is free when the client learns of the end. The rest of the way is rare and large: on the
-    // heap it costs the connections nothing that are not there yet.
-    let pause = Pause::new(member.leave(), member.gateway().now());
-    Box::pin(async move {
-        finish(socket, member.outbox(), ending).await;
-        if let Some(pause) = pause {
-            pause.wait().await;
-        }
-    })
-    .await;
+    // The rest of the way is rare and large: on the heap it costs those nothing that are not there yet.
+    Box::pin(session.end(ending)).await;
 }
 
 impl Session {
@@ -119,6 +112,16 @@ impl Session {
                     return Ending::Abort(Close::new(CloseCode::InternalError));
                 }
             }
+        }
+    }
+
+    async fn end(self: Box<Self>, ending: Ending) {
+        let Self { mut member, socket, .. } = *self;
+        // First, so that the name is free when the client learns of the end.
+        let pause = Pause::new(member.leave(), member.gateway().now());
+        finish(socket, member.outbox(), ending).await;
+        if let Some(pause) = pause {
+            pause.wait().await;
         }
     }
 
@@ -219,7 +222,7 @@ impl Session {
             Occurrence::Message(message) => self.handle_message(&message),
             Occurrence::Failed(error) => Some(Ending::after(&error)),
             Occurrence::Ended => Some(Ending::Lost),
-            Occurrence::Signal(Signal::Overflow) => Some(Ending::slow()),
+            Occurrence::Signal(Signal::Overflow) => Some(Ending::Slow),
             Occurrence::Signal(Signal::Stop) => {
                 let by = self.member.gateway().stop_by();
                 let within = by.map(|by| by.saturating_duration_since(Instant::now()));
@@ -260,7 +263,7 @@ impl Session {
             pause.give_up();
         }
         if self.stalled_since.is_some_and(|since| since + STALLED_FOR <= now) {
-            return Some(Ending::slow());
+            return Some(Ending::Slow);
         }
         let received = self.socket.get_ref().received();
         // A part of a large frame is a sign of life, too; and whoever is not listened to is not asked for one.
