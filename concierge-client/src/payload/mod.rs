@@ -16,9 +16,11 @@ mod data;
 mod entity;
 mod event;
 mod extension;
+mod fields;
 mod incoming;
 mod message;
 mod name;
+mod rejection;
 mod reply;
 mod request;
 mod secret;
@@ -33,8 +35,9 @@ pub use extension::{Feature, Features, Intent, Intents, Limits};
 pub use incoming::Incoming;
 pub use message::{Message, SendMessage, Target};
 pub use name::{ClientName, InvalidName, Nickname, ServiceName, Tag, Tags};
+pub use rejection::Rejection;
 pub use reply::{
-    Acknowledged, ClientFetchAllResult, ClientFetchResult, Hello, Rejection, Reply, SelfFetchResult,
+    Acknowledged, ClientFetchAllResult, ClientFetchResult, Hello, Reply, SelfFetchResult,
     SelfSubscribeResult, SelfUnsubscribeResult, ServiceCreateResult, ServiceDeleteResult,
     ServiceFetchAllResult, ServiceFetchResult,
 };
