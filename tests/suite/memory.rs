@@ -47,15 +47,8 @@ fn an_idle_connection_costs_at_most_20_kib() {
     let gateway = GatewayProcess::start(&["--config", config.to_str().unwrap()]).unwrap();
     let process = gateway.program.id();
 
-    let identified = |number: usize| {
-        let mut socket = RawSocket::upgraded(gateway.address()).unwrap();
-        let identify = format!(
-            r#"{{"type":"IDENTIFY","name":"idle_{number}","version":"0.2.0","tags":[],"intents":[]}}"#
-        );
-        socket.send_text(&identify).unwrap();
-        assert!(socket.read_text().unwrap().contains("HELLO"));
-        socket
-    };
+    let identified =
+        |number: usize| RawSocket::identified(gateway.address(), &format!("idle_{number}"), "").unwrap();
     // The first ones pay for what is there once.
     let mut sockets: Vec<_> = (0..100).map(identified).collect();
     let before = resident_bytes(process);

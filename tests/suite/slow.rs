@@ -6,22 +6,14 @@ use support::raw::RawSocket;
 /// More than kernel buffers and an outbox hold together.
 const ENOUGH: usize = 4_000;
 
-fn joined(gateway: &Gateway, name: &str, intents: &str) -> RawSocket {
-    let mut socket = RawSocket::upgraded(gateway.address()).expect("a connection");
-    let identify =
-        format!(r#"{{"type":"IDENTIFY","name":"{name}","version":"0.2.0","intents":[{intents}]}}"#);
-    socket.send_text(&identify).expect("it can be sent");
-    let hello = socket.read_text().expect("an answer");
-    assert!(hello.starts_with(r#"{"type":"HELLO","#), "{hello}");
-    socket
-}
-
 #[test]
 fn a_client_that_does_not_read_is_closed_with_4011() {
     let gateway = Gateway::configured("limits.outbox_bytes = 262144").expect("a gateway");
-    let mut stuck = joined(&gateway, "stuck", "");
-    let mut witness = joined(&gateway, "witness", "\"PRESENCE\"");
-    let mut sender = joined(&gateway, "sender", "");
+    let joined =
+        |name, intents| RawSocket::identified(gateway.address(), name, intents).expect("a client joins");
+    let mut stuck = joined("stuck", "");
+    let mut witness = joined("witness", "\"PRESENCE\"");
+    let mut sender = joined("sender", "");
     assert!(witness.read_text().expect("an event").contains(r#""name":"sender""#));
 
     let data = "x".repeat(60_000);

@@ -5,12 +5,7 @@ use support::gateway::GatewayProcess;
 use support::raw::RawSocket;
 
 fn joined(gateway: &GatewayProcess, name: &str) -> RawSocket {
-    let mut socket = RawSocket::upgraded(gateway.address()).expect("a connection");
-    let identify = format!(r#"{{"type":"IDENTIFY","name":"{name}","version":"0.2.0","intents":[]}}"#);
-    socket.send_text(&identify).expect("it can be sent");
-    let hello = socket.read_text().expect("an answer");
-    assert!(hello.starts_with(r#"{"type":"HELLO","#), "{hello}");
-    socket
+    RawSocket::identified(gateway.address(), name, "").expect("a client joins")
 }
 
 fn stops_by(signal: Signal) {
@@ -44,9 +39,9 @@ fn what_is_queued_is_written_and_nobody_hears_of_leaves() {
     let mut gateway = GatewayProcess::start(&[]).expect("a gateway");
     let mut alice = joined(&gateway, "alice");
     let mut bob = joined(&gateway, "bob");
-    let mut reader = RawSocket::upgraded(gateway.address()).expect("a connection");
-    reader.send_text(r#"{"type":"IDENTIFY","name":"reader","version":"0.2.0"}"#).expect("it can be sent");
-    reader.read_text().expect("HELLO");
+    // It would hear of leaves and deletions, if there were any.
+    let mut reader = RawSocket::identified(gateway.address(), "reader", r#""PRESENCE","SERVICES""#)
+        .expect("a client joins");
 
     for number in 0..COUNT {
         let message =

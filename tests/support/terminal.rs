@@ -25,6 +25,8 @@ pub struct Terminal {
     child: Child,
     keyboard: File,
     screen: Receiver<Vec<u8>>,
+    /// The start of a character whose end has not come yet.
+    cut: Vec<u8>,
     /// Everything shown so far, without escape sequences.
     shown: String,
     /// How much of it has been looked at.
@@ -86,7 +88,15 @@ impl Terminal {
                 }
             }
         });
-        Ok(Self { child, keyboard, screen, shown: String::new(), seen: 0, escape: Escape::Outside })
+        Ok(Self {
+            child,
+            keyboard,
+            screen,
+            cut: Vec::new(),
+            shown: String::new(),
+            seen: 0,
+            escape: Escape::Outside,
+        })
     }
 
     /// Types text, as it is; `\r` is the Enter key, `\x04` is Ctrl-D.
@@ -156,8 +166,15 @@ impl Terminal {
     }
 
     fn show(&mut self, chunk: &[u8]) {
-        // A character cut in two at a chunk's end is shown wrongly; what tests wait for is ASCII.
-        for character in String::from_utf8_lossy(chunk).chars() {
+        self.cut.extend_from_slice(chunk);
+        let bytes = std::mem::take(&mut self.cut);
+        let end = match std::str::from_utf8(&bytes) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => bytes.len(),
+        };
+        let (whole, cut) = bytes.split_at(end);
+        self.cut = cut.to_vec();
+        for character in String::from_utf8_lossy(whole).chars() {
             self.escape = match (self.escape, character) {
                 (Escape::Outside | Escape::Command, '\x1b') => Escape::Begun,
                 (Escape::Outside, _) => {
@@ -189,10 +206,9 @@ mod tests {
 
     #[test]
     fn a_program_reads_keys_and_its_screen_can_be_read() {
-        let script =
-            "test -t 0 && printf '\\033[1mname\\033[0m? ' && read name && echo \"hello $name\" && exit 3";
+        let script = "printf '\\303'; printf '\\251 '; test -t 0 && printf '\\033[1mname\\033[0m? ' && read name && echo \"hello $name\" && exit 3";
         let mut terminal = Terminal::start(Path::new("/bin/sh"), &["-c", script]).unwrap();
-        terminal.wait_for("name? ").unwrap();
+        terminal.wait_for("é name? ").unwrap();
         terminal.line("keyboard").unwrap();
         terminal.wait_for("hello keyboard").unwrap();
         assert_eq!(terminal.wait().unwrap().code(), Some(3));

@@ -29,13 +29,18 @@ async function fetchServices(peer) {
   return byName(services);
 }
 
+/** What the subscribers of a service hear of a new one, who is in its list by then. */
+function subscribed(client, service) {
+  service.subscribers.push(client.uuid);
+  return `{"type":"SERVICE_CLIENT_SUBSCRIBED","client":${clientInfo(client)},"service":${serviceInfo(service)}}`;
+}
+
 /** Subscribes: the answer has us, and after it all subscribers, we among them, are told. */
 async function subscribe(peer, service) {
-  service.subscribers.push(peer.info.uuid);
   const number = peer.send({ type: "SELF_SUBSCRIBE", service: service.name });
-  const described = serviceInfo(service);
-  await peer.expectAnswer(number, `"type":"SELF_SUBSCRIBE_RESULT","successful":true,"service":${described}`);
-  await peer.expect(`{"type":"SERVICE_CLIENT_SUBSCRIBED","client":${clientInfo(peer.info)},"service":${described}}`);
+  const event = subscribed(peer.info, service);
+  await peer.expectAnswer(number, `"type":"SELF_SUBSCRIBE_RESULT","successful":true,"service":${serviceInfo(service)}`);
+  await peer.expect(event);
 }
 
 const ok = (peer, number) => peer.expectAnswer(number, `"type":"OK"`);
@@ -64,13 +69,33 @@ async function converse(url) {
   await peer.expect(message(peer.info, { type: "ALL" }, `{"text":"hello from JavaScript"}`));
   await ok(peer, number);
 
-  // The person at the keyboard speaks to everyone; the service goes, and so does its owner.
+  // In the chat: what one says its Rust service tells everybody in it.
+  await subscribe(peer, chat);
+  await ok(peer, peer.sendMessage({ type: "NAME", name: "python" }, `"see you in the chat"`));
+  await peer.expect(subscribed(python, chat));
+  const inChat = { type: "SERVICE", service: "chat" };
+  await peer.expect(message(host, inChat, `{"from":"python","text":"hello, chat 😀"}`, chat));
+
+  // The person at the keyboard enters it, speaks there, and to everyone.
+  await peer.expect(subscribed(keyboard, chat));
+  await peer.expect(message(host, inChat, `{"from":"keyboard","text":"hello from the keyboard"}`, chat));
   await peer.expect(message(keyboard, { type: "ALL" }, `{"text":"hello from a person"}`));
+
+  // The clock goes, and its owner leaves: first it is out of the chat, then it is gone.
   await peer.expect(`{"type":"SERVICE_DELETE_RESULT","service":${serviceInfo(clock)}}`);
-  await peer.expect(`{"type":"CLIENT_LEFT","client":${clientInfo(python)}}`);
+  chat.subscribers = chat.subscribers.filter((uuid) => uuid !== python.uuid);
+  const left = `"client":${clientInfo(python)}`;
+  await peer.expect(`{"type":"SERVICE_CLIENT_UNSUBSCRIBED",${left},"service":${serviceInfo(chat)}}`);
+  await peer.expect(`{"type":"CLIENT_LEFT",${left}}`);
+
+  // What is left of us: one subscription, until we end it.
   const fetched = peer.send({ type: "SELF_FETCH" });
-  const self = clientInfo(peer.info);
-  await peer.expectAnswer(fetched, `"type":"SELF_FETCH_RESULT","client":${self},"subscriptions":[]`);
+  const self = `"client":${clientInfo(peer.info)}`;
+  await peer.expectAnswer(fetched, `"type":"SELF_FETCH_RESULT",${self},"subscriptions":[${serviceInfo(chat)}]`);
+  const ended = peer.send({ type: "SELF_UNSUBSCRIBE", service: "chat" });
+  chat.subscribers = chat.subscribers.filter((uuid) => uuid !== peer.info.uuid);
+  const result = `"successful":true,"service":${serviceInfo(chat)}`;
+  await peer.expectAnswer(ended, `"type":"SELF_UNSUBSCRIBE_RESULT",${result}`);
   await peer.leave();
   say("left");
 }

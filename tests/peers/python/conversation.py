@@ -1,4 +1,4 @@
-"""The part of the Python program in the conversation: it opens the service `clock` and answers those who ask it.
+"""The part of the Python program in the conversation: it opens the service `clock`, answers who asks it, and uses the chat.
 
 Usage: conversation.py URL. Prints a line at each point that others wait for; ends with 0 when everything it received was
 what the protocol promises, to the byte.
@@ -44,6 +44,12 @@ def open_clock(peer):
 def ok(peer, number):
     """The request was carried out."""
     peer.expect_answer(number, '"type":"OK"')
+
+
+def subscribed(client, service):
+    """What the subscribers of a service hear of a new one."""
+    described = service_info(service)
+    return f'{{"type":"SERVICE_CLIENT_SUBSCRIBED","client":{client_info(client)},"service":{described}}}'
 
 
 def be_refused(peer):
@@ -94,10 +100,24 @@ def converse(url):
     peer.expect(message(peer.info, {"type": "ALL"}, '{"text":"hello from Python"}'))
     ok(peer, number)
     peer.expect(message(javascript, {"type": "ALL"}, '{"text":"hello from JavaScript"}'))
-    be_refused(peer)
 
-    # The person at the keyboard is greeted, and answers by name, to everyone and to the service.
+    # In the chat, which JavaScript has entered before: what one says its Rust service tells everybody in it.
+    peer.expect(message(javascript, {"type": "NAME", "name": "python"}, '"see you in the chat"'))
+    be_refused(peer)
+    chat["subscribers"] = [javascript["uuid"], peer.info["uuid"]]
+    number = peer.send({"type": "SELF_SUBSCRIBE", "service": "chat"})
+    result = f'"type":"SELF_SUBSCRIBE_RESULT","successful":true,"service":{service_info(chat)}'
+    peer.expect_answer(number, result)
+    peer.expect(subscribed(peer.info, chat))
+    in_chat = {"type": "SERVICE", "service": "chat"}
+    ok(peer, peer.send_message(in_chat, '{"text":"hello, chat 😀"}'))
+    peer.expect(message(host, in_chat, '{"from":"python","text":"hello, chat 😀"}', chat))
+
+    # The person at the keyboard is greeted, enters the chat, and speaks there, to us by name, and to everyone.
     ok(peer, peer.send_message({"type": "NAME", "name": "keyboard"}, '{"text":"your turn"}'))
+    chat["subscribers"].append(keyboard["uuid"])
+    peer.expect(subscribed(keyboard, chat))
+    peer.expect(message(host, in_chat, '{"from":"keyboard","text":"hello from the keyboard"}', chat))
     peer.expect(message(keyboard, {"type": "NAME", "name": "python"}, '{"typed":"by hand","n":1.50}'))
     peer.expect(message(keyboard, {"type": "ALL"}, '{"text":"hello from a person"}'))
     say("heard the keyboard")

@@ -36,6 +36,17 @@ impl RawSocket {
         Ok(socket)
     }
 
+    /// Opens a WebSocket and identifies as that client, with the given intents, as a JSON array has them: `"SERVICES"`.
+    pub fn identified(address: SocketAddr, name: &str, intents: &str) -> Result<Self> {
+        let mut socket = Self::upgraded(address)?;
+        socket.send_text(&format!(
+            r#"{{"type":"IDENTIFY","name":"{name}","version":"0.2.0","intents":[{intents}]}}"#
+        ))?;
+        let hello = socket.read_text()?;
+        ensure!(hello.starts_with(r#"{"type":"HELLO","#), "IDENTIFY was answered by {hello}");
+        Ok(socket)
+    }
+
     /// Sends a request and reads its answer.
     pub fn ask(&mut self, handshake: &Handshake) -> Result<Response> {
         self.send_bytes(handshake.text().as_bytes())?;
