@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use crate::config::{CONFIG_VARIABLE, Config, ConfigError, Sources};
 
 const AFTER_HELP: &str = "\
-Settings come from the first of these that has them: flags, variables CONCIERGE_SERVER_<KEY> (dots as __, so that
-heartbeat.interval is CONCIERGE_SERVER_HEARTBEAT__INTERVAL), the file of --config, the defaults. The secret comes from
-a file or from CONCIERGE_SERVER_SECRET, never from the command line.
+Settings come from the first of these that has them: flags, variables CONCIERGE_SERVER_<KEY> (dots as __: \
+CONCIERGE_SERVER_HEARTBEAT__INTERVAL=20s), the file of --config, the defaults. The secret comes from a file or from \
+CONCIERGE_SERVER_SECRET, never from the command line.
 
 Exit codes: 0 stopped, by a signal too; 2 usage; 10 cannot listen; 78 the configuration is refused.
 
@@ -26,8 +26,8 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS")]
     bind: Vec<String>,
 
-    /// A configuration file, in TOML; the variable `CONCIERGE_SERVER_CONFIG` names one, too
-    #[arg(long, value_name = "FILE")]
+    /// A configuration file.
+    #[arg(long, value_name = "FILE", help = "A configuration file, in TOML [env: CONCIERGE_SERVER_CONFIG=]")]
     config: Option<PathBuf>,
 
     /// A file whose first line every client must present as its secret; only its owner and group may read it

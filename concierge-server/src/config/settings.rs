@@ -103,3 +103,36 @@ pub(super) fn is_open_to_strangers(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     metadata.permissions().mode() & 0o004 != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the README's table: key and default.
+    fn documented() -> Vec<(&'static str, &'static str)> {
+        let readme = include_str!("../../README.md");
+        let table = readme.split("| key | default |").nth(1).unwrap().split("\n\n").next().unwrap();
+        let cells = |row: &'static str| {
+            let mut cells = row.split('|').map(|cell| cell.trim().trim_matches('`'));
+            (cells.nth(1).unwrap(), cells.next().unwrap())
+        };
+        table.lines().skip(2).map(cells).collect()
+    }
+
+    #[test]
+    fn the_readme_has_every_setting_in_order() {
+        let documented: Vec<_> = documented().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(documented, SETTINGS.map(|setting| setting.key));
+    }
+
+    #[test]
+    fn the_defaults_of_the_readme_are_the_defaults() {
+        let mut config = Config::default();
+        for (key, default) in documented().into_iter().filter(|(_, default)| !default.is_empty()) {
+            let table: toml::Table = format!("value = {default}").parse().unwrap();
+            let setting = SETTINGS.iter().find(|setting| setting.key == key).unwrap();
+            (setting.apply)(&mut config, &Given::Toml(table["value"].clone())).unwrap();
+            assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()), "{key}");
+        }
+    }
+}

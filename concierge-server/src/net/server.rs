@@ -56,7 +56,7 @@ impl ServeError {
 /// println!("clients connect to {}", server.url());
 /// assert_ne!(server.local_addr().port(), 0);
 ///
-/// let (stop, stopped) = oneshot::channel();
+/// let (stop, stopped) = oneshot::channel::<()>();
 /// let running = tokio::spawn(server.run(async { drop(stopped.await) }));
 /// // ... until it has been enough:
 /// drop(stop);
