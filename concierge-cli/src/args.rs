@@ -140,16 +140,16 @@ pub(crate) enum Command {
     /// Print messages: those of services, or what is sent to this client
     #[command(after_help = LISTEN_EXAMPLES)]
     Listen(ListenArgs),
-    /// Print everything the gateway tells: messages, who joins and leaves, services
+    /// Print everything the gateway tells: messages, joins, services
     #[command(
         after_help = "Examples:\n  concierge events\n  concierge events --type CLIENT_JOINED -n 1 --json"
     )]
     Events(EventsArgs),
     /// Look at services, open and delete them
-    #[command(subcommand, arg_required_else_help = true)]
+    #[command(subcommand, disable_help_subcommand = true)]
     Services(ServicesCommand),
     /// Look at who is connected
-    #[command(subcommand, arg_required_else_help = true)]
+    #[command(subcommand, disable_help_subcommand = true)]
     Clients(ClientsCommand),
     /// Show what the gateway knows about this client
     #[command(after_help = "Examples:\n  concierge whoami\n  concierge whoami --json")]
@@ -205,7 +205,7 @@ pub(crate) enum ReplCommand {
     Unmute,
     /// Show the commands, or how one is used
     Help(HelpArgs),
-    /// Leave
+    /// Leave, as Ctrl-D does
     #[command(visible_alias = "quit")]
     Exit,
 }

@@ -54,16 +54,21 @@ impl Failure {
 
     /// With the gateway it concerns.
     #[must_use]
-    pub(crate) fn about(mut self, url: &GatewayUrl) -> Self {
-        self.message = format!("{url}: {}", self.message);
+    pub(crate) fn about(self, url: &GatewayUrl) -> Self {
+        self.within(url.as_str())
+    }
+
+    /// With what it concerns before it.
+    #[must_use]
+    pub(crate) fn within(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
         self
     }
 
     /// With the place in a script.
     #[must_use]
-    pub(crate) fn at(mut self, script: &str, line: u64) -> Self {
-        self.message = format!("{script}, line {line}: {}", self.message);
-        self
+    pub(crate) fn at(self, script: &str, line: u64) -> Self {
+        self.within(&format!("{script}, line {line}"))
     }
 
     fn hinted_by(self, hint: Option<&str>) -> Self {
@@ -94,7 +99,7 @@ impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
             std::io::ErrorKind::BrokenPipe => Self::silent(Exit::Done),
-            _ => Self::local(format!("could not write: {error}")),
+            _ => Self::local(format!("could not write: {}", without_number(&error))),
         }
     }
 }
@@ -177,7 +182,7 @@ fn with_sources(error: &dyn Error) -> String {
 }
 
 /// What the operating system said, without the number that says it again.
-fn without_number(error: &dyn Error) -> String {
+pub(crate) fn without_number(error: &dyn Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error ").map_or(text.clone(), |(sentence, _)| sentence.to_owned())
 }

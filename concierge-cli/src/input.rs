@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use tokio::sync::mpsc;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, without_number};
 
 /// The longest line that is taken, in bytes: several messages' worth, and a bound where input never ends.
 const MAX_LINE: usize = 16 << 20;
@@ -36,8 +36,9 @@ impl Lines {
         let Some(line) = self.lines.recv().await else { return Ok(None) };
         self.read += 1;
         let number = self.read;
-        line.map(Some)
-            .map_err(|error| Failure::local(format!("could not read line {number} of the input: {error}")))
+        line.map(Some).map_err(|error| {
+            Failure::local(format!("could not read line {number} of the input: {}", without_number(&error)))
+        })
     }
 }
 

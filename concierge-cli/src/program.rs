@@ -5,12 +5,12 @@ use std::{ffi::OsString, fs::File, io::BufReader, path::Path, process::ExitCode,
 use clap::{Parser, error::ErrorKind};
 
 use crate::{
-    args::{Cli, Global, RunArgs, ShellCommand},
+    args::{Cli, Command, Global, Limits, RunArgs, ShellCommand},
     command,
-    console::Console,
+    console::{Console, Terminals},
     embedded::Embedded,
     exit::Exit,
-    failure::Failure,
+    failure::{Failure, without_number},
     identity::NameChoice,
     input::Lines,
     output::{ColorChoice, Format, Output},
@@ -41,14 +41,17 @@ pub fn run<A: Into<OsString> + Clone>(
     console: &mut Console,
 ) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+    let Cli { global, command } = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, console).into(),
     };
-    if let Some(ShellCommand::Server(arguments)) = &cli.command {
-        return concierge_server::cli::run(&arguments.gateway);
-    }
-    let global = &cli.global;
+    let task = match command {
+        Some(ShellCommand::Server(arguments)) => return concierge_server::cli::run(&arguments.gateway),
+        Some(ShellCommand::Run(arguments)) => Task::Script(arguments),
+        Some(ShellCommand::Raw(limits)) => Task::Raw(limits),
+        Some(ShellCommand::Client(command)) => Task::Command(command),
+        Some(ShellCommand::Repl) | None => Task::Converse,
+    };
     let format = global.output.format().unwrap_or_default();
     let output = Output::new(console, format, global.color, global.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -58,7 +61,7 @@ pub fn run<A: Into<OsString> + Clone>(
             return Exit::LocalIo.into();
         }
     };
-    let exit = runtime.block_on(dispatch(cli, &output, console)).unwrap_or_else(|failure| {
+    let exit = runtime.block_on(perform(task, &global, &output, console)).unwrap_or_else(|failure| {
         output.failure(&failure);
         failure.exit()
     });
@@ -92,46 +95,60 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], console: &Console) ->
     }
 }
 
-async fn dispatch(cli: Cli, output: &Output, console: &mut Console) -> Result<Exit, Failure> {
-    let Cli { global, command } = cli;
-    let settings = Settings::resolve(&global, &console.environment)?;
+/// What there is to do on a runtime.
+enum Task {
+    /// Lines as they are typed, or from a pipe.
+    Converse,
+    /// Lines from a file.
+    Script(RunArgs),
+    /// The wire by hand.
+    Raw(Limits),
+    /// One command.
+    Command(Command),
+}
+
+async fn perform(
+    task: Task,
+    global: &Global,
+    output: &Output,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let settings = Settings::resolve(global, &console.environment)?;
     let mut signals = Signals::listen()?;
-    let interactive = console.is_process && console.terminals.stdin && console.terminals.stdout;
-    match command {
-        None | Some(ShellCommand::Repl) if interactive => {
-            at_a_terminal(&settings, output, console, &mut signals).await
-        }
-        command => {
-            let watched = console.is_process && !console.terminals.stdout;
-            tokio::select! {
-                result = in_the_shell(command, &global, &settings, output, console) => result.map(|()| Exit::Done),
-                exit = signals.next() => Ok(exit),
-                () = output_closed(), if watched => Ok(Exit::Done),
-            }
-        }
+    if can_edit_lines(console) && matches!(task, Task::Converse) {
+        return at_a_terminal(&settings, output, console, &mut signals).await;
+    }
+    let watched = console.is_process && !console.terminals.stdout;
+    tokio::select! {
+        result = without_terminal(task, &settings, output, console) => result.map(|()| Exit::Done),
+        exit = signals.next() => Ok(exit),
+        () = output_closed(), if watched => Ok(Exit::Done),
     }
 }
 
-/// Everything that does not need somebody at a terminal.
-async fn in_the_shell(
-    command: Option<ShellCommand>,
-    global: &Global,
+/// Whether there is a terminal on both sides, and one that can move its cursor. Elsewhere lines are read as they come.
+fn can_edit_lines(console: &Console) -> bool {
+    let Terminals { stdin, stdout, .. } = console.terminals;
+    let able = !matches!(console.environment.var("TERM"), Some("dumb" | "cons25" | "emacs"));
+    console.is_process && stdin && stdout && able
+}
+
+async fn without_terminal(
+    task: Task,
     settings: &Settings,
     output: &Output,
     console: &mut Console,
 ) -> Result<(), Failure> {
-    match command {
-        None | Some(ShellCommand::Repl) => {
-            let input = RunArgs { file: "-".into(), keep_going: false, embedded: settings.url.is_none() };
+    match task {
+        Task::Converse => {
+            // At a keyboard, a slip is no reason to end.
+            let keep_going = console.terminals.stdin;
+            let input = RunArgs { file: "-".into(), keep_going, embedded: settings.url.is_none() };
             run_script(&input, settings, output, console).await
         }
-        Some(ShellCommand::Run(arguments)) => run_script(&arguments, settings, output, console).await,
-        Some(ShellCommand::Raw(limits)) => command::raw::run(limits, settings, output, console).await,
-        Some(ShellCommand::Client(command)) => command::run(command, settings, output, console).await,
-        Some(ShellCommand::Server(_)) => {
-            let _ = global;
-            Err(Failure::usage("the gateway runs on a runtime of its own"))
-        }
+        Task::Script(arguments) => run_script(&arguments, settings, output, console).await,
+        Task::Raw(limits) => command::raw::run(limits, settings, output, console).await,
+        Task::Command(command) => command::run(command, settings, output, console).await,
     }
 }
 
@@ -183,7 +200,8 @@ fn open_script(path: &Path, console: &mut Console) -> Result<(Lines, String), Fa
         return Ok((Lines::start(input), "input".to_owned()));
     }
     let name = path.display().to_string();
-    let file = File::open(path).map_err(|error| Failure::local(format!("could not read {name}: {error}")))?;
+    let file = File::open(path)
+        .map_err(|error| Failure::local(format!("could not read {name}: {}", without_number(&error))))?;
     Ok((Lines::start(Box::new(BufReader::new(file))), name))
 }
 

@@ -14,7 +14,11 @@ use concierge_client::{
     payload::{ClientName, DEFAULT_PORT, Nickname, Secret, Tags},
 };
 
-use crate::{args::Global, console::Environment, failure::Failure};
+use crate::{
+    args::Global,
+    console::Environment,
+    failure::{Failure, without_number},
+};
 
 /// How long connecting, and each answer, may take unless something else is said.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -97,8 +101,9 @@ fn secret(global: &Global, environment: &Environment) -> Result<Option<Secret>, 
 /// Reads a secret from a file that nobody else can read. A line end at its end is not part of it.
 fn read_secret(path: &Path) -> Result<Secret, Failure> {
     let shown = path.display();
-    let failed =
-        |error: std::io::Error| Failure::local(format!("could not read the secret file {shown}: {error}"));
+    let failed = |error: std::io::Error| {
+        Failure::local(format!("could not read the secret file {shown}: {}", without_number(&error)))
+    };
     let file = File::open(path).map_err(failed)?;
     // Of the open file, not of the path: what is checked is what is read.
     let metadata = file.metadata().map_err(failed)?;

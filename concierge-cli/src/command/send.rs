@@ -12,8 +12,8 @@ use concierge_client::payload::{Data, Rejection, SendMessage, Target};
 use super::{Context, Place, missing::explain};
 use crate::{
     args::SendArgs,
-    failure::Failure,
-    grammar::{PayloadSource, json_or_text},
+    failure::{Failure, without_number},
+    grammar::{PayloadError, PayloadSource, json_or_text},
     output::Record,
 };
 
@@ -75,10 +75,16 @@ fn refused(rejection: Rejection, target: &Target, place: Place<'_>) -> Failure {
 }
 
 fn source(words: &[String]) -> Result<PayloadSource, Failure> {
-    PayloadSource::parse(words).map_err(|error| {
-        Failure::usage(error.to_string())
-            .hint("plain text that looks like something else can be sent as a JSON string: '\"…\"'")
+    PayloadSource::parse(words).map_err(|error| match error {
+        PayloadError::Json(_) => not_json(&error),
+        _ => Failure::usage(error.to_string())
+            .hint("text that looks like key=value can be sent as a JSON string: '\"a=b\"'"),
     })
+}
+
+fn not_json(error: &PayloadError) -> Failure {
+    Failure::usage(error.to_string())
+        .hint("JSON is quoted in a shell: '{\"a\": 1}'; text that is none starts with no {, [ or \"")
 }
 
 fn no_payload() -> Failure {
@@ -87,13 +93,21 @@ fn no_payload() -> Failure {
 }
 
 fn from_file(path: &Path) -> Result<Data, Failure> {
-    let failed = |error| Failure::local(format!("could not read {}: {error}", path.display()));
-    let file = fs::File::open(path).map_err(failed)?;
-    data(&read(file).map_err(failed)?)
+    let name = path.display();
+    let text = fs::File::open(path).and_then(read);
+    let text =
+        text.map_err(|error| Failure::local(format!("could not read {name}: {}", without_number(&error))))?;
+    data(&text).map_err(|failure| failure.within(&name.to_string()))
 }
 
 fn from_input(input: Box<dyn BufRead + Send>) -> Result<Data, Failure> {
-    data(&read(input).map_err(|error| Failure::local(format!("could not read the input: {error}")))?)
+    let text = read(input);
+    let text = text
+        .map_err(|error| Failure::local(format!("could not read the input: {}", without_number(&error))))?;
+    if text.is_empty() {
+        return Err(no_payload());
+    }
+    data(&text)
 }
 
 fn read(from: impl Read) -> std::io::Result<String> {

@@ -68,7 +68,7 @@ async fn create(arguments: CreateArgs, context: &Context<'_>) -> Result<(), Fail
         }
         Place::Shell { .. } => {
             output.note(
-                "it is gone with the client that opened it: now; `--hold` keeps it, and so does the REPL",
+                "it is gone now, with the client that opened it; `--hold` keeps it open, and so does the REPL",
             );
             Ok(())
         }

@@ -6,7 +6,7 @@ mod span;
 mod target;
 mod words;
 
-pub(crate) use payload::{PayloadSource, is_assignment, json_or_text};
+pub(crate) use payload::{PayloadError, PayloadSource, is_assignment, json_or_text};
 pub(crate) use span::parse_span;
 pub(crate) use target::{parse_target, write_target};
 pub(crate) use words::{SplitError, Word, first, is_comment, split};

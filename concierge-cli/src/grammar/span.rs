@@ -25,7 +25,7 @@ mod tests {
     fn spans_have_units_or_are_seconds() {
         assert_eq!(parse_span("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(parse_span("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(parse_span("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_span("1h30m"), Ok(Duration::from_mins(90)));
         assert_eq!(parse_span("2"), Ok(Duration::from_secs(2)));
         assert_eq!(parse_span("0.5"), Ok(Duration::from_millis(500)));
     }

@@ -22,11 +22,11 @@ pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
     replace(json, |character| match character {
         '\n' | '\r' | '\t' => " ".to_owned(),
         other => {
-            let units = other
-                .encode_utf16(&mut [0; 2])
+            let mut units = [0; 2];
+            other
+                .encode_utf16(&mut units)
                 .iter()
-                .fold(String::new(), |text, unit| format!("{text}\\u{unit:04x}"));
-            units
+                .fold(String::new(), |text, unit| format!("{text}\\u{unit:04x}"))
         }
     })
 }

@@ -76,7 +76,7 @@ mod tests {
             name: name.parse().unwrap(),
             nickname: None,
             uuid: Uuid::from_u128(number),
-            tags: Default::default(),
+            tags: concierge_client::payload::Tags::default(),
         }
     }
 

@@ -61,7 +61,7 @@ pub(super) fn page(topic: &[String], palette: Palette) -> Result<String, Failure
     for word in rest {
         command = command.find_subcommand(word).ok_or_else(|| unknown(word, command))?;
     }
-    Ok(without_gap(&command.clone().render_long_help().to_string()))
+    Ok(without_gap(&command.clone().render_help().to_string()))
 }
 
 fn unknown(topic: &str, tree: &Command) -> Failure {
@@ -95,11 +95,12 @@ fn usage(command: &Command) -> String {
     let nested: Vec<_> =
         command.get_subcommands().map(Command::get_name).filter(|name| *name != "help").collect();
     if !nested.is_empty() {
-        text.push_str(&format!(" {}", nested.join("|")));
+        text = text + " " + &nested.join("|");
     }
     for argument in command.get_positionals() {
         let name = argument.get_value_names().and_then(<[_]>::first).map_or("VALUE", |name| name.as_str());
-        text.push_str(&if argument.is_required_set() { format!(" {name}") } else { format!(" [{name}]") });
+        let (open, close) = if argument.is_required_set() { ("", "") } else { ("[", "]") };
+        text = [&text, " ", open, name, close].concat();
     }
     text
 }

@@ -32,7 +32,7 @@ pub(super) fn parse(line: &str) -> Result<Request, Failure> {
         let command = ReplCommand::Client(Command::Send(arguments));
         return Ok(Request::Command(Box::new(command), OutputArgs::default()));
     }
-    let words = split(line).map_err(failure)?.words;
+    let words = split(line).map_err(|error| failure(&error))?.words;
     match ReplLine::try_parse_from(words.into_iter().map(|word| word.text)) {
         Ok(parsed) => Ok(Request::Command(Box::new(parsed.command), parsed.output)),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp) => {
@@ -59,7 +59,7 @@ pub(crate) fn is_open(line: &str) -> bool {
 
 /// `@bob hi` and `#chat {"text":"hi"}`: what follows the target is JSON, `key=value`, `@FILE`, or text just as it was typed.
 fn short_form(line: &str) -> Result<SendArgs, Failure> {
-    let word = first(line).map_err(failure)?;
+    let word = first(line).map_err(|error| failure(&error))?;
     let target = parse_target(&word.text).map_err(Failure::usage)?;
     let rest = line.get(word.end..).unwrap_or_default().trim();
     let text = |text: &str| match json_or_text(text) {
@@ -85,7 +85,7 @@ fn short_form(line: &str) -> Result<SendArgs, Failure> {
             }
         }
         // What starts like JSON is meant as JSON; elsewhere a quote or a bracket is just a character.
-        Err(error) if rest.starts_with(['{', '[', '"']) => return Err(failure(error)),
+        Err(error) if rest.starts_with(['{', '[', '"']) => return Err(failure(&error)),
         Err(_) => text(rest)?,
     };
     Ok(SendArgs { target, payload })
@@ -96,7 +96,7 @@ fn is_quoted(line: &str, word: &Word) -> bool {
     line.get(word.start..word.end).is_some_and(|stood| stood.starts_with('\'') && stood.ends_with('\''))
 }
 
-fn failure(error: SplitError) -> Failure {
+fn failure(error: &SplitError) -> Failure {
     let failure = Failure::usage(error.to_string());
     match error {
         SplitError::OpenQuote { .. } => failure.hint("close the quote, or put a backslash before it"),

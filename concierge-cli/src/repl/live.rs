@@ -50,9 +50,11 @@ struct Watcher {
 }
 
 impl Live {
-    /// Shows these events from now on, on a thread of its own: a terminal that is slow holds up nothing else.
+    /// Shows these events from now on, on a thread of its own: a terminal that is slow holds up nothing else. `capacity` is how
+    /// many of them can be waiting.
     pub(super) fn start(
         events: Events,
+        capacity: usize,
         output: Output,
         directory: Arc<Directory>,
         standing: Standing,
@@ -73,7 +75,7 @@ impl Live {
         let runtime = tokio::runtime::Handle::current();
         std::thread::spawn({
             let shared = Arc::clone(&shared);
-            move || runtime.block_on(shared.show_all(events, requests))
+            move || runtime.block_on(shared.show_all(events, capacity, requests))
         });
         Self { shared, barriers }
     }
@@ -126,29 +128,40 @@ impl Watch for Receiver {
     }
 }
 
+/// Tells those who have waited long enough.
+fn reached(waiting: &mut Vec<(usize, oneshot::Sender<()>)>, enough: impl Fn(usize) -> bool) {
+    for (_, barrier) in waiting.extract_if(.., |(since, _)| enough(*since)) {
+        // Whoever waited may have been cancelled.
+        let _ = barrier.send(());
+    }
+}
+
 impl Shared {
     async fn show_all(
         self: Arc<Self>,
         mut events: Events,
+        capacity: usize,
         mut barriers: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     ) {
+        let mut waiting = Vec::new();
+        let mut shown = 0_usize;
         loop {
             tokio::select! {
-                // Events first: a barrier is reached when there are none.
+                // Events first: who waits is told when there are none, or when all that could have been there are shown.
                 biased;
-                event = events.next() => match event {
-                    Some(event) => {
-                        let last = matches!(event, Event::Closed(_));
-                        self.show(event);
-                        if last {
-                            break;
-                        }
+                event = events.next() => {
+                    let Some(event) = event else { break };
+                    self.show(&event);
+                    if matches!(event, Event::Closed(_)) {
+                        break;
                     }
-                    None => break,
-                },
+                    shown = shown.wrapping_add(1);
+                    waiting.extend(std::iter::from_fn(|| barriers.try_recv().ok()).map(|barrier| (shown, barrier)));
+                    reached(&mut waiting, |since| shown.wrapping_sub(since) >= capacity);
+                }
+                () = std::future::ready(()), if !waiting.is_empty() => reached(&mut waiting, |_| true),
                 barrier = barriers.recv() => match barrier {
-                    // Whoever waited may have been cancelled.
-                    Some(barrier) => { let _ = barrier.send(()); }
+                    Some(barrier) => waiting.push((shown, barrier)),
                     None => break,
                 },
             }
@@ -156,12 +169,12 @@ impl Shared {
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn show(&self, event: Event) {
-        self.directory.follow(&event);
+    fn show(&self, event: &Event) {
+        self.directory.follow(event);
         let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
         watchers.retain(|watcher| !watcher.events.is_closed());
         let format = watchers.last().map(|watcher| watcher.output.format());
-        if let Event::Closed(cause) = &event {
+        if let Event::Closed(cause) = event {
             self.ended.store(true, Ordering::Release);
             self.standing.set(false);
             self.tell_end(cause);
@@ -183,6 +196,7 @@ impl Shared {
         if self.audience == Audience::Person && *cause != CloseCause::ByClient {
             self.output.failure(
                 &Failure::from(cause.clone())
+                    .because(&format!("the connection has ended: {cause}"))
                     .hint("`connect` connects again, `exit` leaves; services and subscriptions are gone"),
             );
         }

@@ -10,6 +10,7 @@ mod live;
 mod prompt;
 mod screen;
 mod session;
+mod terminal;
 
 pub(crate) use line::{explain, is_open};
 pub(crate) use live::Audience;
@@ -20,6 +21,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use self::{
     editor::{Assistant, LineEditor, Read},
     screen::Screen,
+    terminal::Quiet,
 };
 use crate::{
     exit::Exit,
@@ -55,6 +57,7 @@ pub(crate) async fn run(
         standing: session.standing(),
         palette: session.output().palette(),
     };
+    let _quiet = Quiet::start();
     let mut editor = LineEditor::start(assistant, history)?;
     let exit = converse(&mut session, &mut editor, &place, signals).await;
     screen.end();
@@ -107,13 +110,12 @@ async fn converse(
                         break;
                     }
                 },
-                exit = signals.next() => match exit {
-                    Exit::Terminated => return Exit::Terminated,
-                    _ => {
-                        session.output().note("interrupted");
-                        break;
+                exit = signals.next() => {
+                    if exit == Exit::Terminated {
+                        return exit;
                     }
-                },
+                    break;
+                }
             }
         }
     }

@@ -106,6 +106,7 @@ impl Session {
         self.standing.set(true);
         let live = Live::start(
             events,
+            WAITING_EVENTS,
             self.output.clone(),
             Arc::clone(&self.directory),
             self.standing.clone(),

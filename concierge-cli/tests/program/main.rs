@@ -1,0 +1,7 @@
+//! The whole program: arguments in, output and exit code out, against a gateway in this process.
+
+mod commands;
+mod failures;
+mod gateway;
+mod processes;
+mod scripts;

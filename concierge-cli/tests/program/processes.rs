@@ -1,0 +1,77 @@
+//! The real program: signals, and a pipe that is closed.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::gateway::Gateway;
+
+fn start(gateway: &Gateway, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_concierge"))
+        .args(arguments)
+        .env("CONCIERGE_URL", &gateway.url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program was built")
+}
+
+#[test]
+fn a_closed_pipe_ends_a_stream_quietly() {
+    let gateway = Gateway::start();
+    let mut bob = gateway.peer("bob");
+    let mut child = start(&gateway, &["-N", "eye", "events", "--json"]);
+    bob.see_join("eye");
+    let carol = gateway.peer("carol");
+    let mut line = String::new();
+    // The reader goes after one line: nothing else happens that the stream could notice it by.
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("carol"), "{line}");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    drop(carol);
+}
+
+#[test]
+fn signals_have_their_own_exit_codes() {
+    let gateway = Gateway::start();
+    let mut bob = gateway.peer("bob");
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let name = format!("ear_{code}");
+        let child = start(&gateway, &["-N", &name, "listen"]);
+        bob.see_join(&name);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+    }
+}
+
+#[test]
+fn a_service_is_held_open_until_interrupted() {
+    let gateway = Gateway::start();
+    let bob = gateway.peer("bob");
+    let mut child = start(&gateway, &["services", "create", "chat", "--hold"]);
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "created #chat\n");
+    assert_eq!(bob.wait(async { bob.client.services().await }).unwrap().len(), 1);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn help_and_version_are_data() {
+    for (arguments, part) in
+        [(&["--help"][..], "Exit codes:"), (&["-V"], "concierge 0."), (&["send", "-h"], "Examples:")]
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_concierge")).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains(part));
+    }
+}
