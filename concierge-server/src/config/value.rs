@@ -69,7 +69,7 @@ pub enum LogLevel {
     Info,
     /// And every connection.
     Debug,
-    /// And every payload.
+    /// And every text that an identified client sends.
     Trace,
 }
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tracing::{debug, error};
+use tracing::{debug, error, trace};
 
 use super::admission::Place;
 use super::ending::{Ending, Socket, finish};
@@ -238,6 +238,10 @@ impl Session {
         let connection = self.member.connection()?;
         match message {
             Message::Text(text) => {
+                // The first one has the secret in it.
+                if let Some(client) = connection.client() {
+                    trace!(?client, text = ?text.as_str(), "received");
+                }
                 let outcome = self.member.handle_text(text);
                 self.pause = Pause::new(outcome.pressed, now);
                 outcome.close.map(Ending::Close)
