@@ -146,10 +146,10 @@ pub(crate) enum Command {
     )]
     Events(EventsArgs),
     /// Look at services, open and delete them
-    #[command(subcommand, disable_help_subcommand = true)]
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
     Services(ServicesCommand),
     /// Look at who is connected
-    #[command(subcommand, disable_help_subcommand = true)]
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
     Clients(ClientsCommand),
     /// Show what the gateway knows about this client
     #[command(after_help = "Examples:\n  concierge whoami\n  concierge whoami --json")]

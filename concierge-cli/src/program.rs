@@ -121,7 +121,7 @@ async fn perform(
     let watched = console.is_process && !console.terminals.stdout;
     tokio::select! {
         result = without_terminal(task, &settings, output, console) => result.map(|()| Exit::Done),
-        exit = signals.next() => Ok(exit),
+        exit = signals.insist() => Ok(exit),
         () = output_closed(), if watched => Ok(Exit::Done),
     }
 }

@@ -1,6 +1,6 @@
 //! What ends a command from outside: signals, and a reader that closes the pipe.
 
-use std::io;
+use std::{io, time::Duration};
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
@@ -13,6 +13,9 @@ use tokio::{
 };
 
 use crate::{exit::Exit, failure::Failure};
+
+/// How long a command may take to end after a signal.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// SIGINT and SIGTERM, taken over from the system.
 pub(crate) struct Signals {
@@ -36,6 +39,21 @@ impl Signals {
             _ = self.terminate.recv() => Exit::Terminated,
             _ = self.interrupt.recv() => Exit::Interrupted,
         }
+    }
+
+    /// Waits for the first one on a task of its own. Where nothing has come of it a second later, the process ends: whatever is
+    /// stuck in writing to a pipe that nobody reads cannot look at signals.
+    pub(crate) fn insist(mut self) -> impl Future<Output = Exit> {
+        let (sender, told) = oneshot::channel();
+        tokio::spawn(async move {
+            let exit = self.next().await;
+            // Nobody listens any more when the command is done.
+            if sender.send(exit).is_ok() {
+                tokio::time::sleep(PATIENCE).await;
+                std::process::exit(exit.code().into());
+            }
+        });
+        async { told.await.unwrap_or(Exit::Interrupted) }
     }
 }
 

@@ -53,6 +53,23 @@ fn signals_have_their_own_exit_codes() {
 }
 
 #[test]
+fn a_command_that_is_stuck_in_a_full_pipe_can_be_terminated() {
+    let gateway = Gateway::start();
+    let mut bob = gateway.peer("bob");
+    let child = start(&gateway, &["-N", "ear", "listen"]);
+    bob.see_join("ear");
+    // More than a pipe holds, and nobody reads it.
+    bob.wait(async {
+        for _ in 0..8 {
+            bob.client.to("ear").json(&"x".repeat(100_000)).await.unwrap();
+        }
+    });
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let mut child = child;
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
 fn a_service_is_held_open_until_interrupted() {
     let gateway = Gateway::start();
     let bob = gateway.peer("bob");
