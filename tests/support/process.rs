@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -79,6 +80,8 @@ pub struct Program {
     pub stdin: Option<ChildStdin>,
     stdout: Receiver<String>,
     stderr: Arc<Mutex<String>>,
+    /// Reads its stderr to the end.
+    listener: Option<JoinHandle<()>>,
     heard: Vec<String>,
 }
 
@@ -99,7 +102,7 @@ impl Program {
         let stderr = Arc::new(Mutex::new(String::new()));
         let mut errors = child.stderr.take().context("no stderr")?;
         let collected = Arc::clone(&stderr);
-        std::thread::spawn(move || {
+        let listener = std::thread::spawn(move || {
             let mut chunk = [0; 4096];
             while let Ok(count @ 1..) = errors.read(&mut chunk) {
                 let text = String::from_utf8_lossy(chunk.get(..count).unwrap_or_default()).into_owned();
@@ -107,7 +110,8 @@ impl Program {
             }
         });
         let stdin = child.stdin.take();
-        Ok(Self { name: name.to_owned(), child, stdin, stdout, stderr, heard: Vec::new() })
+        let listener = Some(listener);
+        Ok(Self { name: name.to_owned(), child, stdin, stdout, stderr, listener, heard: Vec::new() })
     }
 
     /// The next line on stdout.
@@ -170,7 +174,14 @@ impl Program {
             match self.stdout.recv_timeout(left) {
                 Ok(line) => self.heard.push(line),
                 Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return Ok(self.child.wait()?),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = self.child.wait()?;
+                    if let Some(listener) = self.listener.take() {
+                        // What it said last is there before anybody looks; a panic there left less of it.
+                        let _cut_short = listener.join();
+                    }
+                    return Ok(status);
+                }
             }
         }
         bail!("{} did not end within {PATIENCE:?}{}", self.name, self.account())
