@@ -10,6 +10,9 @@ use crate::{failure::Failure, suggest::nearest};
 /// What a call failed with; for a name that is not there, with the nearest that is.
 pub(super) async fn explain(error: CallError, client: &Client) -> Failure {
     let hint = match &error {
+        CallError::Rejected(Rejection::UnknownName { name }) if name == "all" => {
+            Some("`@all` is a client of that name; `send all …` reaches everyone".to_owned())
+        }
         CallError::Rejected(Rejection::UnknownName { name }) => {
             Some(or_list(near_client(name, client).await, "`clients ls` lists who is there"))
         }

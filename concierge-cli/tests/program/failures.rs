@@ -44,6 +44,25 @@ fn nobody_there_is_6_with_whom_was_meant() {
 }
 
 #[test]
+fn everyone_is_not_a_client_named_all() {
+    let gateway = Gateway::start();
+    let outcome = gateway.run(&["send", "@all", "hi"]);
+    assert!(&outcome == 6, "{outcome:?}");
+    assert!(outcome.stderr.contains("`send all …` reaches everyone"), "{outcome:?}");
+}
+
+#[test]
+fn sending_to_a_service_without_a_subscription_is_1_and_says_why() {
+    let gateway = Gateway::start();
+    let bob = gateway.peer("bob");
+    bob.wait(async { bob.client.create_service("chat").await }).unwrap();
+    let outcome = gateway.run(&["send", "svc:chat", "hi"]);
+    assert!(&outcome == 1, "{outcome:?}");
+    assert!(outcome.stderr.contains("only the owner and the subscribers of \"chat\""), "{outcome:?}");
+    assert!(&gateway.run_with_input(&["run", "-"], "listen chat\n#chat hi\n") == 0);
+}
+
+#[test]
 fn errors_are_json_for_programs() {
     let gateway = Gateway::start();
     let outcome = gateway.run(&["send", "nobody", "hi", "--json"]);
