@@ -58,18 +58,18 @@ fn refused(rejection: Rejection, target: &Target, place: Place<'_>) -> Failure {
     let failure = Failure::from(CallError::Rejected(rejection));
     match target {
         Target::Service { service } => {
-            let failure =
-                failure.because(&format!("only the owner and the subscribers of {service:?} may send to it"));
-            match place {
-                Place::Session(_) => failure.hint(format!("subscribe first: listen '{service}'")),
-                Place::Shell { .. } => failure.hint(
-                    "subscribe and send over one connection: in the REPL or in a script, `listen` first",
-                ),
-            }
+            let message =
+                format!("only the owner and the subscribers of {:?} may send to it", service.as_str());
+            failure.because(&message).hint(match place {
+                Place::Session(_) => format!("subscribe first: listen '{service}'"),
+                Place::Shell { .. } => {
+                    "subscribe and send over one connection: in the REPL or in a script, `listen` first"
+                        .to_owned()
+                }
+            })
         }
-        Target::ServiceClientUuid { service, .. } => {
-            failure.because(&format!("only the owner of {service:?} may send to one client in its name"))
-        }
+        Target::ServiceClientUuid { service, .. } => failure
+            .because(&format!("only the owner of {:?} may send to one client in its name", service.as_str())),
         _ => failure,
     }
 }

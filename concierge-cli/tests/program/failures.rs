@@ -59,7 +59,8 @@ fn sending_to_a_service_without_a_subscription_is_1_and_says_why() {
     let outcome = gateway.run(&["send", "svc:chat", "hi"]);
     assert!(&outcome == 1, "{outcome:?}");
     assert!(outcome.stderr.contains("only the owner and the subscribers of \"chat\""), "{outcome:?}");
-    assert!(&gateway.run_with_input(&["run", "-"], "listen chat\n#chat hi\n") == 0);
+    let subscribed = gateway.run_with_input(&["run", "-"], "listen chat\n#chat hi\n");
+    assert!(&subscribed == 0, "{subscribed:?}");
 }
 
 #[test]

@@ -75,7 +75,9 @@ fn a_service_is_held_open_until_interrupted() {
     let bob = gateway.peer("bob");
     let mut child = start(&gateway, &["services", "create", "chat", "--hold"]);
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    // It stays open: a closed pipe would end the command, too.
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
     assert_eq!(line, "created #chat\n");
     assert_eq!(bob.wait(async { bob.client.services().await }).unwrap().len(), 1);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
