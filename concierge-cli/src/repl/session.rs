@@ -130,7 +130,10 @@ impl Session {
             }
         };
         self.caught_up().await?;
-        result
+        result.map_err(|failure| match failure.exit() {
+            Exit::Lost => failure.hint("`connect` connects again, `exit` leaves"),
+            _ => failure,
+        })
     }
 
     /// Waits until everything that has arrived is shown.
