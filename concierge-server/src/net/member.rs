@@ -1,17 +1,21 @@
 //! A WebSocket's part in the gateway: its outbox, its dialect's state, its place. However the connection ends, a panic
 //! included, dropping this takes all of it out.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+
+use tracing::debug;
 
 use super::admission::Place;
 use super::gateway::Gateway;
 use super::outbox::Outbox;
-use crate::dialect::concierge::{Close, Connection, Step};
+use crate::dialect::concierge::{Close, Connection, Input, Step};
 
 /// What the gateway has of one WebSocket.
 #[derive(Debug)]
 pub(super) struct Member {
     gateway: Arc<Gateway>,
+    peer: SocketAddr,
     outbox: Arc<Outbox>,
     number: u64,
     place: Place,
@@ -28,10 +32,10 @@ pub(super) struct Outcome {
 }
 
 impl Member {
-    pub(super) fn new(gateway: Arc<Gateway>, place: Place) -> Self {
+    pub(super) fn new(gateway: Arc<Gateway>, peer: SocketAddr, place: Place) -> Self {
         let (number, outbox) = gateway.open_outbox();
         let connection = Connection::new(Arc::clone(gateway.rules()), gateway.now());
-        Self { gateway, outbox, number, place, connection: Some(connection) }
+        Self { gateway, peer, outbox, number, place, connection: Some(connection) }
     }
 
     pub(super) fn handle_text(&mut self, text: &str) -> Outcome {
@@ -45,8 +49,13 @@ impl Member {
                 Outcome::default()
             }
             Step::Hub(input) => {
+                let joins = match &input {
+                    Input::Join(join) => Some(join.name().clone()),
+                    _ => None,
+                };
                 let performed = self.gateway.drive().perform(connection, input, &self.outbox, now);
-                if connection.is_identified() {
+                if let Some(name) = joins.filter(|_| connection.is_identified()) {
+                    debug!(peer = %self.peer, name = ?name.as_str(), "a client joined");
                     self.place.identify();
                 }
                 Outcome { close: performed.close, pressed: performed.pressed }

@@ -76,7 +76,7 @@ pub(super) async fn run(
     // In one piece on the heap: within the task it would take its room several times.
     let mut session = Box::new(Session {
         socket,
-        member: Member::new(gateway, place),
+        member: Member::new(gateway, peer, place),
         messages_in_a_row: 0,
         pause: None,
         is_held: false,

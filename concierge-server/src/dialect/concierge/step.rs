@@ -56,6 +56,13 @@ pub struct Join {
     pub(super) intents: Option<Intents>,
 }
 
+impl Join {
+    /// The name the client will have.
+    pub fn name(&self) -> &ClientName {
+        &self.name
+    }
+}
+
 /// Fresh ids for a client that joins; not used by any other input.
 #[derive(Debug, Clone, Copy)]
 pub struct Ids {
