@@ -70,7 +70,11 @@ pub(crate) async fn run(
     // What can fail without a gateway fails before one is asked.
     let command = match command {
         Command::Send(arguments) => {
-            Command::Send(send::read_payload(arguments, console.terminals.stdin, console.stdin.take())?)
+            let (typed, input) = (console.terminals.stdin, console.stdin.take());
+            // On a thread for that: whoever waits for the end of the input can still be interrupted.
+            let reading = tokio::task::spawn_blocking(move || send::read_payload(arguments, typed, input));
+            let unread = |error| Failure::local(format!("could not read the payload: {error}"));
+            Command::Send(reading.await.map_err(unread)??)
         }
         other => other,
     };

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, Read},
+    io::{self, BufRead, Read},
     path::Path,
 };
 
@@ -20,6 +20,9 @@ use crate::{
 /// The largest payload that is read from a file or the input, in bytes: what no gateway takes anyway.
 const MAX_PAYLOAD: u64 = 64 << 20;
 
+/// What can be given where nothing was.
+const PAYLOADS_OR_INPUT: &str = "give a payload: JSON, key=value, text, or @FILE; or `-` for the input";
+
 /// Reads the payload where the words say it is, so that what follows has it in one word.
 pub(super) fn read_payload(
     arguments: SendArgs,
@@ -30,7 +33,9 @@ pub(super) fn read_payload(
         (PayloadSource::Data(data), _) => data,
         (PayloadSource::File(path), _) => from_file(&path)?,
         // At a keyboard, waiting for input would look like a hang; `-` says that it is meant.
-        (PayloadSource::Input, _) if typed && arguments.payload.is_empty() => return Err(no_payload()),
+        (PayloadSource::Input, _) if typed && arguments.payload.is_empty() => {
+            return Err(no_payload().hint(PAYLOADS_OR_INPUT));
+        }
         (PayloadSource::Input, Some(input)) => from_input(input)?,
         (PayloadSource::Input, None) => return Err(no_payload()),
     };
@@ -41,7 +46,11 @@ pub(super) async fn send(arguments: SendArgs, context: &Context<'_>) -> Result<(
     let data = match source(&arguments.payload)? {
         PayloadSource::Data(data) => data,
         PayloadSource::File(path) => from_file(&path)?,
-        PayloadSource::Input => return Err(no_payload()),
+        PayloadSource::Input if arguments.payload.is_empty() => return Err(no_payload()),
+        // What the input holds are the lines of the script, or what is typed.
+        PayloadSource::Input => {
+            return Err(no_payload().because("`-` is for the shell: here the input holds commands"));
+        }
     };
     let Context { client, output, place, .. } = context;
     match client.call(SendMessage::new(arguments.target.clone(), data)).await {
@@ -88,8 +97,7 @@ fn not_json(error: &PayloadError) -> Failure {
 }
 
 fn no_payload() -> Failure {
-    Failure::usage("there is nothing to send")
-        .hint("give a payload: JSON, key=value, text, or @FILE; or `-` for the input")
+    Failure::usage("there is nothing to send").hint("give a payload: JSON, key=value, text, or @FILE")
 }
 
 fn from_file(path: &Path) -> Result<Data, Failure> {
@@ -105,15 +113,19 @@ fn from_input(input: Box<dyn BufRead + Send>) -> Result<Data, Failure> {
     let text = text
         .map_err(|error| Failure::local(format!("could not read the input: {}", without_number(&error))))?;
     if text.is_empty() {
-        return Err(no_payload());
+        return Err(no_payload().because("there is nothing to send: the input is empty"));
     }
     data(&text)
 }
 
-fn read(from: impl Read) -> std::io::Result<String> {
-    let mut text = String::new();
-    from.take(MAX_PAYLOAD).read_to_string(&mut text)?;
-    Ok(text)
+fn read(from: impl Read) -> io::Result<String> {
+    let invalid = |message: String| io::Error::new(io::ErrorKind::InvalidData, message);
+    let mut bytes = Vec::new();
+    from.take(MAX_PAYLOAD + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_PAYLOAD {
+        return Err(invalid(format!("it has more than {MAX_PAYLOAD} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| invalid("it is not UTF-8".to_owned()))
 }
 
 /// JSON as it is, other text as a JSON string without the line end at its end.

@@ -50,7 +50,11 @@ pub(crate) async fn run(
     let place = location.short();
     greet(&location, &output)?;
     let mut session = Session::new(settings.clone(), location, name, output, Audience::Person);
-    session.connect().await?;
+    // Nothing reads the keyboard yet: Ctrl-C comes as a signal.
+    tokio::select! {
+        result = session.connect() => result?,
+        exit = signals.next() => return Ok(exit),
+    }
     let assistant = Assistant {
         screen: Arc::clone(&screen),
         directory: session.directory(),

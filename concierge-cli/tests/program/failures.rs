@@ -196,3 +196,21 @@ fn a_service_that_is_deleted_ends_those_who_listen_to_it() {
     assert!(&outcome == 6, "{outcome:?}");
     assert!(outcome.stderr.contains("the service \"chat\" was deleted"), "{outcome:?}");
 }
+
+#[test]
+fn nothing_to_send_is_told_by_where_it_was_looked_for() {
+    let empty = run_in(&["send", "all", "-"], "", &[]);
+    assert!(&empty == 2, "{empty:?}");
+    assert!(empty.stderr.starts_with("error: there is nothing to send: the input is empty\n"), "{empty:?}");
+    let gateway = Gateway::start();
+    let in_script = gateway.run_with_input(&["run", "-"], "send all -\n");
+    assert!(&in_script == 2, "{in_script:?}");
+    assert!(in_script.stderr.contains("line 1: `-` is for the shell"), "{in_script:?}");
+}
+
+#[test]
+fn a_payload_that_never_ends_is_not_sent_in_part() {
+    let outcome = run_in(&["send", "all", "@/dev/zero"], "", &[]);
+    assert!(&outcome == 10, "{outcome:?}");
+    assert!(outcome.stderr.contains("could not read /dev/zero: it has more than"), "{outcome:?}");
+}

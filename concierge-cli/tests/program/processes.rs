@@ -1,11 +1,18 @@
 //! The real program: signals, and a pipe that is closed.
 
 use std::{
-    io::{BufRead, BufReader},
+    ffi::OsStr,
+    fs::OpenOptions,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
     process::{Child, Command, Stdio},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    process::{Pid, Signal, kill_process},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
 
 use crate::gateway::Gateway;
 
@@ -82,6 +89,56 @@ fn a_service_is_held_open_until_interrupted() {
     assert_eq!(bob.wait(async { bob.client.services().await }).unwrap().len(), 1);
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     child.wait().unwrap();
+}
+
+/// A terminal's two ends: the one that is looked at, and the one that a program is given.
+fn terminal() -> (OwnedFd, impl Fn() -> Stdio) {
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let name = ptsname(&screen, Vec::new()).unwrap();
+    let open = move || {
+        let path = OsStr::from_bytes(name.as_bytes());
+        OpenOptions::new().read(true).write(true).open(path).unwrap().into()
+    };
+    (screen, open)
+}
+
+#[test]
+fn a_repl_that_is_still_connecting_can_be_interrupted() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        // It takes the connection and says nothing.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = silent.local_addr().unwrap().to_string();
+        let (_screen, end) = terminal();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_concierge"))
+            .args(["--url", &address, "--timeout", "60s"])
+            .env("TERM", "xterm")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .unwrap();
+        let connection = silent.accept().unwrap();
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        drop(connection);
+    }
+}
+
+#[test]
+fn a_command_that_waits_for_its_input_can_be_interrupted() {
+    let gateway = Gateway::start();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_concierge"))
+        .args(["--url", &gateway.url, "send", "all", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // More than a pipe holds: it is being read when this is written.
+    input.write_all(&[b'x'; 200_000]).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]
