@@ -14,7 +14,7 @@ use crate::{
 
 /// Talk to a Concierge gateway: send, listen, look around.
 #[derive(Debug, Parser)]
-#[command(name = "concierge", version, max_term_width = 110, after_help = AFTER_HELP, disable_help_subcommand = true)]
+#[command(name = "concierge", version, max_term_width = 110, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     /// What every command takes.
     #[command(flatten)]

@@ -17,6 +17,7 @@ mod script;
 mod settings;
 mod signals;
 mod suggest;
+mod usage;
 
 pub use console::{Captured, Console, Environment, Terminals};
 pub use exit::Exit;

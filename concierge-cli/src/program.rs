@@ -14,10 +14,11 @@ use crate::{
     identity::NameChoice,
     input::Lines,
     output::{ColorChoice, Format, Output},
-    repl::{self, Audience, Location, Session, explain},
+    repl::{self, Audience, Location, Session},
     script,
     settings::{Settings, history_file},
     signals::{Signals, output_closed},
+    usage::{Grammar, explain},
 };
 
 /// Runs the command: `arguments` begin with the program's name, the exit code says how it ended.
@@ -72,9 +73,8 @@ pub fn run<A: Into<OsString> + Clone>(
 
 /// Help and version are what was asked for; anything else is a usage error.
 fn not_parsed(error: &clap::Error, arguments: &[OsString], console: &Console) -> Exit {
-    let json = arguments.iter().any(|argument| argument == "--json");
-    let output =
-        Output::new(console, if json { Format::Json } else { Format::Human }, ColorChoice::Auto, false);
+    let format = if asks_for_json(arguments) { Format::Json } else { Format::Human };
+    let output = Output::new(console, format, ColorChoice::Auto, false);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = error.render();
@@ -85,14 +85,26 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], console: &Console) ->
             };
             match output.text(&text) {
                 Ok(()) => Exit::Done,
-                Err(failure) => failure.exit(),
+                Err(failure) => {
+                    output.failure(&failure);
+                    failure.exit()
+                }
             }
         }
         _ => {
-            output.failure(&explain(error));
+            output.failure(&explain(error, Grammar::Shell));
             Exit::Usage
         }
     }
+}
+
+/// Whether errors are to be JSON, as far as arguments tell that make no sense as a whole.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    let whole = |argument: &OsString| {
+        ["--json", "--output=json", "-ojson", "-o=json"].iter().any(|json| argument == json)
+    };
+    let apart = |pair: &[OsString]| matches!(pair, [option, value] if (option == "-o" || option == "--output") && value == "json");
+    arguments.iter().any(whole) || arguments.windows(2).any(apart)
 }
 
 /// What there is to do on a runtime.

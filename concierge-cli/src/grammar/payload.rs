@@ -74,7 +74,7 @@ fn looks_like_json(text: &str) -> bool {
 }
 
 /// A parser's complaint, without the line number that one line does not need.
-pub(super) fn describe(error: &serde_json::Error) -> String {
+fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((what, _)) if error.line() <= 1 => format!("{what} at column {}", error.column()),

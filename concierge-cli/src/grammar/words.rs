@@ -5,8 +5,6 @@
 
 use serde_json::value::RawValue;
 
-use super::payload::describe;
-
 /// One word, and where it stood: what completion and the short forms need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Word {
@@ -43,11 +41,17 @@ pub(crate) enum SplitError {
         at: usize,
     },
     /// It starts like JSON and is not.
-    #[error("not valid JSON in the word at column {}: {message}", .at + 1)]
+    #[error("not valid JSON at column {}: {message}", .at + 1)]
     Json {
-        /// Where the value starts.
+        /// Where it goes wrong.
         at: usize,
-        /// What is wrong with it.
+        /// What is wrong.
+        message: String,
+    },
+    /// The same, in a value that goes over several lines.
+    #[error("not valid JSON: {message}")]
+    LongJson {
+        /// What is wrong, and where.
         message: String,
     },
     /// Something follows a JSON value without a space.
@@ -56,6 +60,30 @@ pub(crate) enum SplitError {
         /// Where the value ends.
         at: usize,
     },
+}
+
+impl SplitError {
+    /// The same, where what was split comes after this much of a line.
+    pub(crate) fn after(self, before: usize) -> Self {
+        match self {
+            Self::OpenQuote { at } => Self::OpenQuote { at: at + before },
+            Self::OpenJson { at } => Self::OpenJson { at: at + before },
+            Self::Json { at, message } => Self::Json { at: at + before, message },
+            Self::LongJson { message } => Self::LongJson { message },
+            Self::AfterJson { at } => Self::AfterJson { at: at + before },
+        }
+    }
+
+    /// What the parser says about a value that starts here.
+    fn of_json(error: &serde_json::Error, start: usize) -> Self {
+        let message = error.to_string();
+        match message.rsplit_once(" at line ") {
+            Some((what, _)) if error.line() == 1 => {
+                Self::Json { at: start + error.column().saturating_sub(1), message: what.to_owned() }
+            }
+            _ => Self::LongJson { message },
+        }
+    }
 }
 
 /// Splits a line.
@@ -103,7 +131,7 @@ fn json(rest: &str, start: usize) -> Result<Word, SplitError> {
             Ok(Word { text, start, end: start + end })
         }
         Some(Err(error)) if error.is_eof() => Err(SplitError::OpenJson { at: start }),
-        Some(Err(error)) => Err(SplitError::Json { at: start, message: describe(&error) }),
+        Some(Err(error)) => Err(SplitError::of_json(&error, start)),
         None => Err(SplitError::OpenJson { at: start }),
     }
 }
@@ -184,7 +212,7 @@ mod tests {
     fn an_open_value_is_told_from_a_broken_one() {
         assert_eq!(split(r#"a {"b": ["#), Err(SplitError::OpenJson { at: 2 }));
         assert_eq!(split(r#"a "b"#), Err(SplitError::OpenJson { at: 2 }));
-        assert!(matches!(split("a {]"), Err(SplitError::Json { at: 2, .. })));
+        assert!(matches!(split("a {]"), Err(SplitError::Json { at: 3, .. })));
         assert_eq!(split("a {}b"), Err(SplitError::AfterJson { at: 4 }));
         assert_eq!(split("it's late"), Err(SplitError::OpenQuote { at: 2 }));
     }

@@ -1,13 +1,12 @@
 //! What a line says: a command of the tree, a short form, or nothing.
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{Parser, error::ErrorKind};
 
 use crate::{
     args::{Command, OutputArgs, ReplCommand, ReplLine, SendArgs},
-    exit::Exit,
     failure::Failure,
     grammar::{SplitError, Word, first, is_assignment, is_comment, json_or_text, parse_target, split},
-    suggest::nearest,
+    usage::{Grammar, explain},
 };
 
 /// What a line asks for.
@@ -38,7 +37,7 @@ pub(super) fn parse(line: &str) -> Result<Request, Failure> {
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp) => {
             Ok(Request::Help(without_gap(&error.to_string())))
         }
-        Err(error) => Err(explain(&error)),
+        Err(error) => Err(explain(&error, Grammar::Session)),
     }
 }
 
@@ -85,7 +84,9 @@ fn short_form(line: &str) -> Result<SendArgs, Failure> {
             }
         }
         // What starts like JSON is meant as JSON; elsewhere a quote or a bracket is just a character.
-        Err(error) if rest.starts_with(['{', '[', '"']) => return Err(failure(&error)),
+        Err(error) if rest.starts_with(['{', '[', '"']) => {
+            return Err(failure(&error.after(line.len() - rest.len())));
+        }
         Err(_) => text(rest)?,
     };
     Ok(SendArgs { target, payload })
@@ -104,58 +105,12 @@ fn failure(error: &SplitError) -> Failure {
     }
 }
 
-/// What the parser of arguments says, in this command's own form.
-pub(crate) fn explain(error: &clap::Error) -> Failure {
-    use clap::error::{ContextKind, ContextValue};
-    if error.kind() == ErrorKind::InvalidSubcommand
-        && let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand)
-    {
-        let failure = Failure::usage(format!("there is no command {typed:?}"));
-        return match nearest(typed, names_near(error)) {
-            Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
-            None => failure.hint("`help` lists the commands"),
-        };
-    }
-    let text = error.render().to_string();
-    let mut paragraphs = text.split("\n\n");
-    let first = paragraphs.next().unwrap_or_default();
-    let message: Vec<_> = first.lines().map(str::trim).collect();
-    let message = message.join(" ");
-    let failure = Failure::new(Exit::Usage, message.strip_prefix("error: ").unwrap_or(&message));
-    let mut hint = None;
-    for paragraph in paragraphs {
-        let paragraph = paragraph.trim();
-        if let Some(tip) = paragraph.strip_prefix("tip: ") {
-            hint = Some(tip.lines().next().unwrap_or_default().to_owned());
-        } else if let Some(usage) = paragraph.strip_prefix("Usage: ") {
-            hint.get_or_insert_with(|| format!("usage: {}", usage.lines().next().unwrap_or_default().trim()));
-        }
-    }
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
-}
-
-/// The commands that could have been meant: the parser's own guesses, and all of the REPL's.
-fn names_near(error: &clap::Error) -> Vec<String> {
-    use clap::error::{ContextKind, ContextValue};
-    let mut names = match error.get(ContextKind::SuggestedSubcommand) {
-        Some(ContextValue::Strings(names)) => names.clone(),
-        Some(ContextValue::String(name)) => vec![name.clone()],
-        _ => Vec::new(),
-    };
-    if names.is_empty() {
-        names = ReplLine::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
-    }
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use concierge_client::payload::Target;
 
     use super::*;
+    use crate::exit::Exit;
 
     fn sent(line: &str) -> (Target, Vec<String>) {
         match parse(line) {
@@ -238,19 +193,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_command_is_told_with_what_was_meant() {
-        let failure = parse("sned bob hi").unwrap_err();
-        assert_eq!(failure.message(), "there is no command \"sned\"");
-        assert_eq!(failure.hinted(), Some("did you mean `send`?"));
-        assert_eq!(parse("frobnicate").unwrap_err().hinted(), Some("`help` lists the commands"));
-        assert_eq!(parse("services lss").unwrap_err().hinted(), Some("did you mean `ls`?"));
-    }
-
-    #[test]
-    fn a_wrong_argument_is_told_with_the_usage() {
-        let failure = parse("services show").unwrap_err();
-        assert_eq!(failure.exit(), Exit::Usage);
-        assert_eq!(failure.hinted(), Some("usage: services show <SERVICE>"));
+    fn what_is_wrong_is_told_by_its_column_in_the_line() {
+        for (line, message) in [
+            ("@bob {bad", "not valid JSON at column 7: key must be a string"),
+            (r#"send bob {"a" 1}"#, "not valid JSON at column 15: expected `:`"),
+            (r#"@bob {"a":"#, "the JSON value that starts at column 6 is not complete"),
+            ("@bob {}x", "a space is missing after the JSON value at column 8"),
+            ("@bob {\"a\":\n1,}", "not valid JSON: key must be a string at line 2 column 3"),
+        ] {
+            assert_eq!(parse(line).unwrap_err().message(), message, "{line}");
+        }
     }
 
     #[test]

@@ -214,3 +214,14 @@ fn a_payload_that_never_ends_is_not_sent_in_part() {
     assert!(&outcome == 10, "{outcome:?}");
     assert!(outcome.stderr.contains("could not read /dev/zero: it has more than"), "{outcome:?}");
 }
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_told_in_the_format_it_asks_for() {
+    for arguments in
+        [&["--json", "frobnicate"][..], &["-o", "json", "frobnicate"], &["--output=json", "frobnicate"]]
+    {
+        let outcome = run_in(arguments, "", &[]);
+        assert!(&outcome == 2, "{outcome:?}");
+        assert_eq!(outcome.errors()[0]["exit"], 2, "{outcome:?}");
+    }
+}

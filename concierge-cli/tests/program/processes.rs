@@ -93,13 +93,13 @@ fn a_service_is_held_open_until_interrupted() {
 
 /// A terminal's two ends: the one that is looked at, and the one that a program is given.
 fn terminal() -> (OwnedFd, impl Fn() -> Stdio) {
-    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&screen).unwrap();
-    unlockpt(&screen).unwrap();
-    let name = ptsname(&screen, Vec::new()).unwrap();
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("terminals are to be had");
+    grantpt(&screen).expect("it is ours");
+    unlockpt(&screen).expect("it is ours");
+    let name = ptsname(&screen, Vec::new()).expect("it has another end");
     let open = move || {
         let path = OsStr::from_bytes(name.as_bytes());
-        OpenOptions::new().read(true).write(true).open(path).unwrap().into()
+        OpenOptions::new().read(true).write(true).open(path).expect("it is unlocked").into()
     };
     (screen, open)
 }
@@ -136,18 +136,33 @@ fn a_command_that_waits_for_its_input_can_be_interrupted() {
         .unwrap();
     let mut input = child.stdin.take().unwrap();
     // More than a pipe holds: it is being read when this is written.
-    input.write_all(&[b'x'; 200_000]).unwrap();
+    input.write_all(&vec![b'x'; 200_000]).unwrap();
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
 #[test]
 fn help_and_version_are_data() {
-    for (arguments, part) in
-        [(&["--help"][..], "Exit codes:"), (&["-V"], "concierge 0."), (&["send", "-h"], "Examples:")]
-    {
+    for (arguments, part) in [
+        (&["--help"][..], "Exit codes:"),
+        (&["-V"], "concierge 0."),
+        (&["send", "-h"], "Examples:"),
+        (&["help"], "Exit codes:"),
+        (&["help", "services", "ls"], "Examples:"),
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_concierge")).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert!(String::from_utf8(output.stdout).unwrap().contains(part));
+    }
+}
+
+#[test]
+fn help_that_cannot_be_written_is_told() {
+    for argument in ["--help", "--version"] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_concierge")).arg(argument).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(10), "{output:?}");
+        assert_eq!(output.stderr, b"error: could not write: No space left on device\n");
     }
 }
