@@ -2,7 +2,7 @@
 
 use clap::{Command, CommandFactory};
 
-use super::line::without_gap;
+use super::line::as_typed_here;
 use crate::{
     args::ReplLine,
     failure::Failure,
@@ -61,7 +61,7 @@ pub(super) fn page(topic: &[String], palette: Palette) -> Result<String, Failure
     for word in rest {
         command = command.find_subcommand(word).ok_or_else(|| unknown(word, command))?;
     }
-    Ok(without_gap(&command.clone().render_help().to_string()))
+    Ok(as_typed_here(&command.clone().render_help().to_string()))
 }
 
 fn unknown(topic: &str, tree: &Command) -> Failure {

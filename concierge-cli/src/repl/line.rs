@@ -35,15 +35,22 @@ pub(super) fn parse(line: &str) -> Result<Request, Failure> {
     match ReplLine::try_parse_from(words.into_iter().map(|word| word.text)) {
         Ok(parsed) => Ok(Request::Command(Box::new(parsed.command), parsed.output)),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp) => {
-            Ok(Request::Help(without_gap(&error.to_string())))
+            Ok(Request::Help(as_typed_here(&error.to_string())))
         }
         Err(error) => Err(explain(&error, Grammar::Session)),
     }
 }
 
-/// A command without a program's name before it leaves a gap in its usage.
-pub(super) fn without_gap(help: &str) -> String {
-    help.replace("Usage:  ", "Usage: ")
+/// Help as it is true here: usage and examples have no program's name before them, and what only a shell has is left out.
+pub(super) fn as_typed_here(help: &str) -> String {
+    let lines = help.replace("Usage:  ", "Usage: ");
+    let lines = lines.lines().filter(|line| !line.contains("| concierge ")).map(|line| {
+        match line.strip_prefix("  concierge ") {
+            Some(example) => format!("  {}\n", example.replace("--name bob ", "").replace(" --hold", "")),
+            None => format!("{line}\n"),
+        }
+    });
+    lines.collect()
 }
 
 /// Whether a line ends within a JSON value, so that more is to come.
@@ -209,6 +216,23 @@ mod tests {
     fn every_command_has_help() {
         for line in ["send --help", "services --help", "services ls -h"] {
             assert!(matches!(parse(line), Ok(Request::Help(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_examples_of_help_can_be_typed_here() {
+        let commands =
+            ["send", "listen", "events", "services ls", "services create", "clients show", "whoami", "ping"];
+        for command in commands {
+            let Ok(Request::Help(text)) = parse(&format!("{command} --help")) else { panic!("{command}") };
+            let (_, examples) = text.split_once("Examples:\n").unwrap();
+            let typed = |line: &str| line.trim().split("    ").next().unwrap_or_default().to_owned();
+            let examples: Vec<_> =
+                examples.lines().take_while(|line| line.starts_with("  ")).map(typed).collect();
+            assert!(!examples.is_empty(), "{command}");
+            for example in examples {
+                assert!(matches!(parse(&example), Ok(Request::Command(..))), "{example}");
+            }
         }
     }
 }
