@@ -79,7 +79,13 @@ fn announce(services: &[ServiceName], context: &Context<'_>) {
         [] => "what is sent to it".to_owned(),
         services => services.iter().map(|service| format!("#{service}")).collect::<Vec<_>>().join(", "),
     };
-    context.output.detail(&format!("{name} listens to {what}"));
+    let message = format!("{name} listens to {what}");
+    if context.output.is_terminal() {
+        // Whoever looks at it would else wonder whether it works, and under which name it can be reached.
+        context.output.note(&message);
+    } else {
+        context.output.detail(&message);
+    }
 }
 
 /// Whether a message came by a service.

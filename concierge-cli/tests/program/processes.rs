@@ -127,6 +127,25 @@ fn a_repl_that_is_still_connecting_can_be_interrupted() {
 }
 
 #[test]
+fn listen_at_a_terminal_says_under_which_name_it_waits() {
+    let gateway = Gateway::start();
+    let mut bob = gateway.peer("bob");
+    let (_screen, end) = terminal();
+    let child = Command::new(env!("CARGO_BIN_EXE_concierge"))
+        .args(["--url", &gateway.url, "-N", "ear", "listen", "-n", "1"])
+        .stdin(Stdio::null())
+        .stdout(end())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    bob.see_join("ear");
+    bob.wait(async { bob.client.to("ear").json("hi").await }).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(output.stderr, b"ear listens to what is sent to it\n");
+}
+
+#[test]
 fn a_command_that_waits_for_its_input_can_be_interrupted() {
     let gateway = Gateway::start();
     let mut child = Command::new(env!("CARGO_BIN_EXE_concierge"))
