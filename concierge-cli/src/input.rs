@@ -12,14 +12,16 @@ const MAX_LINE: usize = 16 << 20;
 /// The lines of an input, without their ends.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    lines: mpsc::Receiver<io::Result<String>>,
+    incoming: mpsc::Receiver<io::Result<String>>,
+    name: String,
     read: usize,
 }
 
 impl Lines {
-    /// Starts reading. The thread ends with the input, or when nobody wants its lines any more.
-    pub(crate) fn start(mut input: Box<dyn BufRead + Send>) -> Self {
-        let (sender, lines) = mpsc::channel(16);
+    /// Starts reading. The thread ends with the input, or when nobody wants its lines any more. `name` is what the input is
+    /// called in messages.
+    pub(crate) fn start(name: &str, mut input: Box<dyn BufRead + Send>) -> Self {
+        let (sender, incoming) = mpsc::channel(16);
         std::thread::spawn(move || {
             while let Some(line) = next_line(&mut input).transpose() {
                 let failed = line.is_err();
@@ -28,16 +30,16 @@ impl Lines {
                 }
             }
         });
-        Self { lines, read: 0 }
+        Self { incoming, name: name.to_owned(), read: 0 }
     }
 
     /// The next line; none at the end of the input.
     pub(crate) async fn next(&mut self) -> Result<Option<String>, Failure> {
-        let Some(line) = self.lines.recv().await else { return Ok(None) };
+        let Some(line) = self.incoming.recv().await else { return Ok(None) };
         self.read += 1;
-        let number = self.read;
+        let Self { name, read, .. } = self;
         line.map(Some).map_err(|error| {
-            Failure::local(format!("could not read line {number} of the input: {}", without_number(&error)))
+            Failure::local(format!("could not read line {read} of {name}: {}", without_number(&error)))
         })
     }
 }
@@ -67,7 +69,7 @@ mod tests {
 
     #[tokio::test]
     async fn lines_come_in_order_and_without_their_ends() {
-        let mut lines = Lines::start(Box::new("a\r\n\nb".as_bytes()));
+        let mut lines = Lines::start("the input", Box::new("a\r\n\nb".as_bytes()));
         for expected in ["a", "", "b"] {
             assert_eq!(lines.next().await, Ok(Some(expected.to_owned())));
         }
@@ -76,9 +78,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_that_is_not_utf8_is_told_with_its_number() {
-        let mut lines = Lines::start(Box::new(b"a\n\xff\n".as_slice()));
+        let mut lines = Lines::start("x.concierge", Box::new(b"a\n\xff\n".as_slice()));
         assert!(lines.next().await.is_ok());
         let failure = lines.next().await.unwrap_err();
-        assert_eq!(failure.message(), "could not read line 2 of the input: it is not UTF-8");
+        assert_eq!(failure.message(), "could not read line 2 of x.concierge: it is not UTF-8");
     }
 }

@@ -209,12 +209,12 @@ async fn run_script(
 fn open_script(path: &Path, console: &mut Console) -> Result<(Lines, String), Failure> {
     if path == Path::new("-") {
         let input = console.stdin.take().ok_or_else(|| Failure::local("there is no input to read"))?;
-        return Ok((Lines::start(input), "input".to_owned()));
+        return Ok((Lines::start("the input", input), "input".to_owned()));
     }
     let name = path.display().to_string();
     let file = File::open(path)
         .map_err(|error| Failure::local(format!("could not read {name}: {}", without_number(&error))))?;
-    Ok((Lines::start(Box::new(BufReader::new(file))), name))
+    Ok((Lines::start(&name, Box::new(BufReader::new(file))), name))
 }
 
 fn location(settings: &Settings, embedded: Option<&Embedded>) -> Location {

@@ -32,7 +32,7 @@ pub(crate) async fn run(
     if console.terminals.stdin {
         output.note("connected; the first payload must be IDENTIFY, Ctrl-D ends");
     }
-    let mut lines = Lines::start(input);
+    let mut lines = Lines::start("the input", input);
     let mut more = true;
     let mut unanswered = 0_u64;
     let mut left = limits.count;

@@ -52,7 +52,8 @@ async fn create(arguments: CreateArgs, context: &Context<'_>) -> Result<(), Fail
     let result = client.call(ServiceCreate { service, nickname: title }).await?;
     let (successful, owner) = (result.successful, result.service.owner_uuid);
     let name = result.service.name.clone();
-    output.record(&Record::ServiceCreated(result))?;
+    let names = if successful { Names::new() } else { names(client, output).await? };
+    output.record(&Record::ServiceCreated { result, names })?;
     if !successful && owner != client.session().uuid() {
         return Err(Failure::new(
             Exit::Rejected,

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 /// The text with every character that a terminal would act upon, or that cannot be seen, written out.
 ///
 /// Control characters (with them every escape sequence), text-direction marks and overrides, line and paragraph separators,
-/// and characters without a shape. Joiners stay, because emoji and several scripts need them.
+/// and characters without a shape, some of which count as letters and could make a name look like another. Joiners stay,
+/// because emoji and several scripts need them.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     replace(text, |character| match character {
         '\n' => "\\n".to_owned(),
@@ -54,7 +55,8 @@ fn replace(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
 fn is_hostile(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+            '\u{00AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}' | '\u{3164}'
+            | '\u{FFA0}' | '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
             | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
@@ -79,6 +81,11 @@ mod tests {
     #[test]
     fn direction_overrides_are_shown() {
         assert_eq!(escape("a\u{202e}b\u{2066}c"), "a\\u{202e}b\\u{2066}c");
+    }
+
+    #[test]
+    fn letters_that_cannot_be_seen_are_shown() {
+        assert_eq!(escape("bob\u{3164}\u{ad}"), "bob\\u{3164}\\u{ad}");
     }
 
     #[test]

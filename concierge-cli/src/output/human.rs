@@ -35,12 +35,13 @@ pub(super) fn render(record: &Record, palette: Palette, terminal: bool) -> Strin
         Record::Client(result) => client_table(&result.client, &result.subscriptions).render(palette),
         Record::Services { result, names } => services(&result.services, names, terminal).render(palette),
         Record::Service { result, names } => service_table(&result.service, names).render(palette),
-        Record::ServiceCreated(result) => {
+        Record::ServiceCreated { result, names } => {
             let name = service_name(&result.service, palette);
             if result.successful {
                 format!("created {name}\n")
             } else {
-                format!("{name} is there already, owned by {}\n", result.service.owner_uuid)
+                let owner = who(result.service.owner_uuid, names).paint(palette);
+                format!("{name} is there already, owned by {owner}\n")
             }
         }
         Record::ServiceDeleted(result) => format!("deleted {}\n", service_name(&result.service, palette)),

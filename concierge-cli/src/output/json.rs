@@ -3,7 +3,7 @@
 
 use concierge_client::{
     Event,
-    payload::{Data, PROTOCOL_VERSION, Reply, encode},
+    payload::{Data, PROTOCOL_VERSION, Reply, Target, encode},
 };
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use serde::Serialize;
@@ -17,6 +17,13 @@ use crate::failure::Failure;
 
 /// The version of the form of records.
 const FORM: u8 = 1;
+
+/// The gateway's answer to a message, with whom that was for.
+#[derive(Serialize)]
+struct Sent<'a> {
+    r#type: &'static str,
+    target: &'a Target,
+}
 
 /// A record as one line.
 pub(super) fn render(record: &Record, terminal: bool) -> String {
@@ -53,7 +60,7 @@ fn line(object: &str) -> String {
 fn fields(record: &Record) -> String {
     match record {
         Record::Event(event) => event_fields(event),
-        Record::Sent { target } => object("OK", &[("target", json!(target))]),
+        Record::Sent { target } => encode(&Sent { r#type: "OK", target }),
         Record::Whoami { result, url, server } => {
             with(&encode(&Reply::from(result.clone())), &[("url", json!(url)), ("server", json!(server))])
         }
@@ -61,7 +68,7 @@ fn fields(record: &Record) -> String {
         Record::Client(result) => encode(&Reply::from(result.clone())),
         Record::Services { result, .. } => encode(&Reply::from(result.clone())),
         Record::Service { result, .. } => encode(&Reply::from(result.clone())),
-        Record::ServiceCreated(result) => encode(&Reply::from(result.clone())),
+        Record::ServiceCreated { result, .. } => encode(&Reply::from(result.clone())),
         Record::ServiceDeleted(result) => encode(&Reply::from(result.clone())),
         Record::Subscribed(result) => encode(&Reply::from(result.clone())),
         Record::Unsubscribed(result) => encode(&Reply::from(result.clone())),

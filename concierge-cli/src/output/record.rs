@@ -52,7 +52,12 @@ pub(crate) enum Record {
         names: Names,
     },
     /// A service was opened, or was there already.
-    ServiceCreated(ServiceCreateResult),
+    ServiceCreated {
+        /// The service.
+        result: ServiceCreateResult,
+        /// Who its owner is, where it was there already.
+        names: Names,
+    },
     /// A service was deleted.
     ServiceDeleted(ServiceDeleteResult),
     /// A subscription was made, or was there already.

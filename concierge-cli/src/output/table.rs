@@ -27,6 +27,11 @@ impl Cell {
     pub(crate) fn new(role: Role, text: impl Into<String>) -> Self {
         Self { text: text.into(), role: Some(role) }
     }
+
+    /// The text in its colour.
+    pub(crate) fn paint(&self, palette: Palette) -> String {
+        self.role.map_or_else(|| self.text.clone(), |role| palette.paint(role, &self.text))
+    }
 }
 
 impl Table {
@@ -47,10 +52,7 @@ impl Table {
         for row in &self.rows {
             let last = row.iter().rposition(|cell| !cell.text.is_empty()).unwrap_or_default();
             for (index, (cell, width)) in row.iter().zip(&widths).enumerate().take(last + 1) {
-                match cell.role {
-                    Some(role) => text.push_str(&palette.paint(role, &cell.text)),
-                    None => text.push_str(&cell.text),
-                }
+                text.push_str(&cell.paint(palette));
                 if index < last {
                     text.extend(std::iter::repeat_n(' ', width + 2 - cell.text.width()));
                 }

@@ -187,7 +187,10 @@ impl Session {
             ReplCommand::Mute => self.connected()?.live.mute(),
             ReplCommand::Unmute => {
                 let unseen = self.connected()?.live.unmute();
-                output.note(&format!("{unseen} events were not shown"));
+                output.note(&match unseen {
+                    1 => "one event was not shown".to_owned(),
+                    unseen => format!("{unseen} events were not shown"),
+                });
             }
             ReplCommand::Unlisten(arguments) => {
                 command::unlisten(arguments.services, &self.context(output)?).await?;

@@ -68,6 +68,15 @@ fn an_answer_to_a_send_names_its_target() {
     let gateway = Gateway::start();
     let record = succeeded(gateway.run(&["send", "all", "hi", "--json"])).record();
     assert_eq!((&record["type"], &record["target"]["type"]), (&"OK".into(), &"ALL".into()));
+    let _bob = gateway.peer("bob");
+    let sent = succeeded(gateway.run(&["send", "bob", "hi", "--json"]));
+    assert!(
+        sent.stdout.ends_with(
+            r#""type":"OK","target":{"type":"NAME","name":"bob"}}
+"#
+        ),
+        "{sent:?}"
+    );
 }
 
 #[test]
@@ -127,6 +136,8 @@ fn a_service_that_belongs_to_another_is_a_no() {
     let created = gateway.run(&["services", "create", "chat", "--json"]);
     assert!(&created == 1, "{created:?}");
     assert_eq!(created.record()["successful"], false);
+    let told = gateway.run(&["services", "create", "chat"]);
+    assert_eq!(told.stdout, "#chat is there already, owned by bob\n");
     let removed = gateway.run(&["services", "rm", "chat"]);
     assert!(&removed == 1, "{removed:?}");
     assert!(removed.stderr.contains("only the client that opened \"chat\" may delete it"));

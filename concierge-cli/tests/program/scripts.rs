@@ -86,6 +86,10 @@ fn a_script_comes_from_a_file_too_and_is_named_in_errors() {
     let outcome = gateway.run(&["run", path]);
     assert!(&outcome == 2, "{outcome:?}");
     assert!(outcome.stderr.contains(&format!("{path}, line 1: the JSON value that starts")), "{outcome:?}");
+    std::fs::write(script.path(), b"version\n\xff\n").unwrap();
+    let outcome = gateway.run(&["run", path]);
+    assert!(&outcome == 10, "{outcome:?}");
+    assert!(outcome.stderr.contains(&format!("line 2 of {path}: it is not UTF-8")), "{outcome:?}");
 }
 
 #[test]
@@ -108,6 +112,8 @@ fn help_is_for_scripts_too() {
         2,
         "{outcome:?}"
     );
+    assert!(outcome.stdout.contains("\n  send all text=hello n:=1 "), "{outcome:?}");
+    assert!(!outcome.stdout.contains("  concierge "), "{outcome:?}");
 }
 
 #[test]
@@ -118,4 +124,17 @@ fn events_are_records_in_a_script_for_programs() {
     let mut kinds: Vec<_> = outcome.records().iter().map(|record| record["type"].to_string()).collect();
     kinds.sort();
     assert_eq!(kinds, ["\"MESSAGE\"", "\"OK\""]);
+}
+
+#[test]
+fn what_is_not_shown_is_counted() {
+    let gateway = Gateway::start();
+    for (line, told) in
+        [("@me hi", "one event was not shown\n"), ("@me hi\n@me hi", "2 events were not shown\n")]
+    {
+        let script = format!("mute\n{line}\nping\nunmute\n");
+        let outcome = gateway.run_with_input(&["-N", "me", "run", "-"], &script);
+        assert!(&outcome == 0, "{outcome:?}");
+        assert_eq!(outcome.stderr, told);
+    }
 }
