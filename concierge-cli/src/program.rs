@@ -83,7 +83,7 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], console: &Console) ->
             } else {
                 text.to_string()
             };
-            match output.text(&text) {
+            match output.text(&(text.trim_end().to_owned() + "\n")) {
                 Ok(()) => Exit::Done,
                 Err(failure) => {
                     output.failure(&failure);

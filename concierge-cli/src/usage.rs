@@ -40,7 +40,8 @@ impl Grammar {
         if self == Self::Session && typed == "concierge" {
             return "commands stand on their own here: leave `concierge` out".to_owned();
         }
-        if other.tree().find_subcommand(typed).is_some() {
+        // `help` is in both; it is missing only below a command.
+        if typed != "help" && other.tree().find_subcommand(typed).is_some() {
             return elsewhere;
         }
         let names = if guesses.is_empty() {
@@ -103,8 +104,9 @@ mod tests {
         explain(&ReplLine::try_parse_from(line.split_whitespace()).unwrap_err(), Grammar::Session)
     }
 
-    fn in_shell(word: &str) -> Failure {
-        explain(&Cli::try_parse_from(["concierge", word]).unwrap_err(), Grammar::Shell)
+    fn in_shell(line: &str) -> Failure {
+        let words = ["concierge"].into_iter().chain(line.split_whitespace());
+        explain(&Cli::try_parse_from(words).unwrap_err(), Grammar::Shell)
     }
 
     #[test]
@@ -120,6 +122,7 @@ mod tests {
     fn a_command_of_the_shell_is_told_as_such_and_the_other_way_round() {
         assert_eq!(in_session("raw").hinted(), Some("that is for a shell: concierge raw"));
         assert!(in_session("concierge whoami").hinted().unwrap().contains("leave `concierge` out"));
+        assert_eq!(in_shell("services help").hinted(), Some("`concierge help` lists the commands"));
         assert_eq!(in_shell("mute").hinted(), Some("`mute` is for the REPL and for scripts"));
         assert_eq!(in_shell("sned").hinted(), Some("did you mean `send`?"));
         assert_eq!(in_shell("frobnicate").hinted(), Some("`concierge help` lists the commands"));

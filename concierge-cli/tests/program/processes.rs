@@ -168,10 +168,12 @@ fn help_and_version_are_data() {
         (&["send", "-h"], "Examples:"),
         (&["help"], "Exit codes:"),
         (&["help", "services", "ls"], "Examples:"),
+        (&["help", "services"], "Commands:"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_concierge")).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        assert!(String::from_utf8(output.stdout).unwrap().contains(part));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(part) && text.ends_with('\n'), "{text}");
     }
 }
 
