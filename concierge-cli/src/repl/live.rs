@@ -194,11 +194,32 @@ impl Shared {
 
     fn tell_end(&self, cause: &CloseCause) {
         if self.audience == Audience::Person && *cause != CloseCause::ByClient {
-            self.output.failure(
-                &Failure::from(cause.clone())
-                    .because(&format!("the connection has ended: {cause}"))
-                    .hint("`connect` connects again, `exit` leaves; services and subscriptions are gone"),
-            );
+            self.output.failure(&ended(cause));
         }
+    }
+}
+
+/// The end of a connection, as whoever sits at the prompt is told.
+fn ended(cause: &CloseCause) -> Failure {
+    let message = match cause {
+        CloseCause::Lost { .. } => cause.to_string(),
+        _ => format!("the connection has ended: {cause}"),
+    };
+    Failure::from(cause.clone())
+        .because(&message)
+        .hint("`connect` connects again, `exit` leaves; services and subscriptions are gone")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_connection_is_told_once() {
+        let lost = ended(&CloseCause::Lost { detail: "the gateway hung up".into() });
+        assert_eq!(lost.message(), "the connection was lost: the gateway hung up");
+        let silence = std::time::Duration::from_secs(5);
+        let silent = ended(&CloseCause::Silent { silence });
+        assert_eq!(silent.message(), "the connection has ended: the gateway has been silent for 5 s");
     }
 }
