@@ -108,7 +108,7 @@ pub(super) fn quote(text: &str) -> String {
     text.chars().take(QUOTED_CHARACTERS).flat_map(char::escape_debug).collect()
 }
 
-/// A text payload of a client, taken apart but not yet understood: a JSON object with a string `type`, no key twice.
+/// A text payload of a client, taken apart but not yet understood: a JSON object with one string `type`.
 ///
 /// Parsing it this far tells what kind of request it is, so that a gateway can answer by kind whatever the fields are.
 ///
@@ -133,9 +133,10 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when it is not a JSON object, has a key twice, or has no string `type`.
+    /// [`DecodeError`] when it is not a JSON object, or has no string `type` or two.
     pub fn parse(text: &'a str) -> Result<Self, DecodeError> {
         let fields = Object::parse(text, "")?;
+        fields.check_once("type")?;
         let kind = fields.text("type")?;
         Ok(Self { kind, fields })
     }
@@ -154,9 +155,10 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] names the field and what was expected.
+    /// [`DecodeError`] names the field and what was expected; also when any key stands twice.
     pub fn decode(&self, kind: RequestKind) -> Result<AnyRequest<'a>, DecodeError> {
         let fields = &self.fields;
+        fields.check_duplicate()?;
         Ok(match kind {
             RequestKind::Identify => AnyRequest::Identify(Identify {
                 name: fields.text("name")?.into_owned(),
@@ -205,6 +207,7 @@ fn target(raw: &RawValue) -> Result<Target, DecodeError> {
         return Err(DecodeError::Mistyped { field: "target".to_owned(), expected: "an object", found });
     }
     let fields = Object::parse(raw.get(), "target.")?;
+    fields.check_duplicate()?;
     Ok(match fields.text("type")?.as_ref() {
         "NAME" => Target::Name { name: fields.text("name")?.into() },
         "UUID" => Target::Uuid { uuid: fields.uuid("uuid")? },

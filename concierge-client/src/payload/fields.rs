@@ -59,6 +59,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 #[derive(Debug)]
 pub(super) struct Object<'a> {
     prefix: &'static str,
+    /// The first key that stands twice.
+    duplicate: Option<Cow<'a, str>>,
     fields: BTreeMap<Cow<'a, str>, &'a RawValue>,
 }
 
@@ -104,10 +106,20 @@ impl<'a> Object<'a> {
                 }
                 _ => DecodeError::NotJson { detail: error.to_string() },
             })?;
-        match duplicate {
-            Some(key) => Err(DecodeError::Duplicate { field: format!("{prefix}{}", quote(&key)) }),
-            None => Ok(Self { prefix, fields }),
+        Ok(Self { prefix, duplicate, fields })
+    }
+
+    /// Refuses an object in which a key stands twice.
+    pub(super) fn check_duplicate(&self) -> Result<(), DecodeError> {
+        match &self.duplicate {
+            Some(key) => Err(DecodeError::Duplicate { field: self.path(&quote(key)) }),
+            None => Ok(()),
         }
+    }
+
+    /// Refuses an object in which this key stands twice.
+    pub(super) fn check_once(&self, field: &str) -> Result<(), DecodeError> {
+        if self.duplicate.as_deref() == Some(field) { self.check_duplicate() } else { Ok(()) }
     }
 
     fn path(&self, field: &str) -> String {
@@ -144,7 +156,7 @@ impl<'a> Object<'a> {
         }
         serde_json::from_str(raw.get()).map_err(|error| DecodeError::Invalid {
             field: self.path(field),
-            reason: format!("expected {expected}: {error}"),
+            reason: format!("expected {expected}: {}", without_position(&error)),
         })
     }
 
@@ -198,4 +210,10 @@ impl<'a> Object<'a> {
         const EXPECTED: &str = "an integer from 0 to 9007199254740991";
         self.read(field, self.required(field, EXPECTED)?, "a number", EXPECTED)
     }
+}
+
+/// What a parser says, without where: the position is one within the field, which nobody knows.
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or_default().to_owned()
 }

@@ -321,10 +321,11 @@ fn check_characters(what: &'static str, text: &str, limit: usize) -> Result<(), 
     Ok(())
 }
 
-/// The characters that change the direction of text around them
-/// ([UAX #9, section 2](https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters)).
+/// The characters that change the direction of a whole stretch of text: embeddings, overrides and isolates
+/// ([UAX #9, section 2](https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters)). The marks, which those who
+/// write from right to left need, are none of them.
 fn is_bidi_control(character: char) -> bool {
-    matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}')
+    matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -351,6 +352,7 @@ mod tests {
         for character in ['\u{202E}', '\u{2066}', '\u{7}', '\u{85}'] {
             assert!(ServiceName::new(format!("a{character}b")).is_err(), "{character:?}");
         }
+        assert!(ServiceName::new("\u{200F}שלום").is_ok());
     }
 
     #[test]

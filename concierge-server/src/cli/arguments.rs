@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", help = "A configuration file, in TOML [env: CONCIERGE_SERVER_CONFIG=]")]
     config: Option<PathBuf>,
 
-    /// A file whose first line every client must present as its secret; only its owner and group may read it
+    /// A file whose one line every client must present as its secret; only its owner and group may read it
     #[arg(long, value_name = "FILE")]
     secret_file: Option<String>,
 

@@ -11,6 +11,10 @@ use super::value::ConnectionLimit;
 /// The smallest message that still holds an `IDENTIFY` with a secret.
 const LEAST_MESSAGE: usize = 1024;
 
+/// The most headers a request may be allowed, and the most bytes of them: room is made for them with each request.
+const MOST_HEADERS: usize = 1024;
+const MOST_HEAD: usize = 1024 * 1024;
+
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let refuse = |key: &'static str, problem: String| {
         Err(ConfigError::Refused { key, origin: config.source(key), problem })
@@ -105,6 +109,12 @@ fn sizes(
     // A handshake has five headers that must be there, and browsers send a dozen more.
     if config.head.headers < 16 {
         return refuse("head.headers", "too few for a WebSocket handshake: give at least 16".to_owned());
+    }
+    if config.head.headers > MOST_HEADERS {
+        return refuse("head.headers", format!("no request needs as many: give at most {MOST_HEADERS}"));
+    }
+    if config.head.bytes > MOST_HEAD {
+        return refuse("head.bytes", format!("no request needs as much: give at most {MOST_HEAD}"));
     }
     let nobody = [
         ("limits.fragments", limits.fragments == Some(0)),

@@ -81,7 +81,8 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// When one that begins with `CONCIERGE_SERVER_` names no setting.
+    /// When one that begins with `CONCIERGE_SERVER_` names no setting, and is not one of those that a container's
+    /// surroundings set for a service that is called `concierge-server`.
     pub fn variables(
         mut self,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -90,6 +91,9 @@ impl Sources {
         for (name, value) in variables {
             let name = name.to_string_lossy();
             let Some(rest) = name.strip_prefix(PREFIX).filter(|_| name != CONFIG_VARIABLE) else { continue };
+            if is_service_link(rest) {
+                continue;
+            }
             let key = rest.to_ascii_lowercase().replace("__", ".");
             self.give(
                 &key,
@@ -191,6 +195,14 @@ impl Sources {
 
 fn is_setting(key: &str) -> bool {
     SETTINGS.iter().any(|setting| setting.key == key)
+}
+
+/// Whether a variable, without the prefix, tells a container of a service named `concierge-server`: `PORT`,
+/// `PORT_64209_TCP`, `SERVICE_HOST`. Kubernetes and Docker's links set them unasked.
+fn is_service_link(rest: &str) -> bool {
+    ["PORT", "SERVICE_HOST", "SERVICE_PORT"].iter().any(|link| {
+        rest.strip_prefix(link).is_some_and(|detail| detail.is_empty() || detail.starts_with('_'))
+    })
 }
 
 #[cfg(test)]
@@ -338,5 +350,14 @@ mod tests {
             sources.variables(variable("CONCIERGE_SERVER_SECRET", "sesame")).unwrap().resolve().unwrap();
         assert_eq!(config.secret.as_ref().unwrap().reveal(), "sesame");
         assert!(!format!("{config:?}").contains("sesame"), "a secret shows in {config:?}");
+    }
+
+    #[test]
+    fn what_a_container_is_told_of_its_service_is_no_setting() {
+        for name in ["PORT", "PORT_64209_TCP_ADDR", "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_WS"] {
+            let variables = variable(&format!("CONCIERGE_SERVER_{name}"), "tcp://10.0.0.1:64209");
+            assert!(Sources::default().variables(variables).is_ok(), "{name}");
+        }
+        assert!(Sources::default().variables(variable("CONCIERGE_SERVER_PORTS", "1")).is_err());
     }
 }

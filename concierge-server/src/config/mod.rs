@@ -59,6 +59,9 @@ pub struct Config {
     pub head: Head,
     /// Which web pages may connect, beside those from the gateway's own host. `*` is every one.
     pub allowed_origins: Vec<String>,
+    /// Names by which the gateway may be called over the loopback address, beside those of the loopback address: that of a
+    /// proxy on the same machine. Without a port.
+    pub allowed_hosts: Vec<String>,
     /// What the program logs.
     pub log: Log,
     origins: Origins,
@@ -147,6 +150,7 @@ impl Default for Config {
             limits: Limits::default(),
             head: Head { bytes: 16 * 1024, headers: 64, timeout: Duration::from_secs(5) },
             allowed_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
             log: Log { level: LogLevel::Info, format: LogFormat::Text },
             origins: Origins::default(),
         }

@@ -24,7 +24,7 @@ macro_rules! setting {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 32] = [
+pub(super) const SETTINGS: [Setting; 33] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -57,6 +57,7 @@ pub(super) const SETTINGS: [Setting; 32] = [
     setting!("head.headers", head.headers),
     setting!("head.timeout", head.timeout),
     setting!("allowed_origins", allowed_origins),
+    setting!("allowed_hosts", allowed_hosts),
     Setting {
         key: "files_dir",
         apply: |_, _| Err("file serving is not built into this version: leave it out".to_owned()),
@@ -75,7 +76,7 @@ fn secret_file(config: &mut Config, given: &Given) -> Result<(), String> {
     Ok(())
 }
 
-/// The first line of a file that strangers cannot read.
+/// The one line of a file that strangers cannot read.
 fn read_secret(path: &Path) -> Result<Secret, String> {
     /// Longer than any secret: a file given by mistake is not read to its end.
     const MOST: u64 = 4096;
@@ -93,6 +94,8 @@ fn read_secret(path: &Path) -> Result<Secret, String> {
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
         Err(format!("{shown} is empty: write the secret into it"))
+    } else if secret.contains(['\r', '\n']) {
+        Err(format!("{shown} has more than one line: write the secret into it and nothing else"))
     } else {
         Ok(Secret::new(secret))
     }

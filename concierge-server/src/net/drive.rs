@@ -86,6 +86,7 @@ impl Drive {
         let Some(client) = connection.client() else { return Vec::new() };
         let core = &mut *self.core.lock();
         core.outboxes.remove(&client);
+        core.deliveries.clear();
         connection.leave(&mut core.hub, &mut core.deliveries);
         self.deliver(core)
     }

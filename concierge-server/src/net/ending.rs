@@ -30,7 +30,7 @@ pub(super) type Socket = WebSocketStream<Metered<TcpStream>>;
 pub(super) enum Ending {
     /// The gateway closes, after everything that waits for the client.
     Close(Close),
-    /// The gateway closes at once: the client cannot be understood, or was failed.
+    /// The gateway closes at once: it failed.
     Abort(Close),
     /// The gateway closes at once: the client does not take what it is sent.
     Slow,
@@ -57,7 +57,8 @@ impl Ending {
             }
             _ => return Self::Lost,
         };
-        Self::Abort(Close::new(code))
+        // What was asked before is answered before.
+        Self::Close(Close::new(code))
     }
 }
 

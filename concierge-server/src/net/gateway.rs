@@ -108,7 +108,8 @@ impl Gateway {
     pub(super) fn stop(&self) {
         let mut sockets = self.sockets.lock();
         if sockets.stop_by.is_none() {
-            sockets.stop_by = Some(Instant::now() + self.config.shutdown_timeout);
+            // The last twentieth is for what comes after the WebSockets: the process is gone in time.
+            sockets.stop_by = Some(Instant::now() + self.config.shutdown_timeout / 20 * 19);
             for outbox in sockets.open.values() {
                 outbox.stop();
             }
@@ -165,13 +166,18 @@ impl Gateway {
     }
 }
 
+/// Descriptors that are never connections.
+const LEAST_RESERVE: u64 = 48;
+
 fn connections(limit: ConnectionLimit) -> usize {
     match limit {
         ConnectionLimit::AtMost(most) => most,
         ConnectionLimit::Unlimited => usize::MAX,
         ConnectionLimit::Automatic => {
+            // A tenth is for other things: listeners, refusals, logs.
             let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-            usize::try_from(descriptors / 10 * 9).unwrap_or(usize::MAX)
+            let most = (descriptors / 10 * 9).min(descriptors.saturating_sub(LEAST_RESERVE));
+            usize::try_from(most).unwrap_or(usize::MAX)
         }
     }
 }

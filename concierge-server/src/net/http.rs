@@ -24,9 +24,10 @@ use tracing::debug;
 
 use super::admission::Place;
 use super::gateway::Gateway;
-use super::origin::{self, Foreign};
+use super::origin::{self, Allowed, Foreign};
 use super::session;
 use super::upgrade::{Accepted, Dialect, NoHandshake, WEBSOCKET_VERSION, handshake};
+use crate::config::Config;
 
 /// The longest that a connection may speak plain HTTP: whoever asks and does not read the answers is cut off.
 const LIFETIME: Duration = Duration::from_mins(1);
@@ -37,7 +38,7 @@ type Answer = Response<Full<Bytes>>;
 struct Visitor {
     gateway: Arc<Gateway>,
     peer: SocketAddr,
-    bound_to_loopback: bool,
+    over_loopback: bool,
     /// Goes along to the WebSocket.
     place: Mutex<Option<Place>>,
 }
@@ -50,10 +51,9 @@ pub(super) async fn serve(
     place: Place,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let bound_to_loopback =
-        stream.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+    let over_loopback = stream.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let head = gateway.config().head;
-    let visitor = Arc::new(Visitor { gateway, peer, bound_to_loopback, place: Mutex::new(Some(place)) });
+    let visitor = Arc::new(Visitor { gateway, peer, over_loopback, place: Mutex::new(Some(place)) });
     let service = service_fn(move |request| {
         let answer = visitor.answer(request);
         async move { Ok::<_, Infallible>(answer) }
@@ -79,8 +79,9 @@ pub(super) async fn serve(
 
 impl Visitor {
     fn answer(&self, mut request: Request<Incoming>) -> Answer {
-        let allowed_origins = &self.gateway.config().allowed_origins;
-        if let Err(foreign) = origin::check(request.headers(), self.bound_to_loopback, allowed_origins) {
+        let Config { allowed_origins: origins, allowed_hosts: hosts, .. } = self.gateway.config();
+        if let Err(foreign) = origin::check(request.headers(), self.over_loopback, Allowed { origins, hosts })
+        {
             debug!(peer = %self.peer, ?foreign, "refused a request");
             return refusal(foreign);
         }
@@ -142,7 +143,7 @@ fn refusal(foreign: Foreign) -> Answer {
         Foreign::NoHost => text(StatusCode::BAD_REQUEST, "a request has exactly one header Host\n"),
         Foreign::Host => text(
             StatusCode::MISDIRECTED_REQUEST,
-            "this gateway listens on the loopback address only: call it localhost or 127.0.0.1\n",
+            "over the loopback address this gateway is called localhost or 127.0.0.1, or as its allowed_hosts says\n",
         ),
         Foreign::Origin => text(
             StatusCode::FORBIDDEN,

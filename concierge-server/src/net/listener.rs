@@ -19,7 +19,7 @@ use super::http;
 const BACKLOG: u32 = 1024;
 
 /// How many refused connections are told so at the same time. Those beyond are just closed.
-const REFUSALS: usize = 128;
+const REFUSALS: usize = 32;
 
 /// The longest pause after the system refused a descriptor.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

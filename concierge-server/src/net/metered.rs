@@ -26,9 +26,21 @@ pub(super) struct Metered<S> {
     /// What was read before the stream came here.
     ahead: Bytes,
     frames: Frames,
+    end: End,
     is_refused: bool,
     received: u64,
     written: u64,
+}
+
+/// How far the client's part has come to its end: its close frame, or the end of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It has not.
+    Open,
+    /// The end is there, and held back until what was asked before it is answered.
+    Held,
+    /// The end may be read.
+    Released,
 }
 
 /// The error of a read that met a frame which is too much.
@@ -41,7 +53,25 @@ impl<S> Metered<S> {
     pub(super) fn new(stream: S, ahead: Bytes, limits: FrameLimits) -> Self {
         // An empty one would keep the buffer it was cut from.
         let ahead = if ahead.is_empty() { Bytes::new() } else { ahead };
-        Self { stream, ahead, frames: Frames::new(limits), is_refused: false, received: 0, written: 0 }
+        Self {
+            stream,
+            ahead,
+            frames: Frames::new(limits),
+            end: End::Open,
+            is_refused: false,
+            received: 0,
+            written: 0,
+        }
+    }
+
+    /// Whether the client has come to its end, and nothing is read any more until [`Metered::release_end`].
+    pub(super) fn holds_end(&self) -> bool {
+        self.end == End::Held
+    }
+
+    /// Lets the end be read.
+    pub(super) fn release_end(&mut self) {
+        self.end = End::Released;
     }
 
     /// Bytes that came in so far.
@@ -59,12 +89,47 @@ impl<S> Metered<S> {
     }
 }
 
+impl<S> Metered<S> {
+    /// Delivers what came before the end, and keeps the end back; the rest of it only if somebody is to read it.
+    fn hold(
+        &mut self,
+        buffer: &mut ReadBuf<'_>,
+        before: usize,
+        accepted: usize,
+        keeps_rest: bool,
+    ) -> Poll<io::Result<()>> {
+        self.end = End::Held;
+        let rest = buffer.filled().get(before + accepted..).unwrap_or_default();
+        if keeps_rest {
+            let ahead = std::mem::take(&mut self.ahead);
+            self.ahead = [rest, &ahead].concat().into();
+        }
+        buffer.set_filled(before + accepted);
+        if accepted == 0 { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+}
+
+/// What a part of the stream holds.
+#[derive(Debug, PartialEq, Eq)]
+enum Scan {
+    /// Nothing unusual.
+    All,
+    /// A frame that is too much, after so many bytes.
+    TooBig { accepted: usize },
+    /// A close frame, after so many bytes.
+    Close { accepted: usize },
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.end == End::Held {
+            // Whoever drives this asks again after it has released the end.
+            return Poll::Pending;
+        }
         if self.is_refused {
             return Poll::Ready(Err(io::Error::other(TooBig)));
         }
@@ -81,15 +146,23 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         }
         let bytes = buffer.filled().get(before..).unwrap_or_default();
         self.received += bytes.len() as u64;
-        if let Err(accepted) = self.frames.scan(bytes) {
-            // What came before the frame that is too much is still handled, in order.
-            self.is_refused = true;
-            buffer.set_filled(before + accepted);
-            if accepted == 0 {
-                return Poll::Ready(Err(io::Error::other(TooBig)));
-            }
+        if bytes.is_empty() && self.end == End::Open {
+            self.end = End::Held;
+            return Poll::Pending;
         }
-        Poll::Ready(Ok(()))
+        if self.end == End::Released {
+            // A close frame, and what the client sent after it: nobody looks at that.
+            return Poll::Ready(Ok(()));
+        }
+        match self.frames.scan(bytes) {
+            Scan::All => Poll::Ready(Ok(())),
+            // What came before the frame that is too much is still handled, in order.
+            Scan::TooBig { accepted } => {
+                self.is_refused = true;
+                self.hold(buffer, before, accepted, false)
+            }
+            Scan::Close { accepted } => self.hold(buffer, before, accepted, true),
+        }
     }
 }
 
@@ -112,6 +185,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+/// The opcode of a close frame.
+const CLOSE: u8 = 0x08;
 
 /// Follows frames from header to header. Whether they are valid otherwise is for the WebSocket itself to say.
 #[derive(Debug)]
@@ -140,8 +216,8 @@ impl Frames {
         }
     }
 
-    /// Goes on with these bytes; an error has how many came before the frame that is too much.
-    fn scan(&mut self, bytes: &[u8]) -> Result<(), usize> {
+    /// Goes on with these bytes, up to a frame that is too much or a close frame.
+    fn scan(&mut self, bytes: &[u8]) -> Scan {
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.payload_left > 0 {
@@ -156,15 +232,21 @@ impl Frames {
                 let (Some((byte, after)), Some(place)) =
                     (rest.split_first(), self.header.get_mut(self.header_length))
                 else {
-                    return Ok(());
+                    return Scan::All;
                 };
                 *place = *byte;
                 self.header_length += 1;
                 rest = after;
             }
-            self.begin_frame().map_err(|TooBig| start)?;
+            let [flags, ..] = &self.header;
+            if flags & 0x0f == CLOSE {
+                return Scan::Close { accepted: start };
+            }
+            if self.begin_frame().is_err() {
+                return Scan::TooBig { accepted: start };
+            }
         }
-        Ok(())
+        Scan::All
     }
 
     /// Takes note of the frame whose header is complete.
@@ -239,9 +321,12 @@ mod tests {
     /// How many bytes are let through, byte by byte and at once: it must not matter.
     fn accepted(frames: &[Vec<u8>]) -> Option<usize> {
         let bytes = frames.concat();
-        let at_once = Frames::new(LIMITS).scan(&bytes).err();
+        let at_once = match Frames::new(LIMITS).scan(&bytes) {
+            Scan::TooBig { accepted } => Some(accepted),
+            _ => None,
+        };
         let mut one_by_one = Frames::new(LIMITS);
-        let refused = bytes.chunks(1).position(|byte| one_by_one.scan(byte).is_err());
+        let refused = bytes.chunks(1).position(|byte| one_by_one.scan(byte) != Scan::All);
         assert_eq!(at_once.is_some(), refused.is_some());
         at_once
     }
@@ -277,8 +362,25 @@ mod tests {
         let (ahead, rest) = bytes.split_at(3);
         let mut metered = Metered::new(rest, Bytes::copy_from_slice(ahead), LIMITS);
         let mut buffer = [0; 1024];
-        metered.read_exact(&mut buffer[..good.len()]).await.unwrap();
+        assert_eq!(metered.read(&mut buffer).await.unwrap(), 3);
+        assert_eq!(metered.read(&mut buffer).await.unwrap(), good.len() - 3);
+        assert!(metered.holds_end());
+        metered.release_end();
         let error = metered.read(&mut buffer).await.unwrap_err();
         assert!(error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooBig>));
+    }
+
+    #[tokio::test]
+    async fn a_close_frame_waits_until_it_is_asked_for() {
+        let (message, close) = (frame(0x81, 3), frame(0x88, 2));
+        let bytes = [message.clone(), close.clone()].concat();
+        let mut metered = Metered::new(&bytes[..], Bytes::new(), LIMITS);
+        let mut buffer = vec![0; 1024];
+        assert_eq!(metered.read(&mut buffer).await.unwrap(), message.len());
+        assert!(metered.holds_end());
+        metered.release_end();
+        assert_eq!(metered.read(&mut buffer).await.unwrap(), close.len());
+        assert_eq!(buffer[..close.len()], close);
+        assert_eq!(metered.read(&mut buffer).await.unwrap(), 0);
     }
 }

@@ -11,23 +11,31 @@ use hyper::header::{HOST, HeaderName, ORIGIN};
 pub(super) enum Foreign {
     /// There is no `Host`, or more than one.
     NoHost,
-    /// The gateway is bound to loopback and was called by a name that is not this machine's: DNS rebinding.
+    /// The gateway was called over the loopback address by a name that is not this machine's: DNS rebinding.
     Host,
     /// A page of another site.
     Origin,
 }
 
-/// Checks `Host` and `Origin`.
-pub(super) fn check(headers: &HeaderMap, bound_to_loopback: bool, allowed: &[String]) -> Result<(), Foreign> {
+/// What is allowed beside what is always allowed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowed<'c> {
+    pub(super) origins: &'c [String],
+    pub(super) hosts: &'c [String],
+}
+
+/// Checks `Host` and `Origin` of a request that came over the loopback address, or not.
+pub(super) fn check(headers: &HeaderMap, over_loopback: bool, allowed: Allowed<'_>) -> Result<(), Foreign> {
     let host = only(headers, &HOST).map_err(|()| Foreign::NoHost)?.ok_or(Foreign::NoHost)?;
-    if bound_to_loopback && !is_loopback(host_of(host)) {
+    let is_named = || allowed.hosts.iter().any(|entry| entry.eq_ignore_ascii_case(host_of(host)));
+    if over_loopback && !is_loopback(host_of(host)) && !is_named() {
         return Err(Foreign::Host);
     }
     let Some(origin) = only(headers, &ORIGIN).map_err(|()| Foreign::Origin)? else { return Ok(()) };
     let is_ours = origin.split_once("://").is_some_and(|(scheme, authority)| {
-        is_same_host(scheme, authority, host) || (bound_to_loopback && is_loopback(host_of(authority)))
+        is_same_host(scheme, authority, host) || (over_loopback && is_loopback(host_of(authority)))
     });
-    if is_ours || allowed.iter().any(|entry| entry == "*" || entry == origin) {
+    if is_ours || allowed.origins.iter().any(|entry| entry == "*" || entry == origin) {
         Ok(())
     } else {
         Err(Foreign::Origin)
@@ -87,7 +95,15 @@ mod tests {
             headers.insert(ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
         let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-        check(&headers, loopback, &allowed)
+        let hosts = ["proxied.example".to_owned()];
+        check(&headers, loopback, Allowed { origins: &allowed, hosts: &hosts })
+    }
+
+    #[test]
+    fn a_proxy_on_the_same_machine_has_a_name_that_is_listed() {
+        assert_eq!(checked("Proxied.example:8080", None, true, &[]), Ok(()));
+        assert_eq!(checked("proxied.example", Some("https://proxied.example"), true, &[]), Ok(()));
+        assert_eq!(checked("other.example", None, true, &[]), Err(Foreign::Host));
     }
 
     #[test]
@@ -177,12 +193,12 @@ mod tests {
     #[test]
     fn two_hosts_or_two_origins_are_none() {
         let mut headers = HeaderMap::new();
-        assert_eq!(check(&headers, false, &[]), Err(Foreign::NoHost));
+        assert_eq!(check(&headers, false, Allowed { origins: &[], hosts: &[] }), Err(Foreign::NoHost));
         headers.append(HOST, HeaderValue::from_static("a"));
         headers.append(ORIGIN, HeaderValue::from_static("http://a"));
         headers.append(ORIGIN, HeaderValue::from_static("http://b"));
-        assert_eq!(check(&headers, false, &[]), Err(Foreign::Origin));
+        assert_eq!(check(&headers, false, Allowed { origins: &[], hosts: &[] }), Err(Foreign::Origin));
         headers.append(HOST, HeaderValue::from_static("b"));
-        assert_eq!(check(&headers, false, &[]), Err(Foreign::NoHost));
+        assert_eq!(check(&headers, false, Allowed { origins: &[], hosts: &[] }), Err(Foreign::NoHost));
     }
 }

@@ -68,6 +68,9 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Arc<Payload>>,
+    /// What was taken out to be written, until the socket has it.
+    writing: Vec<Arc<Payload>>,
+    /// Bytes of both.
     bytes: usize,
     signal: Option<Signal>,
     /// Nothing is taken in any more.
@@ -92,9 +95,9 @@ impl Outbox {
             return Pressure::Low;
         }
         let length = payload.text.len();
-        let has_room = state.queue.len() < self.bounds.payloads
+        let has_room = state.payloads() < self.bounds.payloads
             && length.saturating_add(state.bytes) <= self.bounds.bytes;
-        if !has_room && !state.queue.is_empty() {
+        if !has_room && state.payloads() > 0 {
             return state.end(Signal::Overflow);
         }
         // A connection that has something to write already needs no second call.
@@ -105,8 +108,7 @@ impl Outbox {
         }
         state.bytes += length;
         state.queue.push_back(payload);
-        let high = state.bytes > self.bounds.bytes / 2 || state.queue.len() > self.bounds.payloads / 2;
-        if high && !state.slow { Pressure::High } else { Pressure::Low }
+        if self.is_half_full(&state) && !state.slow { Pressure::High } else { Pressure::Low }
     }
 
     /// Gives up on the client: what waits for it is dropped.
@@ -133,20 +135,28 @@ impl Outbox {
         state.wake_waiting();
     }
 
-    /// The oldest payload.
+    /// The oldest payload, to be written. It counts until [`Outbox::handle_written`].
     pub(super) fn pop(&self) -> Option<Arc<Payload>> {
         let mut state = self.state.lock();
         let payload = state.queue.pop_front()?;
-        state.bytes -= payload.text.len();
+        state.writing.push(Arc::clone(&payload));
+        Some(payload)
+    }
+
+    /// The socket has taken everything that was taken out.
+    pub(super) fn handle_written(&self) {
+        let mut state = self.state.lock();
+        state.bytes -= state.writing.iter().map(|payload| payload.text.len()).sum::<usize>();
+        state.writing.clear();
         if state.queue.is_empty() {
             // An idle client keeps no room for what it was sent once.
             state.queue = VecDeque::new();
+            state.writing = Vec::new();
         }
         if self.is_relieved(&state) {
             state.slow = false;
             state.wake_waiting();
         }
-        Some(payload)
     }
 
     /// What the connection has to do; until then it is woken when something comes into an empty outbox.
@@ -181,15 +191,14 @@ impl Outbox {
         state.wake_waiting();
     }
 
-    /// Bytes that wait.
+    /// Bytes that wait, or are being written.
     pub(super) fn bytes(&self) -> usize {
         self.state.lock().bytes
     }
 
     /// Whether it is over half full.
     pub(super) fn is_high(&self) -> bool {
-        let state = self.state.lock();
-        state.bytes > self.bounds.bytes / 2 || state.queue.len() > self.bounds.payloads / 2
+        self.is_half_full(&self.state.lock())
     }
 
     /// Whether it is below a quarter.
@@ -197,19 +206,28 @@ impl Outbox {
         self.is_relieved(&self.state.lock())
     }
 
-    /// Whether nothing waits.
+    /// Whether nothing is left to be taken out.
     pub(super) fn is_empty(&self) -> bool {
         self.state.lock().queue.is_empty()
     }
 
+    fn is_half_full(&self, state: &State) -> bool {
+        state.bytes > self.bounds.bytes / 2 || state.payloads() > self.bounds.payloads / 2
+    }
+
     fn is_relieved(&self, state: &State) -> bool {
-        state.bytes <= self.bounds.bytes / 4 && state.queue.len() <= self.bounds.payloads / 4
+        state.bytes <= self.bounds.bytes / 4 && state.payloads() <= self.bounds.payloads / 4
     }
 }
 
 impl State {
+    fn payloads(&self) -> usize {
+        self.queue.len() + self.writing.len()
+    }
+
     fn end(&mut self, signal: Signal) -> Pressure {
         self.queue = VecDeque::new();
+        self.writing = Vec::new();
         self.bytes = 0;
         self.closed = true;
         self.signal = Some(signal);
@@ -236,6 +254,12 @@ mod tests {
     /// An outbox, and what makes payloads for it.
     fn outbox(bytes: usize, payloads: usize) -> (Outbox, Arc<AtomicUsize>) {
         (Outbox::new(Bounds { bytes, payloads }), Arc::new(AtomicUsize::new(0)))
+    }
+
+    /// Writes the oldest payload.
+    fn written(outbox: &Outbox) {
+        drop(outbox.pop());
+        outbox.handle_written();
     }
 
     fn signal(outbox: &Outbox) -> Option<Signal> {
@@ -286,9 +310,9 @@ mod tests {
         first.push(Arc::clone(&payload));
         second.push(payload);
         assert_eq!((total.load(Ordering::Relaxed), first.bytes(), second.bytes()), (5, 5, 5));
-        drop(first.pop());
+        written(&first);
         assert_eq!(total.load(Ordering::Relaxed), 5);
-        drop(second.pop());
+        written(&second);
         assert_eq!(total.load(Ordering::Relaxed), 0);
     }
 
@@ -298,10 +322,20 @@ mod tests {
         let context = &Context::from_waker(Waker::noop());
         let push = || outbox.push(Payload::new("12".to_owned(), &total));
         assert_eq!([push(), push(), push()], [Pressure::Low, Pressure::Low, Pressure::High]);
-        drop(outbox.pop());
+        written(&outbox);
         assert_eq!(outbox.poll_relieved(context), Poll::Pending);
-        drop(outbox.pop());
+        written(&outbox);
         assert_eq!(outbox.poll_relieved(context), Poll::Ready(()));
+    }
+
+    #[test]
+    fn what_is_being_written_counts_until_the_socket_has_it() {
+        let (outbox, total) = outbox(8, 100);
+        outbox.push(Payload::new("123456".to_owned(), &total));
+        drop(outbox.pop());
+        assert_eq!((outbox.bytes(), total.load(Ordering::Relaxed)), (6, 6));
+        outbox.push(Payload::new("789".to_owned(), &total));
+        assert_eq!(signal(&outbox), Some(Signal::Overflow), "an outbox that is being written is not empty");
     }
 
     #[test]
@@ -313,6 +347,7 @@ mod tests {
         assert_eq!(outbox.push(Payload::new("1".to_owned(), &total)), Pressure::Low);
         assert_eq!(outbox.poll_relieved(&Context::from_waker(Waker::noop())), Poll::Ready(()));
         while outbox.pop().is_some() {}
+        outbox.handle_written();
         assert_eq!(push(), Pressure::High, "it caught up");
     }
 

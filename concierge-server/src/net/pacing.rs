@@ -74,8 +74,10 @@ mod tests {
         let mut pause = Pause::new(vec![Arc::clone(&first), Arc::clone(&second)], Duration::ZERO).unwrap();
         assert_eq!(pause.until(), PATIENCE);
         drop(first.pop());
+        first.handle_written();
         assert_eq!(pause.poll(context), Poll::Pending);
         drop(second.pop());
+        second.handle_written();
         assert_eq!(pause.poll(context), Poll::Ready(()));
     }
 

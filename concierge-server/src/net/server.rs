@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 use tracing::{info, warn};
 
 use super::gateway::Gateway;
@@ -160,7 +160,10 @@ impl Server {
         // Nobody listens to it when every connection is a WebSocket.
         let _listening = stop.send(true);
         gateway.stop();
-        let emptied = timeout(gateway.config().shutdown_timeout, gateway.admission().emptied()).await;
+        let emptied = match gateway.stop_by() {
+            Some(by) => timeout_at(by, gateway.admission().emptied()).await,
+            None => Ok(()),
+        };
         if emptied.is_err() {
             let connections = gateway.admission().connections();
             warn!(connections, "stopped with connections that did not take what was queued for them");

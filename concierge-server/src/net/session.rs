@@ -33,6 +33,9 @@ const MESSAGES_IN_A_ROW: usize = 64;
 /// How many payloads are written in a row before others get their turn.
 const PAYLOADS_IN_A_ROW: usize = 256;
 
+/// How many bytes are copied for the socket before it must have taken them.
+const BYTES_IN_A_ROW: usize = 64 * 1024;
+
 /// How long a client may take nothing while something waits for it.
 const STALLED_FOR: Duration = Duration::from_secs(10);
 
@@ -151,7 +154,8 @@ impl Session {
         if timer.poll(context).is_ready() {
             return Poll::Ready(Occurrence::Deadline);
         }
-        if is_readers_turn_over || self.is_held { self.poll_read(context) } else { Poll::Pending }
+        let may_go_on = is_readers_turn_over || self.is_held || self.socket.get_ref().holds_end();
+        if may_go_on { self.poll_read(context) } else { Poll::Pending }
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Occurrence> {
@@ -165,11 +169,21 @@ impl Session {
         if self.is_held {
             return Poll::Pending;
         }
-        Poll::Ready(match ready!(Pin::new(&mut self.socket).poll_next(context)) {
+        let mut next = Pin::new(&mut self.socket).poll_next(context);
+        // What the client asked before its end is answered before that is looked at.
+        if next.is_pending() && self.socket.get_ref().holds_end() && self.is_written() {
+            self.socket.get_mut().release_end();
+            next = Pin::new(&mut self.socket).poll_next(context);
+        }
+        Poll::Ready(match ready!(next) {
             Some(Ok(message)) => Occurrence::Message(message),
             Some(Err(error)) => Occurrence::Failed(error),
             None => Occurrence::Ended,
         })
+    }
+
+    fn is_written(&self) -> bool {
+        self.member.outbox().is_empty() && !self.is_unflushed
     }
 
     /// Writes what waits. Ready only when there is something else to do.
@@ -194,12 +208,18 @@ impl Session {
     /// Ready when nothing is left to write.
     fn poll_payloads(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut socket = Pin::new(&mut self.socket);
+        let mut copied = 0;
         for _ in 0..PAYLOADS_IN_A_ROW {
+            if copied >= BYTES_IN_A_ROW {
+                break;
+            }
             ready!(socket.as_mut().poll_ready(context))?;
             let message = if std::mem::take(&mut self.ping_is_due) {
                 Message::Ping(Bytes::new())
             } else if let Some(payload) = self.member.outbox().pop() {
-                Message::Text(payload.text())
+                let text = payload.text();
+                copied += text.len();
+                Message::Text(text)
             } else {
                 break;
             };
@@ -209,6 +229,7 @@ impl Session {
         if self.is_unflushed {
             ready!(socket.as_mut().poll_flush(context))?;
             self.is_unflushed = false;
+            self.member.outbox().handle_written();
         }
         if self.member.outbox().is_empty() {
             return Poll::Ready(Ok(()));
