@@ -65,3 +65,20 @@ fn what_is_queued_is_written_and_nobody_hears_of_leaves() {
     assert!(next.contains("1001"), "{next}");
     assert_eq!(gateway.program.wait().expect("it ends").code(), Some(0));
 }
+
+#[test]
+fn a_client_that_does_not_read_does_not_hold_up_the_end() {
+    let mut gateway = GatewayProcess::start(&["--set", "shutdown_timeout=1s"]).expect("a gateway");
+    let _stuck = joined(&gateway, "stuck");
+    let mut alice = joined(&gateway, "alice");
+    let data = "x".repeat(500_000);
+    for number in 0..6 {
+        let message =
+            format!(r#"{{"type":"MESSAGE","target":{{"type":"NAME","name":"stuck"}},"data":"{data}"}}"#);
+        alice.send_text(&message).expect("it can be sent");
+        assert_eq!(alice.read_text().expect("an answer"), format!(r#"{{"seq":{number},"type":"OK"}}"#));
+    }
+    gateway.program.signal(Signal::TERM).expect("it runs");
+    assert_eq!(alice.read_close().expect("a close").code, Some(1001));
+    assert_eq!(gateway.program.wait().expect("it ends").code(), Some(0), "{}", gateway.program.account());
+}

@@ -136,6 +136,10 @@ impl Sources {
                 apply(&mut config, given).map_err(invalid)?;
             }
         }
+        if !self.given.contains_key("limits.first_message") {
+            // Whoever lowers the one need not know of the other.
+            config.limits.first_message = config.limits.first_message.min(config.limits.message);
+        }
         config.origins = Origins(self.given.into_iter().map(|(key, (_, source))| (key, source)).collect());
         config.check()?;
         Ok(config)
@@ -350,6 +354,12 @@ mod tests {
             sources.variables(variable("CONCIERGE_SERVER_SECRET", "sesame")).unwrap().resolve().unwrap();
         assert_eq!(config.secret.as_ref().unwrap().reveal(), "sesame");
         assert!(!format!("{config:?}").contains("sesame"), "a secret shows in {config:?}");
+    }
+
+    #[test]
+    fn the_default_for_the_first_message_is_never_over_that_for_all() {
+        let config = Sources::default().text("limits.message = 2048").and_then(Sources::resolve).unwrap();
+        assert_eq!((config.limits.message, config.limits.first_message), (2048, 2048));
     }
 
     #[test]
