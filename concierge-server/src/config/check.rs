@@ -167,7 +167,7 @@ mod tests {
             ("limits.name = 0", "at least 1"),
             ("limits.message = 100", "too few"),
             (
-                "limits.message = 2048",
+                "limits.message = 2048\nlimits.first_message = 4096",
                 "`limits.first_message` by default: 65536 is more than limits.message, 2048",
             ),
             ("head.bytes = 10", "too few"),
