@@ -168,7 +168,7 @@ mod tests {
             ("limits.message = 100", "too few"),
             (
                 "limits.message = 2048\nlimits.first_message = 4096",
-                "`limits.first_message` by default: 65536 is more than limits.message, 2048",
+                "`limits.first_message` in the configuration: 4096 is more than limits.message, 2048",
             ),
             ("head.bytes = 10", "too few"),
             ("head.headers = 4", "at least 16"),
