@@ -2,16 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::{Instant, timeout_at},
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     client::Client,
     error::{BuildError, ConnectError, Stage},
     events::Events,
-    net::{GatewayUrl, LONGEST, Limits, Tuning, dial, identify, start, upgrade},
+    net::{GatewayUrl, LONGEST, Patience, Route, SecretSource, Tuning, identify, start},
     payload::{ClientName, Feature, Features, Identify, Intents, InvalidName, Nickname, Secret, Tags},
     session::{Connection, Session},
 };
@@ -22,11 +19,10 @@ use crate::{
 #[must_use = "a builder does nothing until it connects"]
 #[derive(Debug, Clone)]
 pub struct ClientBuilder {
-    url: GatewayUrl,
+    pub(crate) route: Route,
     name: ClientName,
     nickname: Option<Nickname>,
     tags: Tags,
-    secret: Option<Secret>,
     features: Features,
     intents: Option<Intents>,
     connect_timeout: Duration,
@@ -39,11 +35,10 @@ pub struct ClientBuilder {
 impl ClientBuilder {
     pub(crate) fn new(url: &str, name: &str) -> Result<Self, BuildError> {
         Ok(Self {
-            url: GatewayUrl::new(url)?,
+            route: Route::new(GatewayUrl::new(url)?),
             name: ClientName::new(name)?,
             nickname: None,
             tags: Tags::default(),
-            secret: None,
             features: Features::NONE.with(Feature::Compact).with(Feature::FsKey),
             intents: None,
             connect_timeout: Duration::from_secs(10),
@@ -84,7 +79,7 @@ impl ClientBuilder {
 
     /// What the gateway asks of those who may come in.
     pub fn secret(mut self, secret: impl Into<Secret>) -> Self {
-        self.secret = Some(secret.into());
+        self.route.secret = SecretSource::Given(secret.into());
         self
     }
 
@@ -92,7 +87,7 @@ impl ClientBuilder {
     pub fn secret_from_env(mut self, variable: &str) -> Self {
         match std::env::var(variable) {
             Ok(secret) if secret.is_empty() => {}
-            Ok(secret) => self.secret = Some(secret.into()),
+            Ok(secret) => self.route.secret = SecretSource::Given(secret.into()),
             Err(std::env::VarError::NotPresent) => {}
             Err(std::env::VarError::NotUnicode(_)) => {
                 self.mistaken(BuildError::Secret { variable: variable.to_owned() });
@@ -130,6 +125,7 @@ impl ClientBuilder {
     /// connection with 1009.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.tuning.max_message = bytes;
+        self.route.max_message = bytes;
         self
     }
 
@@ -186,10 +182,10 @@ impl ClientBuilder {
     /// Dropping the future closes what was opened.
     pub async fn connect_with_events(self) -> Result<(Client, Events), ConnectError> {
         self.checked()?;
-        let deadline = Instant::now() + self.connect_timeout;
-        let dialed = timeout_at(deadline, dial(&self.url, &self.limits())).await;
-        let stream = dialed.map_err(|_| self.too_late(Stage::Connect))??;
-        self.establish(stream, deadline).await
+        let patience = Patience::new(self.connect_timeout);
+        let secret = self.route.secret(&patience).await?;
+        let stream = self.route.dial(&patience).await?;
+        self.establish(stream, secret, &patience).await
     }
 
     /// Connects over a stream of the caller's: a Unix socket, a tunnel, a pipe in memory. The URL says only what the
@@ -207,19 +203,23 @@ impl ClientBuilder {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         self.checked()?;
-        let deadline = Instant::now() + self.connect_timeout;
-        self.establish(stream, deadline).await
+        let patience = Patience::new(self.connect_timeout);
+        let secret = self.route.secret(&patience).await?;
+        self.establish(stream, secret, &patience).await
     }
 
-    async fn establish<S>(self, stream: S, deadline: Instant) -> Result<(Client, Events), ConnectError>
+    async fn establish<S>(
+        self,
+        stream: S,
+        secret: Option<Secret>,
+        patience: &Patience,
+    ) -> Result<(Client, Events), ConnectError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let upgraded = timeout_at(deadline, upgrade(stream, &self.url, &self.limits())).await;
-        let mut socket = upgraded.map_err(|_| self.too_late(Stage::Upgrade))??;
-        let mut connection = Connection::new(&self.identity());
-        let identified = timeout_at(deadline, identify(&mut socket, &mut connection)).await;
-        let hello = identified.map_err(|_| self.too_late(Stage::Identify))??;
+        let mut socket = self.route.upgrade(stream, patience).await?;
+        let mut connection = Connection::new(&self.identity(secret));
+        let hello = patience.bound(Stage::Identify, identify(&mut socket, &mut connection)).await?;
         tracing::debug!(name = %self.name, uuid = %hello.uuid, "connected");
         let session = Session::new(self.name, hello);
         let (link, queue) = start(socket, connection, session, self.tuning, self.events_capacity);
@@ -227,26 +227,18 @@ impl ClientBuilder {
         Ok((Client::new(link, self.call_timeout, self.events_capacity), events))
     }
 
-    fn identity(&self) -> Identify {
+    fn identity(&self, secret: Option<Secret>) -> Identify {
         let mut identify = Identify::new(&self.name);
         identify.nickname.clone_from(&self.nickname);
         identify.tags.clone_from(&self.tags);
-        identify.secret.clone_from(&self.secret);
+        identify.secret = secret;
         identify.features = Some(self.features);
         identify.intents = self.intents;
         identify
     }
 
-    fn limits(&self) -> Limits {
-        Limits { within: self.connect_timeout, max_message: self.tuning.max_message }
-    }
-
-    fn too_late(&self, stage: Stage) -> ConnectError {
-        ConnectError::Timeout { stage, after: self.connect_timeout }
-    }
-
     /// The first mistake is the one that is told.
-    fn mistaken(&mut self, error: BuildError) {
+    pub(crate) fn mistaken(&mut self, error: BuildError) {
         self.mistake.get_or_insert(error);
     }
 

@@ -64,6 +64,8 @@ mod call;
 #[cfg(feature = "net")]
 mod client;
 #[cfg(feature = "net")]
+mod dialing;
+#[cfg(feature = "net")]
 mod events;
 #[cfg(feature = "net")]
 mod recipient;

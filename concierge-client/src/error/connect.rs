@@ -78,6 +78,8 @@ pub enum BuildError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
+    /// Asking the secret provider for the secret.
+    Secret,
     /// Looking up the host's addresses.
     Resolve,
     /// Opening a TCP connection.
@@ -92,6 +94,7 @@ impl Stage {
     /// What did not happen, when it is here that time ran out.
     const fn missed(self) -> &'static str {
         match self {
+            Self::Secret => "the secret provider did not answer",
             Self::Resolve => "the host's name was not resolved",
             Self::Connect => "nothing accepted the connection",
             Self::Upgrade => "the server did not answer the request for a WebSocket",
@@ -102,7 +105,7 @@ impl Stage {
     /// What the server did not finish, when it is here that it hung up.
     const fn broken_off(self) -> &'static str {
         match self {
-            Self::Resolve | Self::Connect | Self::Upgrade => {
+            Self::Secret | Self::Resolve | Self::Connect | Self::Upgrade => {
                 "the server hung up without answering the request for a WebSocket"
             }
             Self::Identify => "the gateway hung up without answering IDENTIFY",
@@ -117,6 +120,12 @@ pub enum ConnectError {
     /// What was set is not valid; nothing was tried.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// The secret provider did not give the secret.
+    #[error("the secret provider failed")]
+    Secret {
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The host's name has no address.
     #[error("cannot find the address of {host}")]
     Resolve {
@@ -196,7 +205,8 @@ impl ConnectError {
     /// What a client may do by itself after this.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Resolve { .. }
+            Self::Secret { .. }
+            | Self::Resolve { .. }
             | Self::Unreachable { .. }
             | Self::Timeout { .. }
             | Self::HungUp { .. }
@@ -223,6 +233,9 @@ impl ConnectError {
             Self::Unreachable { .. } => {
                 "is a gateway running there? Its port is 64209 unless it was told another; \
                  `concierge server` starts one"
+            }
+            Self::Secret { .. } | Self::Timeout { stage: Stage::Secret, .. } => {
+                "look at where this program has its secret from"
             }
             Self::Timeout { stage: Stage::Resolve | Stage::Connect, .. } => {
                 "is the host right, and does a firewall let you through?"

@@ -10,7 +10,9 @@ mod fanout;
 mod farewell;
 mod identify;
 mod link;
+mod patience;
 mod raw;
+mod secret_source;
 mod url;
 
 pub use raw::{RawConnection, RawReceiver, RawSender, Received};
@@ -19,8 +21,10 @@ pub use url::GatewayUrl;
 /// No time limit is longer: a year, which every clock can count to.
 pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_hours(365 * 24);
 
-pub(crate) use dial::{Limits, dial, upgrade};
+pub(crate) use dial::Route;
 pub(crate) use driver::{Tuning, start};
 pub(crate) use fanout::{Predicate, Queue};
 pub(crate) use identify::identify;
 pub(crate) use link::{Command, Control, Link, Outcome, Waiter};
+pub(crate) use patience::Patience;
+pub(crate) use secret_source::{ProviderError, SecretSource};
