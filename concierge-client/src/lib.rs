@@ -69,6 +69,8 @@ mod dialing;
 mod events;
 #[cfg(feature = "net")]
 mod recipient;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use payload::{ClientName, CloseCode, Data, Message, Rejection, Secret, ServiceName, Target};
 pub use session::{CloseCause, Event, Retry, Session};
