@@ -86,8 +86,8 @@ impl Client {
     }
 
     /// Who this client is, and what the gateway granted.
-    pub fn session(&self) -> &Session {
-        &self.link().session
+    pub fn session(&self) -> Arc<Session> {
+        self.link().session()
     }
 
     /// The id of this client on this connection.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    payload::{InvalidName, Rejection},
+    payload::{Intent, InvalidName, Rejection},
     session::{AnswerError, CloseCause},
 };
 
@@ -63,6 +63,12 @@ pub enum CallError {
     /// What was to be named has no valid name; nothing was sent.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
+    /// The call builds on what the gateway was told not to send; nothing was sent.
+    #[error("this needs the intent {intent}, which the client did not declare")]
+    IntentOff {
+        /// The intent that is off.
+        intent: Intent,
+    },
     /// The request cannot be written as JSON; nothing was sent.
     #[error("the request cannot be written as JSON")]
     Encode(#[source] serde_json::Error),
@@ -96,6 +102,7 @@ impl CallError {
             | Self::Rejected(_)
             | Self::TooLarge { .. }
             | Self::InvalidName(_)
+            | Self::IntentOff { .. }
             | Self::Encode(_)
             | Self::Decode(_) => false,
         }
@@ -114,6 +121,7 @@ impl CallError {
             | Self::Full { .. }
             | Self::TooLarge { .. }
             | Self::InvalidName(_)
+            | Self::IntentOff { .. }
             | Self::Encode(_) => true,
         }
     }
@@ -126,6 +134,7 @@ impl CallError {
             Self::Lost { .. } | Self::Closed { .. } => "connect again",
             Self::Full { .. } => "wait for some answers first",
             Self::TooLarge { .. } => "send less at a time, or raise the gateway's limit",
+            Self::IntentOff { .. } => "declare it with ClientBuilder::intents",
             Self::Rejected(_) | Self::InvalidName(_) | Self::Encode(_) | Self::Decode(_) => return None,
         })
     }

@@ -8,12 +8,13 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::RwLock;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
     time::Instant,
 };
 
-use super::fanout::Fanout;
+use super::{chores::Chores, fanout::Fanout, ledger::Ledger};
 use crate::{
     error::Wire,
     payload::Reply,
@@ -73,12 +74,14 @@ pub(crate) enum Control {
 /// What the handles of a client and the task of its connection share.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(crate) session: Session,
+    session: RwLock<Arc<Session>>,
     pub(crate) commands: mpsc::Sender<Command>,
     /// One permit for each request that may be in flight.
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) max_in_flight: usize,
     pub(crate) fanout: Fanout,
+    pub(super) ledger: Ledger,
+    pub(super) chores: Chores,
     control: watch::Sender<Control>,
     /// Why nothing more is sent; known before the end is complete.
     ending: OnceLock<CloseCause>,
@@ -89,16 +92,28 @@ pub(crate) struct Link {
 impl Link {
     pub(super) fn new(session: Session, commands: mpsc::Sender<Command>, max_in_flight: usize) -> Self {
         Self {
-            session,
+            session: RwLock::new(Arc::new(session)),
             commands,
             in_flight: Arc::new(Semaphore::new(max_in_flight)),
             max_in_flight,
             fanout: Fanout::new(),
+            ledger: Ledger::new(false),
+            chores: Chores::default(),
             control: watch::Sender::new(Control::Run),
             ending: OnceLock::new(),
             closed: watch::Sender::new(None),
             unanswered: AtomicUsize::new(0),
         }
+    }
+
+    /// The session there is, or the last one there was.
+    pub(crate) fn session(&self) -> Arc<Session> {
+        Arc::clone(&self.session.read())
+    }
+
+    /// Whether requests go out.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.cause().is_none()
     }
 
     /// Asks the task to end the connection; what was asked for before is only ever hastened.

@@ -4,14 +4,17 @@
 //! what users read. It decides nothing about the protocol: that is the session's.
 
 mod activity;
+mod chores;
 mod dial;
 mod driver;
 mod fanout;
 mod farewell;
 mod identify;
+mod ledger;
 mod link;
 mod patience;
 mod raw;
+mod retry_after;
 mod secret_source;
 mod url;
 
@@ -25,6 +28,8 @@ pub(crate) use dial::Route;
 pub(crate) use driver::{Tuning, start};
 pub(crate) use fanout::{Predicate, Queue};
 pub(crate) use identify::identify;
+#[expect(unused_imports, reason = "what the handles of subscriptions build on")]
+pub(crate) use ledger::Interest;
 pub(crate) use link::{Command, Control, Link, Outcome, Waiter};
 pub(crate) use patience::Patience;
 pub(crate) use secret_source::{ProviderError, SecretSource};

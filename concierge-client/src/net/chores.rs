@@ -1,0 +1,46 @@
+//! What the connection's task is to send on its own account, before anything of the user.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{payload::Seq, session::Step};
+
+/// Something the connection's task is to send on its own account.
+#[derive(Debug)]
+pub(super) enum Chore {
+    /// A ping into a silence.
+    Ping,
+    /// A step of the session.
+    Step(Step),
+    /// A `SELF_SET_SEQ`, because this number answered nothing that was asked.
+    Resynchronize(Seq),
+}
+
+/// The chores that wait, in the order they were given. They belong to one connection: the next one begins without.
+#[derive(Debug, Default)]
+pub(super) struct Chores {
+    queue: Mutex<VecDeque<Chore>>,
+    due: Notify,
+}
+
+impl Chores {
+    pub(super) fn add(&self, chore: Chore) {
+        self.queue.lock().push_back(chore);
+        self.due.notify_one();
+    }
+
+    pub(super) fn take(&self) -> Option<Chore> {
+        self.queue.lock().pop_front()
+    }
+
+    pub(super) fn clear(&self) {
+        self.queue.lock().clear();
+    }
+
+    /// Waits until there may be some.
+    pub(super) async fn due(&self) {
+        self.due.notified().await;
+    }
+}
