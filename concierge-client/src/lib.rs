@@ -83,7 +83,8 @@ pub use call::{Call, CreateService, Delivery};
 pub use client::Client;
 #[cfg(feature = "net")]
 pub use error::{
-    BuildError, CallError, ConnectError, DrainError, RawError, Stage, UrlError, UselessReply, WaitError, Wire,
+    BuildError, CallError, ConnectError, DrainError, HeaderError, ProxyError, ProxyUrlError, RawError, Stage,
+    TlsError, UrlError, UselessReply, WaitError, Wire,
 };
 #[cfg(feature = "net")]
 pub use events::Events;

@@ -20,7 +20,10 @@ use tokio_tungstenite::{
 };
 use url::Host;
 
-use super::{activity::Watched, patience::Patience, secret_source::SecretSource, url::GatewayUrl};
+use super::{
+    activity::Watched, patience::Patience, retry_after::retry_after, secret_source::SecretSource,
+    url::GatewayUrl,
+};
 use crate::{
     error::{ConnectError, Stage, UrlError},
     payload::{SUBPROTOCOL, Secret},
@@ -137,7 +140,13 @@ fn invalid_uri(url: &GatewayUrl, error: &dyn std::error::Error) -> ConnectError 
 
 fn describe(error: WebSocketError) -> ConnectError {
     match error {
-        WebSocketError::Http(response) => ConnectError::Http { status: response.status().as_u16() },
+        WebSocketError::Http(response) => ConnectError::Http {
+            status: response.status().as_u16(),
+            retry_after: response
+                .headers()
+                .get("Retry-After")
+                .and_then(|value| retry_after(value.as_bytes())),
+        },
         WebSocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
             ConnectError::NotConcierge { detail: lower_first(&error.to_string()) }
         }

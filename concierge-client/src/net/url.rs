@@ -6,13 +6,16 @@ use url::{Host, Url};
 
 use crate::error::UrlError;
 
-/// The URL of a gateway: `ws://`, a host, and usually a port and `/ws`.
+/// The URL of a gateway: `ws://` or `wss://`, a host, and usually a port and `/ws`.
+///
+/// `wss://` is TLS and needs the feature `rustls`, which is on by default.
 ///
 /// ```
 /// use concierge_client::GatewayUrl;
 /// let url: GatewayUrl = "ws://127.0.0.1:64209/ws".parse()?;
 /// assert_eq!(url.port(), 64209);
 /// assert_eq!("ws://[::1]/ws".parse::<GatewayUrl>()?.port(), 80);
+/// assert_eq!("wss://gateway.example/ws".parse::<GatewayUrl>()?.port(), 443);
 /// assert!("http://127.0.0.1/".parse::<GatewayUrl>().is_err());
 /// # Ok::<(), concierge_client::UrlError>(())
 /// ```
@@ -35,6 +38,7 @@ impl GatewayUrl {
         })?;
         match url.scheme() {
             "ws" => {}
+            "wss" if cfg!(feature = "rustls") => {}
             "wss" => return Err(UrlError::Tls),
             scheme => return Err(UrlError::Scheme { scheme: scheme.to_owned() }),
         }
@@ -58,9 +62,14 @@ impl GatewayUrl {
         self.host.to_string()
     }
 
-    /// The port; 80 when the URL has none.
+    /// The port; 80 when the URL has none, and 443 with TLS.
     pub fn port(&self) -> u16 {
         self.url.port_or_known_default().unwrap_or(80)
+    }
+
+    /// Whether it is `wss://`, which is TLS.
+    pub fn is_tls(&self) -> bool {
+        self.url.scheme() == "wss"
     }
 
     pub(crate) fn parsed_host(&self) -> &Host {
@@ -103,16 +112,22 @@ mod tests {
         for (text, message) in [
             ("", "\"\" is not a URL: relative URL without a base"),
             ("nonsense", "\"nonsense\" is not a URL: relative URL without a base"),
-            ("http://x/ws", "the URL of a gateway starts with ws://, this with \"http\""),
+            ("http://x/ws", "the URL of a gateway starts with ws:// or wss://, this with \"http\""),
             ("127.0.0.1:64209", "\"127.0.0.1:64209\" is not a URL: relative URL without a base"),
-            ("localhost:64209", "the URL of a gateway starts with ws://, this with \"localhost\""),
+            ("localhost:64209", "the URL of a gateway starts with ws:// or wss://, this with \"localhost\""),
             ("ws://", "\"ws://\" names no host"),
             ("ws://h:99999/", "\"ws://h:99999/\" is not a URL: invalid port number"),
-            ("wss://x/ws", "wss:// needs TLS, which this version cannot speak"),
             ("ws://user:secret@x/ws", "the URL of a gateway has no user and no password in it"),
             ("ws://x/ws#top", "the URL of a gateway has no part after a #"),
         ] {
             assert_eq!(GatewayUrl::new(text).unwrap_err().to_string(), message);
         }
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    #[test]
+    fn a_program_without_tls_says_so() {
+        let error = GatewayUrl::new("wss://x/ws").unwrap_err();
+        assert_eq!(error.to_string(), "wss:// needs TLS, which this program was built without");
     }
 }
