@@ -59,11 +59,11 @@ fn listed(names: &[String]) -> String {
     if names.is_empty() {
         return "no name at all".to_owned();
     }
-    let mut text = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-    if let Some(more @ 1..) = names.len().checked_sub(SHOWN) {
-        text.push_str(&format!(" and {more} more"));
+    let shown = names.iter().take(SHOWN).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
-    text
 }
 
 impl TlsError {

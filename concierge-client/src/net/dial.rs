@@ -1,36 +1,43 @@
-//! The way to a gateway: addresses, TCP, and the upgrade to a WebSocket (RFC 6455, section 4).
+//! The way to a gateway, from its URL to a WebSocket (RFC 6455, section 4).
+//!
+//! Owns the order of the steps and the upgrade; what a step is, a proxy or TLS for example, is known beside it.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-};
+use std::time::Duration;
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, lookup_host},
-};
-use tokio_tungstenite::{
-    WebSocketStream, client_async_with_config,
-    tungstenite::{
-        ClientRequestBuilder, Error as WebSocketError,
-        error::{CapacityError, ProtocolError},
-        http::Uri,
-        protocol::WebSocketConfig,
-    },
-};
-use url::Host;
-
+#[cfg(feature = "rustls")]
+use super::tls::Trust;
 use super::{
-    activity::Watched, patience::Patience, retry_after::retry_after, secret_source::SecretSource,
+    activity::Watched,
+    headers,
+    patience::Patience,
+    proxy::{ProxyChoice, unreached},
+    retry_after::retry_after,
+    secret_source::SecretSource,
+    stream::Stream,
+    tcp::{self, Endpoint},
     url::GatewayUrl,
 };
 use crate::{
     error::{ConnectError, Stage, UrlError},
     payload::{SUBPROTOCOL, Secret},
 };
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{
+        ClientRequestBuilder, Error as WebSocketError,
+        client::IntoClientRequest,
+        error::{CapacityError, ProtocolError},
+        http::{HeaderMap, Uri},
+        protocol::WebSocketConfig,
+    },
+};
 
 /// How much is read and written at a time, in bytes.
 const BUFFER: usize = 32 * 1024;
+
+/// What this client calls itself towards servers and proxies.
+pub(super) const USER_AGENT: &str = concat!("concierge-client/", env!("CARGO_PKG_VERSION"));
 
 /// The largest message that is taken unless something else is said, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 64 << 20;
@@ -42,6 +49,15 @@ pub(crate) struct Route {
     pub(crate) url: GatewayUrl,
     /// Where the secret comes from.
     pub(crate) secret: SecretSource,
+    /// What is sent beside the headers of the handshake.
+    pub(crate) headers: HeaderMap,
+    /// Which proxy stands before the gateway.
+    pub(crate) proxy: ProxyChoice,
+    /// Whom `wss://` trusts.
+    #[cfg(feature = "rustls")]
+    pub(crate) trust: Trust,
+    /// How long one address may take to accept a connection; as long as the whole attempt when there is none.
+    pub(crate) address_within: Option<Duration>,
     /// The largest message that is taken, in bytes.
     pub(crate) max_message: usize,
 }
@@ -49,7 +65,16 @@ pub(crate) struct Route {
 impl Route {
     /// The way to this URL, with the defaults.
     pub(crate) fn new(url: GatewayUrl) -> Self {
-        Self { url, secret: SecretSource::Nowhere, max_message: MAX_MESSAGE }
+        Self {
+            url,
+            secret: SecretSource::Nowhere,
+            headers: HeaderMap::new(),
+            proxy: ProxyChoice::Environment,
+            #[cfg(feature = "rustls")]
+            trust: Trust::default(),
+            address_within: None,
+            max_message: MAX_MESSAGE,
+        }
     }
 
     /// The secret for one attempt; a provider is asked each time.
@@ -62,9 +87,22 @@ impl Route {
     /// Opens a stream of bytes to the gateway.
     ///
     /// Cancel safe: dropping the future closes what was opened.
-    pub(crate) async fn dial(&self, patience: &Patience) -> Result<TcpStream, ConnectError> {
-        let addresses = patience.bound(Stage::Resolve, resolve(&self.url)).await?;
-        patience.bound(Stage::Connect, connect(&self.url, addresses)).await
+    pub(crate) async fn dial(&self, patience: &Patience) -> Result<Stream, ConnectError> {
+        let gateway = Endpoint { host: self.url.parsed_host(), port: self.url.port() };
+        let within = self.address_within;
+        let stream = match self.proxy.toward(&self.url)? {
+            Some(proxy) => {
+                tracing::debug!(%proxy, gateway = %self.url, "connecting through a proxy");
+                proxy.open(gateway, within, patience).await?
+            }
+            None => tcp::connect(gateway, within, patience, |error| unreached(gateway.host, error)).await?,
+        };
+        #[cfg(feature = "rustls")]
+        if self.url.is_tls() {
+            let handshake = self.trust.handshake(stream, gateway.host);
+            return Ok(Stream::Tls(patience.bound(Stage::Tls, handshake).await?));
+        }
+        Ok(Stream::Plain(stream))
     }
 
     /// Makes a stream of bytes a WebSocket that speaks `ert-concierge`.
@@ -82,46 +120,15 @@ impl Route {
     }
 }
 
-async fn connect(url: &GatewayUrl, addresses: Vec<SocketAddr>) -> Result<TcpStream, ConnectError> {
-    let mut failure = None;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                // Small messages are not held back to be sent together; those that are queued are written at once anyway.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "TCP_NODELAY is not available");
-                }
-                return Ok(stream);
-            }
-            Err(source) => failure = Some(ConnectError::Unreachable { address, source }),
-        }
-    }
-    Err(failure.unwrap_or_else(|| ConnectError::Resolve {
-        host: url.host(),
-        source: io::Error::new(io::ErrorKind::NotFound, "the name has no addresses"),
-    }))
-}
-
-async fn resolve(url: &GatewayUrl) -> Result<Vec<SocketAddr>, ConnectError> {
-    let name = match url.parsed_host() {
-        Host::Ipv4(address) => return Ok(vec![(IpAddr::from(*address), url.port()).into()]),
-        Host::Ipv6(address) => return Ok(vec![(IpAddr::from(*address), url.port()).into()]),
-        Host::Domain(name) => name,
-    };
-    match lookup_host((name.as_str(), url.port())).await {
-        Ok(addresses) => Ok(addresses.collect()),
-        Err(source) => Err(ConnectError::Resolve { host: name.clone(), source }),
-    }
-}
-
 async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     route: &Route,
 ) -> Result<WebSocketStream<Watched<S>>, ConnectError> {
     let uri: Uri = route.url.as_str().parse().map_err(|error| invalid_uri(&route.url, &error))?;
-    let request = ClientRequestBuilder::new(uri)
-        .with_sub_protocol(SUBPROTOCOL)
-        .with_header("User-Agent", concat!("concierge-client/", env!("CARGO_PKG_VERSION")));
+    let request =
+        ClientRequestBuilder::new(uri).with_sub_protocol(SUBPROTOCOL).with_header("User-Agent", USER_AGENT);
+    let mut request = request.into_client_request().map_err(describe)?;
+    headers::extend(request.headers_mut(), &route.headers);
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)

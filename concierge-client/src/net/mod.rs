@@ -9,13 +9,20 @@ mod dial;
 mod driver;
 mod fanout;
 mod farewell;
+mod happy;
+mod headers;
 mod identify;
 mod ledger;
 mod link;
 mod patience;
+mod proxy;
 mod raw;
 mod retry_after;
 mod secret_source;
+mod stream;
+mod tcp;
+#[cfg(feature = "rustls")]
+mod tls;
 mod url;
 
 pub use raw::{RawConnection, RawReceiver, RawSender, Received};
@@ -27,9 +34,11 @@ pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_hours(
 pub(crate) use dial::Route;
 pub(crate) use driver::{Tuning, start};
 pub(crate) use fanout::{Predicate, Queue};
+pub(crate) use headers::header;
 pub(crate) use identify::identify;
 #[expect(unused_imports, reason = "what the handles of subscriptions build on")]
 pub(crate) use ledger::Interest;
 pub(crate) use link::{Command, Control, Link, Outcome, Waiter};
 pub(crate) use patience::Patience;
+pub(crate) use proxy::{Proxy, ProxyChoice};
 pub(crate) use secret_source::{ProviderError, SecretSource};

@@ -12,7 +12,6 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -26,6 +25,7 @@ use super::{
     dial::{MAX_MESSAGE, Route},
     farewell::{cause_of_close, cause_of_error},
     patience::Patience,
+    stream::Stream,
     url::GatewayUrl,
 };
 use crate::{
@@ -33,7 +33,7 @@ use crate::{
     session::CloseCause,
 };
 
-type Socket = WebSocketStream<Watched<TcpStream>>;
+type Socket = WebSocketStream<Watched<Stream>>;
 
 /// A WebSocket to a gateway and nothing more: no `IDENTIFY` is sent, no answer is matched, no ping is sent. Pings of the
 /// gateway are answered while something waits in [`receive`](Self::receive).
