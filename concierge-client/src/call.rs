@@ -14,6 +14,7 @@ use crate::{
     payload::{
         InvalidName, Nickname, Reply, Request, ServiceCreate, ServiceCreateResult, ServiceName, encode,
     },
+    service::{self, OpenError, Service},
     session::Encoded,
 };
 
@@ -209,6 +210,20 @@ impl CreateService {
     pub fn timeout(mut self, within: Duration) -> Self {
         self.timeout = within;
         self
+    }
+
+    /// Creates the service and gives a handle of it. That this client has it already is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: another client has it, or the call failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`Call`]: what was sent is done, whoever waits for it.
+    pub async fn open(self) -> Result<Service, OpenError> {
+        let Self { client, name, nickname, timeout } = self;
+        service::open(client, name, nickname, timeout).await
     }
 }
 

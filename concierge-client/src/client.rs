@@ -21,6 +21,8 @@ use crate::{
         ServiceFetchAllResult, ServiceFetchResult, ServiceName, Target,
     },
     recipient::Recipient,
+    request::Replies,
+    service::OpenSubscription,
     session::{CloseCause, Encoded, Event, Session},
 };
 
@@ -60,6 +62,7 @@ struct Handle {
     link: Arc<Link>,
     call_timeout: Duration,
     events_capacity: usize,
+    replies: Replies,
 }
 
 /// How long the connection of a dropped client lives on to send what is queued.
@@ -82,7 +85,7 @@ impl Client {
     }
 
     pub(crate) fn new(link: Arc<Link>, call_timeout: Duration, events_capacity: usize) -> Self {
-        Self { handle: Arc::new(Handle { link, call_timeout, events_capacity }) }
+        Self { handle: Arc::new(Handle { link, call_timeout, events_capacity, replies: Replies::default() }) }
     }
 
     /// Who this client is, and what the gateway granted.
@@ -184,6 +187,15 @@ impl Client {
         N::Error: Into<InvalidName>,
     {
         CreateService::new(self, named(name))
+    }
+
+    /// A subscription as a handle: a stream of what the owner of a service sends. It begins with [`OpenSubscription::open`].
+    pub fn subscription<N>(&self, service: N) -> OpenSubscription
+    where
+        N: TryInto<ServiceName>,
+        N::Error: Into<InvalidName>,
+    {
+        OpenSubscription::new(self, named(service))
     }
 
     /// Deletes a service of this client, and gives it as it was: `SERVICE_DELETE`.
@@ -357,6 +369,10 @@ impl Client {
 
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.handle.link
+    }
+
+    pub(crate) fn replies(&self) -> &Replies {
+        &self.handle.replies
     }
 
     pub(crate) fn call_timeout(&self) -> Duration {

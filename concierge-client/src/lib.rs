@@ -69,11 +69,15 @@ mod dialing;
 mod events;
 #[cfg(feature = "net")]
 mod recipient;
+#[cfg(feature = "net")]
+mod request;
+#[cfg(feature = "net")]
+mod service;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use payload::{ClientName, CloseCode, Data, Message, Rejection, Secret, ServiceName, Target};
-pub use session::{CloseCause, Event, Retry, Session};
+pub use session::{CloseCause, Event, Loss, Retry, Session, Status};
 
 #[cfg(feature = "net")]
 pub use builder::ClientBuilder;
@@ -92,3 +96,10 @@ pub use events::Events;
 pub use net::{GatewayUrl, RawConnection, RawReceiver, RawSender, Received};
 #[cfg(feature = "net")]
 pub use recipient::Recipient;
+#[cfg(feature = "net")]
+pub use request::{Ask, Asked, RequestError};
+#[cfg(feature = "net")]
+pub use service::{
+    MessageError, Messages, OpenError, OpenSubscription, ServeOptions, Served, Service, Serving, Statuses,
+    Subscription, TypedMessage, Unfinished,
+};
