@@ -12,6 +12,7 @@ mod conversation;
 mod examples;
 mod memory;
 mod readme;
+mod simulation;
 mod slow;
 mod start;
 mod stop;

@@ -6,5 +6,6 @@
 pub mod gateway;
 pub mod process;
 pub mod raw;
+pub mod simulation;
 pub mod terminal;
 pub mod transcript;
