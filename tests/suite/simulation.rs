@@ -17,10 +17,12 @@ fn every_call_ends_once_and_everything_comes_back_or_is_reported() {
     }
     let mut total = Vec::new();
     for seed in 0..SEEDS {
-        match catch_unwind(|| World::run(seed)) {
-            Ok(report) => total.push(report),
-            Err(_) => panic!("the world of seed {seed} broke a promise: SIMULATION_SEED={seed} shows it again"),
-        }
+        let world = catch_unwind(|| World::run(seed));
+        assert!(
+            world.is_ok(),
+            "the world of seed {seed} broke a promise: SIMULATION_SEED={seed} shows it again"
+        );
+        total.extend(world);
     }
     let sum = |count: fn(&support::simulation::Report) -> usize| total.iter().map(count).sum::<usize>();
     let reconnects: u64 = total.iter().map(|report| report.reconnects).sum();

@@ -7,12 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use concierge_client::payload::{
-    ClientName, CloseCode, Event, Identify, Reply, Seq, ServiceName,
-};
+use concierge_client::payload::{ClientName, CloseCode, Event, Identify, Reply, Seq, ServiceName};
 use concierge_client::session::{
-    AnswerError, Change, Connection, Encoded, Heard, KeepAlive, Next, Reconnect, ReconnectPolicy, Restore, Restored,
-    Role, Status, Step, Trouble, Waiting,
+    AnswerError, Change, Connection, Encoded, Heard, KeepAlive, Next, Reconnect, ReconnectPolicy, Restore,
+    Restored, Role, Status, Step, Trouble, Waiting,
 };
 use uuid::Uuid;
 
@@ -171,8 +169,7 @@ impl SimulatedClient {
     pub(super) fn begin(&mut self, link: LinkId, now: Duration) {
         let session = Connection::new(&Identify::new(&self.name));
         let keepalive = KeepAlive::new(Duration::from_secs(5), Duration::from_secs(15));
-        self.online =
-            Some(Online { link, session, keepalive, heard: now, uuid: None, is_open: false });
+        self.online = Some(Online { link, session, keepalive, heard: now, uuid: None, is_open: false });
     }
 
     /// Makes a call, if requests go out now.

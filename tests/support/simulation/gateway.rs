@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use concierge_client::payload::{Reply, Service};
-use concierge_server::dialect::concierge::{Close, Connection, Delivery, Ids, Recipients, Rules, Step, Timer};
+use concierge_server::dialect::concierge::{
+    Close, Connection, Delivery, Ids, Recipients, Rules, Step, Timer,
+};
 use concierge_server::hub::{ClientId, Effect, Fetch, Hub, Limits, Token};
 use uuid::Uuid;
 

@@ -4,9 +4,12 @@
 //! Only the pure halves take part. What stands between them here is what `net` does with sockets on either side.
 
 mod client;
+mod disturbance;
 mod gateway;
+mod judgement;
 mod random;
 mod world;
 
+pub use judgement::Report;
 pub use random::Random;
-pub use world::{Report, World};
+pub use world::World;

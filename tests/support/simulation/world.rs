@@ -1,21 +1,23 @@
-//! The world of a simulation: time, links, faults, and what must hold whatever happens.
+//! The world of a simulation: time, links, what users do, and what breaks.
+#![expect(clippy::indexing_slicing, reason = "clients are numbered by the world itself")]
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     rc::Rc,
     time::{Duration, Instant},
 };
 
 use concierge_client::payload::{
-    ClientFetch, ClientName, CloseCode, SelfSetSeq, SelfSubscribe, SelfUnsubscribe, ServiceCreate, ServiceDelete,
-    ServiceName, Target,
+    ClientFetch, ClientName, CloseCode, SelfSetSeq, SelfSubscribe, SelfUnsubscribe, ServiceCreate,
+    ServiceDelete, ServiceName, Target,
 };
-use concierge_client::session::{Encoded, Role, Trouble, Vigil};
+use concierge_client::session::{Encoded, Trouble, Vigil};
 use uuid::Uuid;
 
 use super::{
     client::{Call, Ended, Expected, Received, SimulatedClient, sequence, trouble},
     gateway::{Gateway, Output},
+    judgement::Report,
     random::Random,
 };
 
@@ -25,12 +27,12 @@ pub(super) struct LinkId(u64);
 
 /// A connection, as the network sees it.
 #[derive(Debug)]
-struct Link {
+pub(super) struct Link {
     client: usize,
     /// Nothing passes any more, and nobody is told.
-    is_cut: bool,
+    pub(super) is_cut: bool,
     /// Everything takes long.
-    is_slow: bool,
+    pub(super) is_slow: bool,
     /// When the last thing arrives that is on its way: nothing overtakes.
     arrives_at_gateway: Duration,
     arrives_at_client: Duration,
@@ -38,7 +40,7 @@ struct Link {
 
 /// Something that happens at its time.
 #[derive(Debug)]
-enum Happening {
+pub(super) enum Happening {
     Attempt(usize),
     AttemptTimesOut(LinkId),
     TextAtGateway(LinkId, String),
@@ -59,61 +61,38 @@ enum Happening {
 }
 
 /// When the users stop acting and the faults end.
-const CALM_FROM: Duration = Duration::from_secs(120);
+const CALM_FROM: Duration = Duration::from_mins(2);
 
 /// How long everything has to come to rest after that.
-const REST: Duration = Duration::from_secs(120);
+const REST: Duration = Duration::from_mins(2);
 
 /// How long a call waits.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How many clients and services there are.
-const CLIENTS: usize = 4;
+pub(super) const CLIENTS: usize = 4;
 const SERVICES: u64 = 3;
-
-/// What happened in a simulation, for those who want to know that something did.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Report {
-    /// Calls that were made, and how they ended.
-    pub calls: usize,
-    /// With an answer.
-    pub answered: usize,
-    /// Without: the caller stopped waiting.
-    pub timed_out: usize,
-    /// Without: the connection was lost.
-    pub lost: usize,
-    /// Messages that arrived.
-    pub received: usize,
-    /// Connections that were made again.
-    pub reconnects: u64,
-    /// Restorations that brought back everything, and those that could not.
-    pub complete_restorations: usize,
-    /// Restorations that reported something as pending or lost.
-    pub partial_restorations: usize,
-    /// Attempts that met their own ghost.
-    pub ghosts: usize,
-}
 
 /// A gateway, its clients, and what is between them.
 #[derive(Debug)]
 pub struct World {
     /// Whether what happens is written to stderr.
     is_told: bool,
-    random: Random,
-    now: Duration,
+    pub(super) random: Random,
+    pub(super) now: Duration,
     zero: Instant,
     agenda: BTreeMap<(Duration, u64), Happening>,
     happened: u64,
-    gateway: Option<Gateway>,
-    links: BTreeMap<LinkId, Link>,
+    pub(super) gateway: Option<Gateway>,
+    pub(super) links: BTreeMap<LinkId, Link>,
     links_made: u64,
-    clients: Vec<SimulatedClient>,
+    pub(super) clients: Vec<SimulatedClient>,
     numbers: u64,
-    received: Vec<Received>,
+    pub(super) received: Vec<Received>,
     /// Messages to a client by its uuid that were answered with `OK`: sender's uuid, number and target.
-    promised: Vec<Received>,
+    pub(super) promised: Vec<Received>,
     asked: BTreeMap<u64, Received>,
-    report: Report,
+    pub(super) report: Report,
 }
 
 impl World {
@@ -123,7 +102,7 @@ impl World {
     ///
     /// When something does not hold that must.
     pub fn run(seed: u64) -> Report {
-        Self::new(seed).to_its_end()
+        Self::new(seed).run_to_its_end()
     }
 
     /// Runs the world of a seed, and tells on stderr what passes over the links.
@@ -132,16 +111,16 @@ impl World {
     ///
     /// When something does not hold that must.
     pub fn tell(seed: u64) -> Report {
-        Self { is_told: true, ..Self::new(seed) }.to_its_end()
+        Self { is_told: true, ..Self::new(seed) }.run_to_its_end()
     }
 
-    fn to_its_end(self) -> Report {
-        let mut world = self;
+    fn run_to_its_end(mut self) -> Report {
+        let world = &mut self;
         world.until(CALM_FROM);
         world.calm_down();
         world.until(CALM_FROM + REST);
         world.check();
-        world.close()
+        self.close()
     }
 
     fn new(seed: u64) -> Self {
@@ -177,13 +156,13 @@ impl World {
         self.agenda.insert((time.max(self.now), self.happened), happening);
     }
 
-    fn after(&mut self, shortest: u64, longest: u64, happening: Happening) {
+    pub(super) fn after(&mut self, shortest: u64, longest: u64, happening: Happening) {
         let pause = self.random.between(Duration::from_millis(shortest), Duration::from_millis(longest));
         self.at(self.now + pause, happening);
     }
 
     #[expect(clippy::print_stderr, reason = "told to whoever looks at a failure")]
-    fn note(&self, what: std::fmt::Arguments<'_>) {
+    pub(super) fn note(&self, what: std::fmt::Arguments<'_>) {
         if self.is_told {
             eprintln!("{:>12?} {what}", self.now);
         }
@@ -208,7 +187,7 @@ impl World {
                 let is_in = self.client_of(link).is_none_or(|client| self.clients[client].uuid().is_some());
                 if !is_in {
                     self.client_gone(link, Trouble::Timeout);
-                    self.to_gateway(link, Happening::HangUpAtGateway);
+                    self.send_to_gateway(link, Happening::HangUpAtGateway);
                 }
             }
             Happening::TextAtGateway(link, text) => {
@@ -220,11 +199,11 @@ impl World {
             Happening::TextAtClient(link, text) => self.text_at_client(link, &text),
             Happening::PingAtClient(link) => {
                 self.heard_at_client(link);
-                self.to_gateway(link, Happening::SignOfLifeAtGateway);
+                self.send_to_gateway(link, Happening::SignOfLifeAtGateway);
             }
             Happening::PingAtGateway(link) => {
                 self.heard_at_gateway(link);
-                self.to_client(link, Happening::SignOfLifeAtClient);
+                self.send_to_client(link, Happening::SignOfLifeAtClient);
             }
             Happening::SignOfLifeAtGateway(link) => self.heard_at_gateway(link),
             Happening::SignOfLifeAtClient(link) => self.heard_at_client(link),
@@ -273,8 +252,10 @@ impl World {
         self.random.between(Duration::from_millis(1), Duration::from_millis(longest))
     }
 
-    fn to_gateway(&mut self, link: LinkId, happening: impl FnOnce(LinkId) -> Happening) {
-        let Some(is_slow) = self.links.get(&link).filter(|link| !link.is_cut).map(|link| link.is_slow) else { return };
+    pub(super) fn send_to_gateway(&mut self, link: LinkId, happening: impl FnOnce(LinkId) -> Happening) {
+        let Some(is_slow) = self.links.get(&link).filter(|link| !link.is_cut).map(|link| link.is_slow) else {
+            return;
+        };
         let arrival = self.now + self.delay(is_slow);
         let Some(state) = self.links.get_mut(&link) else { return };
         state.arrives_at_gateway = state.arrives_at_gateway.max(arrival);
@@ -282,8 +263,10 @@ impl World {
         self.at(arrival, happening(link));
     }
 
-    fn to_client(&mut self, link: LinkId, happening: impl FnOnce(LinkId) -> Happening) {
-        let Some(is_slow) = self.links.get(&link).filter(|link| !link.is_cut).map(|link| link.is_slow) else { return };
+    pub(super) fn send_to_client(&mut self, link: LinkId, happening: impl FnOnce(LinkId) -> Happening) {
+        let Some(is_slow) = self.links.get(&link).filter(|link| !link.is_cut).map(|link| link.is_slow) else {
+            return;
+        };
         let arrival = self.now + self.delay(is_slow);
         let Some(state) = self.links.get_mut(&link) else { return };
         state.arrives_at_client = state.arrives_at_client.max(arrival);
@@ -323,7 +306,7 @@ impl World {
     fn flush(&mut self, client: usize) {
         let Some(link) = self.clients[client].online.as_ref().map(|online| online.link) else { return };
         for text in self.clients[client].texts() {
-            self.to_gateway(link, |link| Happening::TextAtGateway(link, text));
+            self.send_to_gateway(link, |link| Happening::TextAtGateway(link, text));
         }
     }
 
@@ -331,10 +314,12 @@ impl World {
         let Some(gateway) = self.gateway.as_mut() else { return };
         for output in does(gateway) {
             match output {
-                Output::Text(link, text) => self.to_client(link, |link| Happening::TextAtClient(link, text)),
-                Output::Ping(link) => self.to_client(link, Happening::PingAtClient),
+                Output::Text(link, text) => {
+                    self.send_to_client(link, |link| Happening::TextAtClient(link, text));
+                }
+                Output::Ping(link) => self.send_to_client(link, Happening::PingAtClient),
                 Output::Close(link, close) => {
-                    self.to_client(link, |link| Happening::CloseAtClient(link, close.code));
+                    self.send_to_client(link, |link| Happening::CloseAtClient(link, close.code));
                 }
             }
         }
@@ -380,12 +365,12 @@ impl World {
                 self.at(until.saturating_duration_since(zero), Happening::VigilAtClient(link));
             }
             Vigil::Ping => {
-                self.to_gateway(link, Happening::PingAtGateway);
+                self.send_to_gateway(link, Happening::PingAtGateway);
                 self.at(self.now, Happening::VigilAtClient(link));
             }
             Vigil::Dead { .. } => {
                 self.client_gone(link, Trouble::Timeout);
-                self.to_gateway(link, Happening::HangUpAtGateway);
+                self.send_to_gateway(link, Happening::HangUpAtGateway);
             }
         }
     }
@@ -424,7 +409,9 @@ impl World {
             }
             8 => (Encoded::message(&Target::service(service), &number), Expected::Delivered),
             _ => {
-                let (Some(sender), Some(receiver)) = (self.clients[client].uuid(), self.clients[other].uuid()) else {
+                let (Some(sender), Some(receiver)) =
+                    (self.clients[client].uuid(), self.clients[other].uuid())
+                else {
                     return;
                 };
                 self.asked.insert(number, Received { receiver, sender, number });
@@ -436,127 +423,5 @@ impl World {
             self.at(self.now + PATIENCE, Happening::CallTimesOut(call));
             self.flush(client);
         }
-    }
-
-    /// Something breaks.
-    fn fault(&mut self) {
-        self.note(format_args!("something breaks"));
-        let client = usize::try_from(self.random.below(CLIENTS as u64)).unwrap_or_default();
-        let Some(link) = self.clients[client].online.as_ref().map(|online| online.link) else { return };
-        match self.random.below(8) {
-            // Both sides are told.
-            0 | 1 => {
-                self.to_client(link, |link| Happening::CloseAtClient(link, CloseCode::Lost));
-                self.to_gateway(link, Happening::HangUpAtGateway);
-                self.cut(link);
-            }
-            // Nobody is told: both must find out.
-            2 => self.cut(link),
-            // Only the client is told: the gateway holds its ghost.
-            3 => {
-                self.to_client(link, |link| Happening::CloseAtClient(link, CloseCode::Lost));
-                self.cut(link);
-            }
-            // Only the gateway is told.
-            4 => {
-                self.to_gateway(link, Happening::HangUpAtGateway);
-                self.cut(link);
-            }
-            5 | 6 => {
-                if let Some(link) = self.links.get_mut(&link) {
-                    link.is_slow = !link.is_slow;
-                }
-            }
-            _ => self.restart_gateway(),
-        }
-    }
-
-    fn cut(&mut self, link: LinkId) {
-        if let Some(link) = self.links.get_mut(&link) {
-            link.is_cut = true;
-        }
-    }
-
-    fn restart_gateway(&mut self) {
-        if self.gateway.take().is_none() {
-            return;
-        }
-        let is_orderly = self.random.percent(50);
-        let links: Vec<_> = self.links.keys().copied().collect();
-        for link in links {
-            let code = if is_orderly { CloseCode::GoingAway } else { CloseCode::Lost };
-            self.to_client(link, |link| Happening::CloseAtClient(link, code));
-            self.cut(link);
-        }
-        self.after(10, 12_000, Happening::GatewayStarts);
-    }
-
-    fn calm_down(&mut self) {
-        for link in self.links.values_mut() {
-            link.is_slow = false;
-        }
-    }
-
-    /// What must hold when everything has come to rest.
-    fn check(&self) {
-        let gateway = self.gateway.as_ref().expect("the gateway is up again");
-        for client in &self.clients {
-            let name = &client.name;
-            assert!(client.is_open(), "{name} did not come back");
-            let online = client.online.as_ref().expect("it is open");
-            let uuid = online.uuid.expect("it is open");
-            assert_eq!(online.session.waiting(), 0, "{name} still waits for an answer");
-            assert_eq!(online.session.counts().stray, 0, "{name} was answered what it did not ask");
-            let (owned, subscribed) = gateway.truth(online.link, uuid).expect("the gateway has it");
-            let names = |services: Vec<concierge_client::payload::Service>| {
-                services.into_iter().map(|service| service.name).collect::<BTreeSet<_>>()
-            };
-            let told = |role| client.live(role).into_iter().collect::<BTreeSet<_>>();
-            assert_eq!(told(Role::Owner), names(owned), "what {name} was told that it owns, and what it owns");
-            let subscribed = names(subscribed);
-            assert_eq!(told(Role::Subscriber), subscribed, "what {name} was told that it subscribes to, and does");
-            for pending in client.pending() {
-                assert!(!subscribed.contains(&pending), "{name} waits for {pending}, which it has");
-            }
-        }
-        self.check_messages();
-    }
-
-    fn check_messages(&self) {
-        let mut last = BTreeMap::new();
-        for Received { receiver, sender, number } in &self.received {
-            let before = last.insert((receiver, sender), number);
-            assert!(before.is_none_or(|before| before < number), "{number} came after {before:?}");
-        }
-        let alive: BTreeSet<_> = self.clients.iter().filter_map(SimulatedClient::uuid).collect();
-        let received: BTreeSet<_> = self.received.iter().collect();
-        for promised in self.promised.iter().filter(|promised| alive.contains(&promised.receiver)) {
-            assert!(received.contains(promised), "{promised:?} was answered with OK and never arrived");
-        }
-    }
-
-    /// Ends what is left, and looks whether every call has ended.
-    fn close(mut self) -> Report {
-        for client in 0..CLIENTS {
-            let _never = self.clients[client].handle_gone(Trouble::Broken, self.now, 0);
-        }
-        let mut report = self.report;
-        report.received = self.received.len();
-        for client in &self.clients {
-            report.reconnects += client.connections - 1;
-            let complete = client.restorations.iter().filter(|restored| restored.is_complete()).count();
-            report.complete_restorations += complete;
-            report.partial_restorations += client.restorations.len() - complete;
-            for call in &client.calls {
-                report.calls += 1;
-                match call.ended() {
-                    Some(Ended::Answered) => report.answered += 1,
-                    Some(Ended::TimedOut) => report.timed_out += 1,
-                    Some(Ended::Lost) => report.lost += 1,
-                    None => panic!("{call:?} never ended"),
-                }
-            }
-        }
-        report
     }
 }
