@@ -117,7 +117,8 @@ impl ClientBuilder {
     ///
     /// Without this, the authorities of the platform are trusted: on Linux and the BSDs the files there are, or those that
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR` name; elsewhere what the system itself would say. There is no way to trust
-    /// everyone: a gateway whose certificate signed itself is trusted by giving that certificate here.
+    /// everyone: a gateway whose certificate signed itself is trusted by giving that certificate here, if it does not
+    /// claim to be an authority (`CA:TRUE`).
     ///
     /// What is no certificate is an error of connecting:
     /// [`BuildError::RootCertificate`](crate::BuildError::RootCertificate).

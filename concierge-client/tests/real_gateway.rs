@@ -156,7 +156,7 @@ async fn the_door() {
 async fn a_path_that_is_no_gateway() {
     let url = gateway("").await;
     let error = builder(&url.replace("/ws", "/nothing"), "alice").connect().await.unwrap_err();
-    assert!(matches!(error, ConnectError::Http { status: 404 }), "{error:?}");
+    assert!(matches!(error, ConnectError::Http { status: 404, .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ fn describe_certificate(error: &CertificateError) -> TlsError {
         CertificateError::NotValidForNameContext { presented, .. } => {
             TlsError::WrongName { presented: presented.iter().map(|name| plain_name(name)).collect() }
         }
-        CertificateError::Other(error) => TlsError::BadCertificate { detail: innermost(error) },
+        CertificateError::Other(error) => TlsError::BadCertificate { detail: in_words(&innermost(error)) },
         error => TlsError::BadCertificate { detail: error.to_string() },
     }
 }
@@ -137,6 +137,14 @@ fn describe_certificate(error: &CertificateError) -> TlsError {
 fn plain_name(name: &str) -> String {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     inner.map_or(name, |inner| inner.trim_matches('"')).to_owned()
+}
+
+/// What people run into who make a certificate by hand, in words; the verifier has only a name for it.
+fn in_words(error: &str) -> String {
+    match error {
+        "CaUsedAsEndEntity" => "it is that of an authority (CA:TRUE), not that of a server".to_owned(),
+        other => other.to_owned(),
+    }
 }
 
 fn innermost(error: &dyn Error) -> String {

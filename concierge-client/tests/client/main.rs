@@ -5,6 +5,7 @@
 
 mod calls;
 mod connecting;
+mod dialing;
 mod ending;
 mod events;
 mod gateway;
