@@ -15,7 +15,7 @@ impl ClientBuilder {
     ///
     /// It is asked before the gateway is dialed, and its time counts towards that of connecting. When it fails, the
     /// attempt fails with [`ConnectError::Secret`](crate::ConnectError::Secret), which counts as temporary. What it gives
-    /// is never shown or logged; what it fails with is.
+    /// is never shown or logged by this crate; what it fails with is.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

@@ -13,6 +13,7 @@ mod examples;
 mod memory;
 mod proxies;
 mod readme;
+mod secrecy;
 mod simulation;
 mod slow;
 mod start;
