@@ -9,6 +9,7 @@
 mod architecture;
 mod bad_input;
 mod conversation;
+mod drill;
 mod examples;
 mod memory;
 mod proxies;
