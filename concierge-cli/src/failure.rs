@@ -118,6 +118,7 @@ impl From<CallError> for Failure {
             CallError::Timeout { .. } => Exit::TimedOut,
             CallError::Lost { wire: Wire::MaybeSent | Wire::NotSent, cause }
             | CallError::Closed { cause } => exit_of_cause(cause),
+            CallError::NotConnected { .. } => Exit::Lost,
             CallError::TooLarge { .. } | CallError::InvalidName(_) | CallError::Encode(_) => Exit::Usage,
             _ => Exit::Rejected,
         };

@@ -46,7 +46,7 @@
 //! - A payload that this version does not know is [`Event::Unknown`]; it never ends a connection.
 //! - When a connection ends, every call fails at once and every stream says why.
 //!
-//! This version does not reconnect and speaks no TLS.
+//! A client that loses its connection connects again, and brings back what it had: see [`ReconnectPolicy`].
 
 pub mod payload;
 
@@ -56,6 +56,11 @@ pub mod session;
 mod error;
 #[cfg(feature = "net")]
 mod net;
+
+#[cfg(feature = "net")]
+mod state;
+#[cfg(feature = "net")]
+mod stats;
 
 #[cfg(feature = "net")]
 mod builder;
@@ -77,7 +82,9 @@ mod service;
 pub mod testing;
 
 pub use payload::{ClientName, CloseCode, Data, Message, Rejection, Secret, ServiceName, Target};
-pub use session::{CloseCause, Event, Loss, Retry, Session, Status};
+pub use session::{
+    CloseCause, Event, Loss, Lost, ReconnectPolicy, Restored, Resumed, Retry, Role, Session, Status,
+};
 
 #[cfg(feature = "net")]
 pub use builder::ClientBuilder;
@@ -91,9 +98,9 @@ pub use error::{
     TlsError, UrlError, UselessReply, WaitError, Wire,
 };
 #[cfg(feature = "net")]
-pub use events::Events;
+pub use events::{Events, Overflow};
 #[cfg(feature = "net")]
-pub use net::{GatewayUrl, RawConnection, RawReceiver, RawSender, Received};
+pub use net::{GatewayUrl, Hold, RawConnection, RawReceiver, RawSender, Received};
 #[cfg(feature = "net")]
 pub use recipient::Recipient;
 #[cfg(feature = "net")]
@@ -103,3 +110,7 @@ pub use service::{
     MessageError, Messages, OpenError, OpenSubscription, ServeOptions, Served, Service, Serving, Statuses,
     Subscription, TypedMessage, Unfinished,
 };
+#[cfg(feature = "net")]
+pub use state::{Interruption, State, States};
+#[cfg(feature = "net")]
+pub use stats::Stats;

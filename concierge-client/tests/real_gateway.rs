@@ -166,7 +166,7 @@ async fn a_gateway_that_stops_says_so() {
     let url = server.url();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(server.run(async { drop(stopped.await) }));
-    let (alice, _events) = connect(&url, "alice").await;
+    let alice = builder(&url, "alice").no_reconnect().connect().await.unwrap();
     drop(stop);
     let cause = alice.closed().await;
     assert!(matches!(cause, CloseCause::ByGateway { code: CloseCode::GoingAway, .. }), "{cause}");

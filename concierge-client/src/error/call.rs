@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     payload::{Intent, InvalidName, Rejection},
     session::{AnswerError, CloseCause},
+    state::Interruption,
 };
 
 /// Whether a request that got no answer may have reached the gateway.
@@ -40,7 +41,13 @@ pub enum CallError {
         /// Why the connection ended.
         cause: CloseCause,
     },
-    /// The connection had ended before the call.
+    /// There is no connection now, and the client is on its way to another one; nothing was sent.
+    #[error("not connected: {cause}")]
+    NotConnected {
+        /// What is in the way.
+        cause: Interruption,
+    },
+    /// The client had ended before the call.
     #[error("the connection has ended: {cause}")]
     Closed {
         /// Why.
@@ -96,9 +103,12 @@ impl CallError {
     /// Whether the same call may succeed later on this client.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::Full { .. } | Self::Rejected(Rejection::Internal { .. }) => true,
-            Self::Lost { .. }
-            | Self::Closed { .. }
+            Self::Timeout { .. }
+            | Self::NotConnected { .. }
+            | Self::Full { .. }
+            | Self::Rejected(Rejection::Internal { .. }) => true,
+            Self::Lost { cause, .. } => cause.is_temporary(),
+            Self::Closed { .. }
             | Self::Rejected(_)
             | Self::TooLarge { .. }
             | Self::InvalidName(_)
@@ -117,6 +127,7 @@ impl CallError {
             | Self::Rejected(Rejection::Internal { .. }) => false,
             Self::Lost { wire: Wire::NotSent, .. }
             | Self::Rejected(_)
+            | Self::NotConnected { .. }
             | Self::Closed { .. }
             | Self::Full { .. }
             | Self::TooLarge { .. }
@@ -132,6 +143,9 @@ impl CallError {
             Self::Timeout { .. } => "the gateway may be busy; a longer timeout may help",
             Self::Lost { wire: Wire::MaybeSent, .. } => "look whether it was done before asking again",
             Self::Lost { .. } | Self::Closed { .. } => "connect again",
+            Self::NotConnected { .. } => {
+                "wait until the client is connected again, or have it wait with ClientBuilder::offline_queue"
+            }
             Self::Full { .. } => "wait for some answers first",
             Self::TooLarge { .. } => "send less at a time, or raise the gateway's limit",
             Self::IntentOff { .. } => "declare it with ClientBuilder::intents",

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use super::{build::BuildError, proxy::ProxyError, stage::Stage, tls::TlsError};
 use crate::{
     payload::CloseCode,
-    session::{NotHello, Retry},
+    session::{NotHello, Retry, Trouble},
 };
 
 /// Why there is no connection.
@@ -44,6 +44,12 @@ pub enum ConnectError {
         stage: Stage,
         /// How long was waited for the whole.
         after: Duration,
+    },
+    /// What [`ClientBuilder::connect_through`](crate::ClientBuilder::connect_through) was given opened no stream.
+    #[error("no stream to the gateway could be opened")]
+    Connector {
+        /// What it said.
+        source: io::Error,
     },
     /// A proxy did not let the connection through.
     #[error("no connection by way of the proxy {proxy}")]
@@ -115,24 +121,25 @@ fn refused(code: CloseCode, reason: &str) -> String {
 }
 
 impl ConnectError {
+    /// What kind of trouble it is, as far as it matters for another try.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Secret { .. } | Self::Connector { .. } => Trouble::Unavailable,
+            Self::Resolve { .. } => Trouble::Resolve,
+            Self::Unreachable { .. } | Self::HungUp { .. } => Trouble::Broken,
+            Self::Timeout { .. } => Trouble::Timeout,
+            Self::Http { status, .. } => Trouble::Http(*status),
+            Self::Proxy { source, .. } => source.trouble(),
+            Self::Refused { code, .. } => Trouble::Closed(*code),
+            Self::Build(_) => Trouble::Setting,
+            Self::Tls { .. } => Trouble::Untrusted,
+            Self::NotWebSocket { .. } | Self::NotConcierge { .. } | Self::NotHello(_) => Trouble::Foreign,
+        }
+    }
+
     /// What a client may do by itself after this.
     pub fn retry(&self) -> Retry {
-        match self {
-            Self::Secret { .. }
-            | Self::Resolve { .. }
-            | Self::Unreachable { .. }
-            | Self::Timeout { .. }
-            | Self::HungUp { .. }
-            | Self::Http { status: 408 | 425 | 429 | 500..=599, .. } => Retry::Backoff,
-            Self::Proxy { source, .. } => source.retry(),
-            Self::Refused { code, .. } => Retry::after(*code),
-            Self::Build(_)
-            | Self::Tls { .. }
-            | Self::Http { .. }
-            | Self::NotWebSocket { .. }
-            | Self::NotConcierge { .. }
-            | Self::NotHello(_) => Retry::Never,
-        }
+        Retry::decide(self.trouble())
     }
 
     /// Whether trying again may help.
@@ -161,6 +168,7 @@ impl ConnectError {
                 "is a gateway running there? Its port is 64209 unless it was told another; \
                  `concierge server` starts one"
             }
+            Self::Connector { .. } => "look at where this program has its connections from",
             Self::Secret { .. } | Self::Timeout { stage: Stage::Secret, .. } => {
                 "look at where this program has its secret from"
             }

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use crate::session::Retry;
+use crate::session::Trouble;
 
 /// Why a text is no URL of a proxy. The text itself is never told: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,17 +95,14 @@ fn reason(reply: u8) -> String {
 }
 
 impl ProxyError {
-    /// What a client may do by itself after this.
-    pub fn retry(&self) -> Retry {
+    /// What kind of trouble it is, as far as it matters for another try.
+    pub fn trouble(&self) -> Trouble {
         match self {
-            Self::Resolve(_)
-            | Self::Unreachable { .. }
-            | Self::Status { status: 408 | 425 | 429 | 500..=599, .. }
-            | Self::Reply { reply: 1 | 3..=6 }
-            | Self::HungUp(_) => Retry::Backoff,
-            Self::Credentials { .. } | Self::Status { .. } | Self::Reply { .. } | Self::NotAProxy { .. } => {
-                Retry::Never
-            }
+            Self::Resolve(_) => Trouble::Resolve,
+            Self::Status { status, .. } => Trouble::Http(*status),
+            Self::Unreachable { .. } | Self::Reply { reply: 1 | 3..=6 } | Self::HungUp(_) => Trouble::Broken,
+            Self::Credentials { .. } | Self::Reply { .. } => Trouble::Setting,
+            Self::NotAProxy { .. } => Trouble::Foreign,
         }
     }
 

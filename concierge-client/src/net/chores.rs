@@ -39,6 +39,11 @@ impl Chores {
         self.queue.lock().clear();
     }
 
+    /// Makes whoever waits for chores look again.
+    pub(super) fn wake(&self) {
+        self.due.notify_one();
+    }
+
     /// Waits until there may be some.
     pub(super) async fn due(&self) {
         self.due.notified().await;

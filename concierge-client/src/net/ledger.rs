@@ -162,7 +162,6 @@ pub(crate) struct Interest {
     status: watch::Receiver<Status>,
 }
 
-#[expect(dead_code, reason = "what the handles of subscriptions build on")]
 impl Interest {
     /// The service.
     pub(crate) fn service(&self) -> &ServiceName {

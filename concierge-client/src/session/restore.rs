@@ -6,7 +6,7 @@
 use uuid::Uuid;
 
 use super::{
-    connection::AnswerError,
+    heard::AnswerError,
     restored::{Lost, Restored},
     status::{Change, Loss, Role, Status},
     step::Step,

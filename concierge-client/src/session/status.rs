@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::connection::AnswerError;
+use super::heard::AnswerError;
 use crate::payload::{Rejection, ServiceName};
 
 /// Where a service or a subscription of this client stands.
