@@ -16,7 +16,7 @@ use super::{error::RequestError, wire::Answered};
 use crate::{
     client::Client,
     events::Events,
-    payload::{self, Data, Message, Target},
+    payload::{self, Data, Message, ServiceName, Target},
     session::Event,
 };
 
@@ -83,10 +83,16 @@ impl Desk {
     fn handle(&self, event: &Event) {
         match event {
             Event::Message(message) => self.handle_message(message),
-            Event::ClientLeft { client } => self.fail(|target| is_client(target, client)),
-            Event::ServiceDeleted { service } => self.fail(
-                |target| matches!(target, Target::Service { service: asked } if *asked == service.name),
-            ),
+            Event::ClientLeft { client } => {
+                self.fail(|target| is_client(target, client), || RequestError::PeerLeft);
+            }
+            Event::ServiceDeleted { service } => {
+                self.fail(|target| is_service(target, &service.name), || RequestError::PeerLeft);
+            }
+            // Answers go to an id that this client has no more.
+            Event::Disconnected { cause, .. } => {
+                self.fail(|_| true, || RequestError::Lost { cause: cause.clone() });
+            }
             _ => {}
         }
     }
@@ -104,13 +110,17 @@ impl Desk {
         waiting.sender.send(outcome).ok();
     }
 
-    /// Nobody is left to answer these.
-    fn fail(&self, concerns: impl Fn(&Target) -> bool) {
+    /// To these there will be no answer.
+    fn fail(&self, concerns: impl Fn(&Target) -> bool, why: impl Fn() -> RequestError) {
         let mut waiting = self.waiting.lock();
         for (_, waiting) in waiting.extract_if(.., |_, waiting| concerns(&waiting.target)) {
-            waiting.sender.send(Err(RequestError::PeerLeft)).ok();
+            waiting.sender.send(Err(why())).ok();
         }
     }
+}
+
+fn is_service(target: &Target, name: &ServiceName) -> bool {
+    matches!(target, Target::Service { service } if service == name)
 }
 
 fn is_client(target: &Target, client: &payload::Client) -> bool {

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fmt, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
     tungstenite::{
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How much either side can write before the other reads, in bytes.
-const PIPE: usize = 64 * 1024;
+pub(super) const PIPE: usize = 64 * 1024;
 
 /// Any stream of bytes that a client may be at the other end of.
 trait Line: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -236,8 +236,7 @@ impl ScriptedGateway {
     pub async fn expect_close(&mut self) -> Option<u16> {
         match self.next().await {
             Some(Message::Close(frame)) => {
-                // Reading on is what sends the answer to it.
-                while self.next().await.is_some() {}
+                self.finish().await;
                 frame.map(|frame| frame.code.into())
             }
             Some(other) => panic!("expected a close, found {other:?}"),
@@ -374,7 +373,7 @@ impl ScriptedGateway {
     pub async fn close(&mut self, code: u16, reason: &str) {
         let frame = CloseFrame { code: code.into(), reason: reason.into() };
         self.transmit(Message::Close(Some(frame))).await;
-        while self.read().await.is_some() {}
+        self.finish().await;
     }
 
     /// Hangs up without a word.
@@ -385,6 +384,13 @@ impl ScriptedGateway {
     async fn transmit(&mut self, message: Message) {
         let sent = self.socket.send(message).await;
         sent.unwrap_or_else(|error| panic!("the client is gone: {error}"));
+    }
+
+    /// Brings the closing handshake to its end, and hangs up as a server does (RFC 6455, section 7.1.1).
+    async fn finish(&mut self) {
+        while self.read().await.is_some() {}
+        // A client that was faster has hung up itself.
+        self.socket.get_mut().shutdown().await.ok();
     }
 
     /// The client's next message that is no ping and no pong; none when it is gone.
