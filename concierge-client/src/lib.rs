@@ -53,6 +53,9 @@ pub mod payload;
 pub mod session;
 
 #[cfg(feature = "net")]
+pub mod guide;
+
+#[cfg(feature = "net")]
 mod error;
 #[cfg(feature = "net")]
 mod net;
