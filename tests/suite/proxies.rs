@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use concierge_client::{BuildError, Client, ClientBuilder, ConnectError, ProxyError, Stage};
+use concierge_client::{BuildError, Client, ClientBuilder, ConnectError, Event, ProxyError, Stage};
 use support::gateway::Gateway;
 use support::process::program;
 use support::proxy::Proxy;
@@ -86,6 +86,29 @@ async fn tls_is_the_gateways_and_not_the_proxys() {
             builder.root_certificate(authority.pem()).proxy(format!("{scheme}://{}", proxy.address()));
         builder.connect().await.unwrap().close().await;
         assert_eq!(proxy.asked(), ["localhost:443"]);
+    }
+}
+
+#[tokio::test]
+async fn a_client_comes_back_through_its_proxy_and_tls() {
+    let gateway = Gateway::start();
+    let authority = Authority::new("ours");
+    let secured = front(authority.sign(&["localhost"], Validity::Now), gateway.address()).await;
+    for (scheme, proxy) in
+        [("http", Proxy::http(secured, None).await), ("socks5h", Proxy::socks(secured, None).await)]
+    {
+        let builder = Client::builder("wss://localhost/ws", "alice").unwrap();
+        let builder =
+            builder.root_certificate(authority.pem()).proxy(format!("{scheme}://{}", proxy.address()));
+        let client = builder.connect().await.unwrap();
+        let before = client.uuid();
+        let resumed = client
+            .wait_for(Duration::from_secs(60), |event| matches!(event, Event::Resumed(_)).then_some(()));
+        proxy.cut();
+        resumed.await.unwrap();
+        assert_ne!(client.whoami().await.unwrap().client.uuid, before);
+        assert_eq!(proxy.asked(), ["localhost:443", "localhost:443"]);
+        client.close().await;
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// What a proxy was asked for, in order: `host:port` of each.
 pub type Asked = Arc<Mutex<Vec<String>>>;
@@ -15,6 +16,7 @@ pub type Asked = Arc<Mutex<Vec<String>>>;
 pub struct Proxy {
     address: SocketAddr,
     asked: Asked,
+    cut: Arc<Notify>,
 }
 
 /// A user and a password.
@@ -103,15 +105,26 @@ impl Proxy {
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let address = listener.local_addr().expect("it listens");
-        let asked = Asked::default();
-        let noted = Arc::clone(&asked);
+        let (asked, cut) = (Asked::default(), Arc::new(Notify::new()));
+        let (noted, cutting) = (Arc::clone(&asked), Arc::clone(&cut));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // A client that hangs up has its reasons.
-                tokio::spawn(serve(stream, Arc::clone(&noted)));
+                let (served, cutting) = (serve(stream, Arc::clone(&noted)), Arc::clone(&cutting));
+                tokio::spawn(async move {
+                    tokio::select! {
+                        // A client that hangs up has its reasons.
+                        _ended = served => {}
+                        () = cutting.notified() => {}
+                    }
+                });
             }
         });
-        Self { address, asked }
+        Self { address, asked, cut }
+    }
+
+    /// Breaks every connection through it.
+    pub fn cut(&self) {
+        self.cut.notify_waiters();
     }
 
     /// Where it listens.

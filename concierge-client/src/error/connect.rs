@@ -175,6 +175,9 @@ impl ConnectError {
             Self::Timeout { stage: Stage::Resolve | Stage::Connect, .. } => {
                 "is the host right, and does a firewall let you through?"
             }
+            Self::Http { status: 421, .. } => {
+                "the server does not go by this host name; a gateway on a loopback address is called localhost"
+            }
             Self::Http { status: 401 | 403, .. } => {
                 "the server, or a proxy before it, does not let this client in"
             }
