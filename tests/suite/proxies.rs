@@ -1,6 +1,9 @@
 //! A client reaches its gateway through the proxy it is given or finds in the environment, and says what is wrong with it.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::process::Command;
+use std::task::Poll;
 use std::time::Duration;
 
 use concierge_client::{BuildError, Client, ClientBuilder, ConnectError, Event, ProxyError, Stage};
@@ -32,7 +35,9 @@ async fn an_http_proxy_is_asked_for_the_gateway_by_name() {
     let proxy = Proxy::http(gateway.address(), None).await;
     let client = builder(&format!("http://{}", proxy.address())).connect().await.unwrap();
     assert_eq!(client.whoami().await.unwrap().client.name, "alice");
-    assert_eq!(proxy.asked(), ["localhost:1"]);
+    let by_address = Client::builder("ws://[::1]/ws", "bob").unwrap();
+    by_address.proxy(proxy.address().to_string()).connect().await.unwrap();
+    assert_eq!(proxy.asked(), ["localhost:1", "[::1]:80"]);
 }
 
 #[tokio::test]
@@ -102,14 +107,46 @@ async fn a_client_comes_back_through_its_proxy_and_tls() {
             builder.root_certificate(authority.pem()).proxy(format!("{scheme}://{}", proxy.address()));
         let client = builder.connect().await.unwrap();
         let before = client.uuid();
-        let resumed = client
-            .wait_for(Duration::from_secs(60), |event| matches!(event, Event::Resumed(_)).then_some(()));
+        let resumed =
+            client.wait_for(Duration::from_mins(1), |event| matches!(event, Event::Resumed(_)).then_some(()));
         proxy.cut();
         resumed.await.unwrap();
         assert_ne!(client.whoami().await.unwrap().client.uuid, before);
         assert_eq!(proxy.asked(), ["localhost:443", "localhost:443"]);
         client.close().await;
     }
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_dropped_on_its_way_leaves_nobody_behind() {
+    let gateway = Gateway::start();
+    let authority = Authority::new("ours");
+    let secured = front(authority.sign(&["localhost"], Validity::Now), gateway.address()).await;
+    let proxy = Proxy::socks(secured, None).await;
+    let builder = Client::builder("wss://localhost/ws", "alice").unwrap();
+    let builder = builder.root_certificate(authority.pem()).proxy(format!("socks5h://{}", proxy.address()));
+    let mut steps = 0;
+    loop {
+        // Polled so often and no more.
+        let mut left = steps;
+        let mut attempt = pin!(builder.clone().connect());
+        let ended = poll_fn(|context| {
+            if left == 0 {
+                return Poll::Ready(None);
+            }
+            left -= 1;
+            attempt.as_mut().poll(context).map(Some)
+        });
+        match ended.await {
+            None => steps += 1,
+            // One that was dropped a moment ago may still be known by that name.
+            Some(Err(ConnectError::Refused { .. })) => {}
+            Some(connected) => break connected.unwrap().close().await,
+        }
+    }
+    assert!(steps > 5, "there were steps to be dropped at: {steps}");
+    let observer = Client::builder(gateway.url(), "observer").unwrap().connect().await.unwrap();
+    while observer.clients().await.unwrap().len() > 1 {}
 }
 
 #[tokio::test]

@@ -33,8 +33,8 @@ impl GatewayUrl {
     /// [`UrlError`] says what is wrong with it.
     pub fn new(text: &str) -> Result<Self, UrlError> {
         let url = Url::parse(text.trim()).map_err(|error| match error {
-            url::ParseError::EmptyHost => UrlError::NoHost { url: text.to_owned() },
-            error => UrlError::Syntax { url: text.to_owned(), detail: error.to_string() },
+            url::ParseError::EmptyHost => UrlError::NoHost { url: without_credentials(text) },
+            error => UrlError::Syntax { url: without_credentials(text), detail: error.to_string() },
         })?;
         match url.scheme() {
             "ws" => {}
@@ -48,7 +48,7 @@ impl GatewayUrl {
         if url.fragment().is_some() {
             return Err(UrlError::Fragment);
         }
-        let host = url.host().ok_or_else(|| UrlError::NoHost { url: text.to_owned() })?.to_owned();
+        let host = url.host().ok_or_else(|| UrlError::NoHost { url: without_credentials(text) })?.to_owned();
         Ok(Self { url, host })
     }
 
@@ -74,6 +74,17 @@ impl GatewayUrl {
 
     pub(crate) fn parsed_host(&self) -> &Host {
         &self.host
+    }
+}
+
+/// A text that was meant as a URL, without the password that somebody put in it.
+fn without_credentials(text: &str) -> String {
+    let start = text.find("//").map_or(0, |position| position + 2);
+    let Some((before, rest)) = text.split_at_checked(start) else { return String::new() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.get(..end).and_then(|authority| authority.rfind('@')).and_then(|at| rest.get(at..)) {
+        Some(rest) => format!("{before}<redacted>{rest}"),
+        None => text.to_owned(),
     }
 }
 
@@ -118,6 +129,9 @@ mod tests {
             ("ws://", "\"ws://\" names no host"),
             ("ws://h:99999/", "\"ws://h:99999/\" is not a URL: invalid port number"),
             ("ws://user:secret@x/ws", "the URL of a gateway has no user and no password in it"),
+            ("ws://al:sesame@h:x/@", "\"ws://<redacted>@h:x/@\" is not a URL: invalid port number"),
+            ("al:sesame@h", "the URL of a gateway starts with ws:// or wss://, this with \"al\""),
+            ("//al:sesame@h", "\"//<redacted>@h\" is not a URL: relative URL without a base"),
             ("ws://x/ws#top", "the URL of a gateway has no part after a #"),
         ] {
             assert_eq!(GatewayUrl::new(text).unwrap_err().to_string(), message);

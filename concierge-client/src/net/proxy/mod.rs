@@ -144,3 +144,74 @@ pub(super) fn unreached(host: &Host, error: TcpError) -> ConnectError {
         TcpError::Unreachable(address, source) => ConnectError::Unreachable { address, source },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// What comes of asking something that answers with these bytes and hangs up.
+    fn ask(proxy: &str, answer: &[u8]) -> Spoken<()> {
+        let proxy: Proxy = proxy.parse().unwrap();
+        let host = Host::parse("gateway.example").unwrap();
+        let gateway = Endpoint { host: &host, port: 80 };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (mut ours, mut theirs) = tokio::io::duplex(64 * 1024);
+            theirs.write_all(answer).await.unwrap();
+            theirs.shutdown().await.unwrap();
+            match proxy.scheme() {
+                Scheme::Http => connect::ask(&mut ours, gateway, proxy.credentials()).await,
+                Scheme::Socks5 { .. } => socks::ask(&mut ours, gateway, proxy.credentials()).await,
+            }
+        })
+    }
+
+    const PROXIES: &[&str] = &["http://h", "http://u:p@h", "socks5h://h", "socks5h://u:p@h"];
+
+    /// How answers begin, so that more of them are read to some depth.
+    const BEGINNINGS: &[&[u8]] = &[
+        b"",
+        b"HTTP/1.1 200 ",
+        b"HTTP/1.1 200 OK\r\n",
+        b"\x05\x00",
+        b"\x05\x02\x01\x00",
+        b"\x05\x00\x05\x00\x00",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_answer_of_a_proxy_is_too_much(
+            proxy in prop::sample::select(PROXIES),
+            begin in prop::sample::select(BEGINNINGS),
+            rest in prop::collection::vec(any::<u8>(), 0..600),
+        ) {
+            let answer = [begin, &rest].concat();
+            if let Err(error) = ask(proxy, &answer) {
+                prop_assert!(!error.to_string().is_empty());
+            }
+        }
+
+        #[test]
+        fn no_text_in_the_environment_is_too_much(text in "\\PC{0,60}", rule in "[0-9a-z.:/*\\[\\], ]{0,40}") {
+            drop(text.parse::<Proxy>());
+            for url in ["ws://gateway.example/", "ws://10.1.2.3/", "ws://[2001:db8::1]:81/"] {
+                let variable = |name: &str| match name {
+                    "all_proxy" => Some("http://h".to_owned()),
+                    "no_proxy" => Some(rule.clone()),
+                    _ => None,
+                };
+                prop_assert!(environment::proxy(&url.parse().unwrap(), variable).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_connects_is_taken_at_its_word() {
+        ask("http://h", b"HTTP/1.1 200 OK\r\nVia: x\r\n\r\n").unwrap();
+        ask("socks5h://h", b"\x05\x00\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00").unwrap();
+        ask("socks5h://u:p@h", b"\x05\x02\x01\x00\x05\x00\x00\x03\x01x\x00\x00").unwrap();
+    }
+}
