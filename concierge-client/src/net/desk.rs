@@ -195,9 +195,10 @@ impl Desk {
     fn open_when_restored(&self) {
         if let (Some(absence), Some(restored)) = (self.absence, self.link.ledger.poll_restored()) {
             self.link.counters.reconnects.count();
-            self.link.fanout.publish(Event::Resumed(Arc::new(self.resumed(absence, restored))));
             self.open.store(true, Ordering::Release);
             self.link.set_state(State::Connected(Arc::clone(&self.session)));
+            // Whoever reads this may call at once.
+            self.link.fanout.publish(Event::Resumed(Arc::new(self.resumed(absence, restored))));
             self.link.chores.wake();
         }
     }

@@ -12,7 +12,7 @@ use super::{
     roster::Roster,
     serve,
     serving::Serving,
-    statuses::Statuses,
+    statuses::{Statuses, settled},
 };
 use crate::{
     call::Call,
@@ -102,13 +102,13 @@ impl Service {
         Statuses::new(self.shared.status.clone())
     }
 
-    /// Waits until it is live or over, and says which.
+    /// Waits until it is live and requests go out, or until it is over, and says which.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe.
     pub async fn settled(&self) -> Status {
-        self.statuses().settled().await
+        settled(&self.shared.client, || self.statuses()).await
     }
 
     /// What subscribers send to it from now on, read as a `T`. There may be many such streams, and each has every message;

@@ -9,7 +9,7 @@ use std::{
 use futures_util::{Stream, StreamExt, future::poll_fn, stream};
 use tokio::sync::watch;
 
-use crate::session::Status;
+use crate::{client::Client, session::Status};
 
 /// A stream of where a service or a subscription stands: where it stands now first, and then each time it changes. Read too
 /// slowly, it leaves out what is over, never the latest. It ends after a status that is final.
@@ -48,17 +48,29 @@ impl Statuses {
     pub async fn next(&mut self) -> Option<Status> {
         poll_fn(|context| self.stream.poll_next_unpin(context)).await
     }
+}
 
-    /// Waits until it is live or over, and says which.
-    pub(super) async fn settled(&mut self) -> Status {
+/// Waits until something is live and requests go out, or until it is over. On a new connection it is live a moment before
+/// requests go out.
+pub(super) async fn settled(client: &Client, statuses: impl Fn() -> Statuses) -> Status {
+    loop {
+        let mut statuses = statuses();
         let mut latest = Status::Pending;
-        while let Some(status) = self.next().await {
+        while let Some(status) = statuses.next().await {
             latest = status;
             if latest.is_live() {
                 break;
             }
         }
-        latest
+        if !latest.is_live() || client.state().is_connected() {
+            return latest;
+        }
+        // Where requests never go out again, the status says so next.
+        tokio::select! {
+            _ = client.link().connected() => {}
+            _ = statuses.next() => {}
+        }
+        tokio::task::yield_now().await;
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     messages::{Inbox, MessageError, Messages, TypedMessage},
-    statuses::Statuses,
+    statuses::{Statuses, settled},
 };
 use crate::{
     call::Call,
@@ -76,13 +76,13 @@ impl<T: DeserializeOwned> Subscription<T> {
         Statuses::new(self.interest.status().clone())
     }
 
-    /// Waits until it is live or over, and says which.
+    /// Waits until it is live and requests go out, or until it is over, and says which.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe.
     pub async fn settled(&self) -> Status {
-        self.statuses().settled().await
+        settled(&self.client, || self.statuses()).await
     }
 
     /// Waits for the next message of the owner; none once the subscription is over.
