@@ -17,13 +17,13 @@ async fn main() -> anyhow::Result<()> {
     let mut original = here.subscription(name.as_str()).open::<Data>().await?;
     let copy = there.create_service(name.as_str()).nickname("by bridge").open().await?;
     let mut answers = copy.messages::<Data>();
+    let stop = told_to_stop()?;
     say("ready")?;
 
-    let stop = told_to_stop();
     tokio::pin!(stop);
     loop {
         let passed = tokio::select! {
-            stopped = &mut stop => { stopped?; break }
+            () = &mut stop => break,
             Some(message) = original.next() => match message {
                 Ok(message) => copy.publish(&message.data).await,
                 Err(error) => { say(error)?; continue }

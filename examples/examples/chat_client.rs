@@ -23,14 +23,14 @@ async fn main() -> anyhow::Result<()> {
     if chat.status() == Status::Pending {
         say("nobody has opened the chat yet")?;
     }
+    let stop = told_to_stop()?;
     say("ready")?;
 
     let mut lines = BufReader::new(stdin()).lines();
-    let stop = told_to_stop();
     tokio::pin!(stop);
     loop {
         tokio::select! {
-            stopped = &mut stop => { stopped?; break }
+            () = &mut stop => break,
             line = lines.next_line() => match line? {
                 Some(text) => chat.send(&json!({ "text": text })).await?,
                 None => break,

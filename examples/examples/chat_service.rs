@@ -22,13 +22,13 @@ async fn main() -> anyhow::Result<()> {
     let client = client("chat_service")?.connect().await?;
     let chat = client.create_service("chat").nickname("The chat").open().await?;
     let mut messages = chat.messages::<Said>();
+    let stop = told_to_stop()?;
     say("ready")?;
 
-    let stop = told_to_stop();
     tokio::pin!(stop);
     loop {
         tokio::select! {
-            stopped = &mut stop => { stopped?; break }
+            () = &mut stop => break,
             message = messages.next() => match message {
                 Some(message) => relay(&chat, message).await?,
                 None => anyhow::bail!("the chat is {:?}", chat.status()),

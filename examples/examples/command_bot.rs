@@ -29,10 +29,11 @@ async fn main() -> anyhow::Result<()> {
     let options = ServeOptions::default().concurrency(16).timeout(Duration::from_secs(5));
     let announcing = service.clone();
     let mut serving = service.serve(options, move |asked| run(announcing.clone(), asked));
+    let stop = told_to_stop()?;
     say("ready")?;
 
     tokio::select! {
-        stopped = told_to_stop() => stopped?,
+        () = stop => {}
         _ = serving.ended() => anyhow::bail!("the service is {:?}", service.status()),
     }
     // What was asked before is answered before the bot leaves.

@@ -12,8 +12,9 @@ async fn main() -> anyhow::Result<()> {
     let serving = service.serve(ServeOptions::default(), async |asked: Asked<Vec<i64>>| {
         asked.body.into_iter().try_fold(0_i64, i64::checked_add).ok_or("the sum is too large")
     });
+    let stop = told_to_stop()?;
     say("ready")?;
-    told_to_stop().await?;
+    stop.await;
     serving.drain(Duration::from_secs(5)).await?;
     client.close().await;
     Ok(())
