@@ -35,6 +35,8 @@
 //! - [`Client::builder`] connects. [`ConnectError`] says why not, whether trying again may help, and what to try.
 //! - [`Client::to`] sends. [`Client::call`] takes every request of the protocol and gives that request's own reply; the methods
 //!   of [`Client`] are short for it. [`CallError`] tells a refusal of the gateway from a loss, and whether it is safe to repeat.
+//! - [`CreateService::open`] and [`Client::subscription`] give handles of services, [`Client::request`] and [`Service::serve`] ask
+//!   and answer. The [`guide`] shows how, beginning with [connecting](guide::connecting).
 //! - [`Client::events`] is a stream of what the gateway tells. There may be many; each is bounded and tells what it lost.
 //! - [`payload`] is the contract with the gateway, as types. [`session`] is the client without its socket. Both are there
 //!   without the feature `net`, and then this crate has no runtime to depend on.

@@ -6,6 +6,7 @@
     reason = "what is not as expected is to end the test"
 )]
 
+mod dropping;
 mod owner;
 mod real;
 mod reconnecting;
