@@ -193,12 +193,12 @@ impl ClientBuilder {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
     /// # let server = concierge_server::Server::bind(config).await?;
-    /// # let address = server.local_address();
+    /// # let address = server.local_addr();
     /// # tokio::spawn(server.run(std::future::pending()));
     /// use concierge_client::Client;
     /// use tokio::net::TcpStream;
     ///
-    /// let builder = Client::builder("ws://gateway/ws", "alice")?;
+    /// let builder = Client::builder("ws://127.0.0.1/ws", "alice")?;
     /// let client = builder.connect_through(move || TcpStream::connect(address)).connect().await?;
     /// # drop(client);
     /// # Ok(())

@@ -1,5 +1,4 @@
 //! When a client connects again, and when it gives up: the pure half, without a clock and without dice.
-#![expect(clippy::unwrap_used, reason = "what is not as expected is to end the test")]
 
 use std::time::{Duration, Instant};
 

@@ -277,8 +277,7 @@ impl Link {
     pub(crate) fn unavailable(&self) -> CallError {
         match (&*self.state.borrow(), self.ending.get()) {
             (State::Connecting { cause, .. }, None) => CallError::NotConnected { cause: cause.clone() },
-            (_, Some(cause)) => CallError::Closed { cause: cause.clone() },
-            (State::Closed(cause), None) => CallError::Closed { cause: cause.clone() },
+            (_, Some(cause)) | (State::Closed(cause), None) => CallError::Closed { cause: cause.clone() },
             // Between two connections that were so close to each other that nobody saw the time between.
             (State::Connected(_), None) => CallError::Lost {
                 wire: Wire::NotSent,

@@ -9,7 +9,7 @@ use super::{
     heard::{AnswerError, Heard, NotHello},
     pending::{Pending, Waiting},
 };
-use crate::payload::{DecodeError, Identify, Incoming, Reply, SelfSetSeq, Seq, encode};
+use crate::payload::{DecodeError, Identify, Incoming, Reply, Seq, encode};
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,7 +214,7 @@ impl<T: Waiting> Connection<T> {
     pub fn resynchronize(&mut self, stray: Seq, token: T) -> Result<Seq, NotReady<T>> {
         let ahead = self.next.max(stray).value() + AHEAD;
         let seq = Seq::new(ahead % Seq::MAX.value()).unwrap_or(Seq::ZERO);
-        let seq = self.request(Encoded::sequence(SelfSetSeq { seq }), token)?;
+        let seq = self.request(Encoded::sequence(seq), token)?;
         self.synchronizing = Some(Synchronizing { seq, stray, strays: 0 });
         Ok(seq)
     }

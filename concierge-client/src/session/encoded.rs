@@ -49,8 +49,8 @@ impl Encoded {
     }
 
     /// A `SELF_SET_SEQ`.
-    pub(super) fn sequence(request: SelfSetSeq) -> Self {
-        Self { text: encode(&request), sets: Some(request.seq) }
+    pub(super) fn sequence(seq: Seq) -> Self {
+        Self { text: encode(&SelfSetSeq { seq }), sets: Some(seq) }
     }
 
     /// The text.

@@ -197,7 +197,7 @@ impl Reconnect {
 
 /// A part of a time, between nothing and all of it.
 fn part(longest: Duration, random: u64) -> Duration {
-    let parts_of_a_million = u32::try_from(u128::from(random) * 1_000_001 >> 64).unwrap_or(1_000_000);
+    let parts_of_a_million = u32::try_from((u128::from(random) * 1_000_001) >> 64).unwrap_or(1_000_000);
     longest.saturating_mul(parts_of_a_million) / 1_000_000
 }
 

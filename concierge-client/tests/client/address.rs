@@ -28,8 +28,8 @@ pub(crate) fn address() -> (ClientBuilder, Address) {
     let refusing = Arc::clone(&refuses);
     let builder = builder().connect_through(move || {
         let (ours, theirs) = tokio::io::duplex(PIPE);
-        let refused = refusing.load(Ordering::Relaxed) || sender.send(theirs).is_err();
-        async move { if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(ours) } }
+        let fails = refusing.load(Ordering::Relaxed) || sender.send(theirs).is_err();
+        async move { if fails { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(ours) } }
     });
     (builder, Address { streams, refuses, uuids: 0 })
 }
