@@ -222,11 +222,13 @@ pub struct CreateService {
     name: Result<ServiceName, InvalidName>,
     nickname: Option<Nickname>,
     timeout: Duration,
+    retry_if_unsent: bool,
 }
 
 impl CreateService {
     pub(crate) fn new(client: &Client, name: Result<ServiceName, InvalidName>) -> Self {
-        Self { client: client.clone(), name, nickname: None, timeout: client.call_timeout() }
+        let timeout = client.call_timeout();
+        Self { client: client.clone(), name, nickname: None, timeout, retry_if_unsent: false }
     }
 
     /// How the service is shown to people. One that is not valid is an error when this is awaited.
@@ -248,6 +250,12 @@ impl CreateService {
         self
     }
 
+    /// As [`Call::retry_if_unsent`].
+    pub fn retry_if_unsent(mut self) -> Self {
+        self.retry_if_unsent = true;
+        self
+    }
+
     /// Creates the service and gives a handle of it. That this client has it already is no error.
     ///
     /// # Errors
@@ -258,8 +266,16 @@ impl CreateService {
     ///
     /// As of [`Call`]: what was sent is done, whoever waits for it.
     pub async fn open(self) -> Result<Service, OpenError> {
-        let Self { client, name, nickname, timeout } = self;
-        service::open(client, name, nickname, timeout).await
+        let call = self.call();
+        service::open(self.client, self.name, self.nickname, call).await
+    }
+
+    fn call(&self) -> Call<ServiceCreateResult> {
+        let request = |service| ServiceCreate { service, nickname: self.nickname.clone() };
+        let mut call = Call::named(&self.client, self.name.clone(), request, ServiceCreateResult::try_from);
+        call.timeout = self.timeout;
+        call.retry_if_unsent = self.retry_if_unsent;
+        call
     }
 }
 
@@ -268,8 +284,6 @@ impl IntoFuture for CreateService {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { client, name, nickname, timeout } = self;
-        let request = |service| ServiceCreate { service, nickname };
-        Call::named(&client, name, request, ServiceCreateResult::try_from).timeout(timeout).into_future()
+        self.call().into_future()
     }
 }

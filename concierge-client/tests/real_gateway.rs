@@ -176,13 +176,14 @@ async fn a_gateway_that_stops_says_so() {
 
 /// A gateway that can be stopped; what it listens on.
 async fn stoppable() -> (std::net::SocketAddr, impl AsyncFnOnce()) {
-    let server = Server::bind(Config::from_toml("bind = \"127.0.0.1:0\"").unwrap()).await.unwrap();
+    let config = Config::from_toml("bind = \"127.0.0.1:0\"").expect("it is valid");
+    let server = Server::bind(config).await.expect("there is a free port");
     let address = server.local_addr();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(server.run(async { drop(stopped.await) }));
     (address, async move || {
         drop(stop);
-        running.await.unwrap();
+        running.await.expect("it stops in order");
     })
 }
 

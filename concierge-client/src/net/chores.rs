@@ -18,25 +18,34 @@ pub(super) enum Chore {
     Resynchronize(Seq),
 }
 
-/// The chores that wait, in the order they were given. They belong to one connection: the next one begins without.
+/// The chores that wait, in the order they were given. They belong to one connection: the next one begins without, and between
+/// two connections there are none.
 #[derive(Debug, Default)]
 pub(super) struct Chores {
-    queue: Mutex<VecDeque<Chore>>,
+    queue: Mutex<Option<VecDeque<Chore>>>,
     due: Notify,
 }
 
 impl Chores {
     pub(super) fn add(&self, chore: Chore) {
-        self.queue.lock().push_back(chore);
-        self.due.notify_one();
+        if let Some(queue) = &mut *self.queue.lock() {
+            queue.push_back(chore);
+            self.due.notify_one();
+        }
     }
 
     pub(super) fn take(&self) -> Option<Chore> {
-        self.queue.lock().pop_front()
+        self.queue.lock().as_mut()?.pop_front()
     }
 
-    pub(super) fn clear(&self) {
-        self.queue.lock().clear();
+    /// There is a connection to do chores on.
+    pub(super) fn begin(&self) {
+        *self.queue.lock() = Some(VecDeque::new());
+    }
+
+    /// There is no connection any more.
+    pub(super) fn end(&self) {
+        *self.queue.lock() = None;
     }
 
     /// Makes whoever waits for chores look again.

@@ -68,7 +68,7 @@ impl Desk {
         session: Arc<Session>,
         absence: Option<Absence>,
     ) -> Self {
-        link.chores.clear();
+        link.chores.begin();
         link.counters.begin(Arc::clone(&activity));
         // IDENTIFY and HELLO.
         link.counters.sent.count();
@@ -140,7 +140,9 @@ impl Desk {
                 token.settle(Outcome::Answered(reply));
             }
             Waiter::Step(step) => {
-                self.link.ledger.handle_step(&step, reply, self.session.uuid());
+                if let Some(next) = self.link.ledger.handle_step(&step, reply, self.session.uuid()) {
+                    self.link.chores.add(Chore::Step(next));
+                }
                 self.open_when_restored();
             }
             Waiter::Resynchronization => {}
@@ -173,10 +175,10 @@ impl Desk {
         let failed = unmatched.iter().filter(|waiter| waiter.is_wanted()).count();
         tracing::warn!(%stray, failed, "the gateway miscounted; the sequence number is set anew");
         for waiter in unmatched {
-            let miscounted = Err(AnswerError::Miscounted);
             match waiter {
-                Waiter::Step(_) => self.handle_answer(waiter, miscounted),
-                waiter => waiter.settle(Outcome::Answered(miscounted)),
+                // To ask for what is there already is no error, and this time the answer will be known.
+                Waiter::Step(step) => self.link.chores.add(Chore::Step(step)),
+                waiter => waiter.settle(Outcome::Answered(Err(AnswerError::Miscounted))),
             }
         }
         self.link.fanout.publish(Event::Resynchronized { stray, failed });
@@ -291,6 +293,7 @@ impl Desk {
 
     /// Fails every request that has no answer. How many somebody waited for.
     pub(super) fn settle(&self, cause: &CloseCause) -> usize {
+        self.link.chores.end();
         let sent: Vec<Waiter> = self.connection.lock().handle_closed().collect();
         let mut unanswered = 0;
         for waiter in sent {

@@ -1,12 +1,11 @@
 //! Opening a service: creating it, and knowing that it is this client's.
 
-use std::time::Duration;
-
 use super::owner::Service;
 use crate::{
+    call::Call,
     client::Client,
     error::CallError,
-    payload::{self, InvalidName, Nickname, ServiceCreate, ServiceName},
+    payload::{self, InvalidName, Nickname, ServiceCreateResult, ServiceName},
 };
 
 /// Why a service was not opened.
@@ -47,11 +46,10 @@ pub(crate) async fn open(
     client: Client,
     name: Result<ServiceName, InvalidName>,
     nickname: Option<Nickname>,
-    timeout: Duration,
+    call: Call<ServiceCreateResult>,
 ) -> Result<Service, OpenError> {
+    let created = call.await?;
     let service = name.map_err(CallError::from)?;
-    let request = ServiceCreate { service: service.clone(), nickname: nickname.clone() };
-    let created = client.call(request).timeout(timeout).await?;
     if !created.successful && created.service.owner_uuid != client.uuid() {
         return Err(OpenError::Taken { service: Box::new(created.service) });
     }

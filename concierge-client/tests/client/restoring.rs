@@ -230,3 +230,39 @@ async fn a_client_that_is_not_told_of_new_services_looks_for_the_one_it_waits_fo
     exchange(&mut gateway, asks("SELF_SUBSCRIBE", "x"), 2, subscribed("x")).await;
     assert!(start.elapsed() <= Duration::from_secs(30));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_miscounts_restores_everything_all_the_same() {
+    let (builder, mut address) = address();
+    let (client, mut events, mut gateway) = connected_at(builder, &mut address).await;
+    create(&client, &mut gateway, 0, "mine").await;
+    subscribe(&client, &mut gateway, 1, "x").await;
+    drop(gateway);
+    let mut gateway = address.welcome().await;
+    let counting = tokio::spawn(async move {
+        let mut seq = 500;
+        loop {
+            let request = gateway.receive().await;
+            let mut reply = match request["type"].as_str().unwrap() {
+                "SERVICE_CREATE" => created("mine", 2),
+                "SELF_SUBSCRIBE" => subscribed("x"),
+                "SELF_SET_SEQ" => {
+                    seq = request["seq"].as_u64().unwrap();
+                    json!({"type": "OK"})
+                }
+                _ => return,
+            };
+            reply["seq"] = json!(seq);
+            seq += 1;
+            gateway.send(&reply).await;
+        }
+    });
+    let resumed = resumed(&mut events).await;
+    assert!(resumed.restored.is_complete());
+    assert_eq!(
+        (&*resumed.restored.services, &*resumed.restored.subscriptions),
+        (&["mine".parse().unwrap()][..], &["x".parse().unwrap()][..],)
+    );
+    drop(client.to("bob").try_json(&1).unwrap());
+    counting.await.unwrap();
+}
