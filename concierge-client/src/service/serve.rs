@@ -1,11 +1,6 @@
 //! Serving requests: many at a time, none harming another.
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    panic::AssertUnwindSafe,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::VecDeque, fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use serde::{Serialize, de::DeserializeOwned};
@@ -18,7 +13,7 @@ use super::{
     messages::{Inbox, Received},
     options::ServeOptions,
     owner::Service,
-    serving::{Fate, Serving, Shared},
+    serving::{Fate, Serving, Shared, Taken},
 };
 use crate::{error::CallError, net::LONGEST, payload::Data, request::Asked};
 
@@ -35,17 +30,18 @@ where
     let inbox = service.inbox();
     let desk = Desk { service: service.clone(), options, shared: Arc::clone(&shared) };
     let handler = Arc::new(handler);
-    let work = move |desk: Desk, asked: Asked| {
+    let work = move |desk: Desk, taken: Taken| {
         let handler = Arc::clone(&handler);
         async move {
-            let (fate, reply) = handle(&asked, &*handler, desk.options).await;
-            desk.answer(&asked, fate, reply).await;
+            let (fate, reply) = handle(&taken.asked, &*handler, desk.options).await;
+            desk.answer(&taken.asked, fate, reply).await;
+            desk.shared.settle(&taken);
         }
     };
-    Serving::new(tokio::spawn(run(desk, inbox, work)), shared)
+    Serving::new(tokio::spawn(run(desk, inbox, work)), service.client().clone(), shared)
 }
 
-async fn run<F>(desk: Desk, mut inbox: Inbox, work: impl Fn(Desk, Asked) -> F)
+async fn run<F>(desk: Desk, mut inbox: Inbox, work: impl Fn(Desk, Taken) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -65,9 +61,9 @@ where
             () = desk.shared.drain.notified() => open = false,
         }
         while running.len() < desk.options.concurrency
-            && let Some(asked) = backlog.pop_front()
+            && let Some(taken) = backlog.pop_front()
         {
-            running.spawn(work(desk.clone(), asked));
+            running.spawn(work(desk.clone(), taken));
         }
     }
     // Nobody can be answered by a service that is over, but what was begun is brought to its end.
@@ -119,22 +115,14 @@ struct Desk {
 
 impl Desk {
     /// Lets a request wait for a handler, or turns it away.
-    fn take(&self, asked: Asked, open: bool, backlog: &mut VecDeque<Asked>, running: &JoinSet<()>) {
-        let room =
-            self.options.backlog + self.options.concurrency - running.len().min(self.options.concurrency);
-        if open && backlog.len() < room {
-            self.shared.open.fetch_add(1, Ordering::Relaxed);
-            backlog.push_back(asked);
+    fn take(&self, asked: Asked, open: bool, backlog: &mut VecDeque<Taken>, running: &JoinSet<()>) {
+        let idle = self.options.concurrency.saturating_sub(running.len());
+        if open && backlog.len() < self.options.backlog.saturating_add(idle) {
+            backlog.push_back(self.shared.take(asked));
             return;
         }
-        self.shared.count(Fate::TurnedAway);
         let why = if open { "the service is busy" } else { "the service is about to end" };
-        let client = self.service.client();
-        let told = asked.refusal(why).and_then(|refusal| client.to(asked.origin.uuid).try_raw(refusal));
-        if let Err(error) = told {
-            tracing::debug!(%error, "a request was turned away without a word");
-            self.shared.count(Fate::Undelivered);
-        }
+        self.shared.turn_away(self.service.client(), &asked, why);
     }
 
     /// Sends an answer; one that cannot be sent is answered with why.
@@ -153,7 +141,6 @@ impl Desk {
             tracing::debug!(%error, asker = %asked.origin.uuid, "an answer did not reach who asked");
             self.shared.count(Fate::Undelivered);
         }
-        self.shared.open.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Sends an answer, on the next connection where there is none now, as long as a handler may take.

@@ -141,7 +141,28 @@ async fn a_drain_that_takes_too_long_says_how_many_have_no_answer() {
     begun.notified().await;
     let unfinished = serving.drain(Duration::from_millis(50)).await.unwrap_err();
     assert_eq!(unfinished.requests, 1);
-    asking.abort();
+    assert_eq!(refusal(asking.await.unwrap()), "the service has stopped");
+}
+
+#[tokio::test]
+async fn dropping_the_serving_tells_whoever_waits_for_a_handler_or_its_answer() {
+    let (service, _bob, work) = service().await;
+    let begun = Arc::new(Notify::new());
+    let tell = Arc::clone(&begun);
+    let options = ServeOptions::default().concurrency(1).timeout(SOON);
+    let serving = service.serve(options, move |_: Asked<()>| {
+        tell.notify_one();
+        std::future::pending::<Result<(), String>>()
+    });
+    let first = tokio::spawn(work.request::<()>(&()).timeout(SOON).into_future());
+    begun.notified().await;
+    let second = tokio::spawn(work.request::<()>(&()).timeout(SOON).into_future());
+    while serving.open() < 2 {
+        tokio::task::yield_now().await;
+    }
+    drop(serving);
+    assert_eq!(refusal(first.await.unwrap()), "the service has stopped");
+    assert_eq!(refusal(second.await.unwrap()), "the service has stopped");
 }
 
 #[tokio::test]
