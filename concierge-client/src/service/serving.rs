@@ -159,13 +159,11 @@ impl Serving {
     /// Dropping the future stops the serving at once.
     pub async fn drain(mut self, within: Duration) -> Result<Served, Unfinished> {
         self.shared.drain.notify_one();
-        match timeout(within, &mut self.task).await {
-            Ok(_) => Ok(self.served()),
-            Err(_) => {
-                self.task.abort();
-                Err(Unfinished { requests: self.shared.abandon(&self.client) })
-            }
+        if timeout(within, &mut self.task).await.is_ok() {
+            return Ok(self.served());
         }
+        self.task.abort();
+        Err(Unfinished { requests: self.shared.abandon(&self.client) })
     }
 
     /// Waits until the service is over for this client and everything that was asked before is answered.
