@@ -66,7 +66,8 @@ fn already_there_is_success_only_for_its_owner() {
         let steps = restore.begin();
         assert_eq!(steps, [create("a")]);
         let reply = ServiceCreateResult { successful: false, service: service("a", owner) };
-        let changed = restore.handle_step(&steps[0], Ok(Reply::ServiceCreateResult(reply)), ME);
+        let (changed, next) = restore.handle_step(&steps[0], Ok(Reply::ServiceCreateResult(reply)), ME);
+        assert_eq!(next, None);
         assert_eq!(changed, Some(change(Role::Owner, "a", status)));
     }
 }
@@ -161,4 +162,24 @@ fn a_service_deleted_by_its_owner_is_over() {
     assert_eq!(changes, [change(Role::Owner, "a", Status::Deleted)]);
     // The answer comes after the event, and finds it done.
     assert_eq!(restore.handle_reply(&Reply::ServiceDeleteResult(deleted), ME), []);
+}
+
+#[test]
+fn a_subscription_that_its_user_ended_while_it_was_retried_is_ended_again() {
+    let mut restore = Restore::new(true);
+    restore.handle_reply(&subscribed("x"), ME);
+    restore
+        .handle_event(&Event::ServiceDeleteResult(ServiceDeleteResult { service: service("x", OTHER) }), ME);
+    let (_, retry) = restore.handle_event(&appears("x"), ME);
+    let unsubscribed = SelfUnsubscribeResult { successful: false, service: service("x", OTHER) };
+    let unsubscribed = Reply::SelfUnsubscribeResult(unsubscribed);
+    restore.handle_reply(&unsubscribed, ME);
+    // The retry was on its way already.
+    let (_, undo) = restore.handle_step(&retry.unwrap(), Ok(subscribed("x")), ME);
+    let undo = undo.expect("the gateway has a subscription that nobody wants");
+    assert_eq!(undo, Step::Unsubscribe { service: name("x") });
+    let (changed, next) = restore.handle_step(&undo, Ok(unsubscribed), ME);
+    assert_eq!((changed, next), (Some(change(Role::Subscriber, "x", Status::Deleted)), None));
+    restore.handle_lost();
+    assert_eq!(restore.begin(), []);
 }

@@ -85,10 +85,16 @@ impl Ledger {
         step
     }
 
-    pub(super) fn handle_step(&self, step: &Step, reply: Result<Reply, AnswerError>, me: Uuid) {
+    pub(super) fn handle_step(
+        &self,
+        step: &Step,
+        reply: Result<Reply, AnswerError>,
+        me: Uuid,
+    ) -> Option<Step> {
         let mut state = self.state.lock();
-        let change = state.restore.handle_step(step, reply, me);
+        let (change, next) = state.restore.handle_step(step, reply, me);
         state.tell(change);
+        next
     }
 
     pub(super) fn handle_lost(&self) {

@@ -31,6 +31,13 @@ struct Subscribed {
     asked: bool,
 }
 
+impl Subscribed {
+    /// Whether anybody wants it. One that nobody wants is there for as long as it takes to end it.
+    fn is_wanted(&self) -> bool {
+        self.handles > 0 || self.by_name
+    }
+}
+
 /// What a client owns, in the order it was created, and what it subscribes to.
 ///
 /// ```
@@ -47,7 +54,7 @@ struct Subscribed {
 /// assert_eq!(restore.handle_lost()[0].status, Status::Pending);
 /// let steps = restore.begin();
 /// assert!(matches!(&steps[0], Step::Create { service, .. } if *service == "news"));
-/// let change = restore.handle_step(&steps[0], Ok(created(now)), now);
+/// let (change, _) = restore.handle_step(&steps[0], Ok(created(now)), now);
 /// assert!(change.is_some_and(|change| change.status.is_live()));
 /// assert!(restore.poll_restored().is_some_and(|restored| restored.is_complete()));
 /// ```
@@ -183,7 +190,7 @@ impl Restore {
             return None;
         }
         subscribed.live = false;
-        let stays = keeps || subscribed.handles > 0;
+        let stays = subscribed.is_wanted() && (keeps || subscribed.handles > 0);
         if !stays {
             self.remove(service);
         }
@@ -223,12 +230,14 @@ impl Restore {
         self.outstanding = 0;
         let owned = self.owned.iter().map(|owned| change(Role::Owner, &owned.service, Status::Pending));
         let mut changes: Vec<_> = owned.collect();
-        for subscribed in &mut self.subscribed {
+        self.subscribed.retain_mut(|subscribed| {
+            let status = if subscribed.is_wanted() { Status::Pending } else { Status::Deleted };
             subscribed.asked = false;
             if std::mem::take(&mut subscribed.live) {
-                changes.push(change(Role::Subscriber, &subscribed.service, Status::Pending));
+                changes.push(change(Role::Subscriber, &subscribed.service, status));
             }
-        }
+            subscribed.is_wanted()
+        });
         changes
     }
 
@@ -248,21 +257,21 @@ impl Restore {
         steps
     }
 
-    /// Takes the answer to a step.
+    /// Takes the answer to a step: what it changes, and what it asks for: a step can be overtaken by what the user does.
     pub fn handle_step(
         &mut self,
         step: &Step,
         reply: Result<Reply, AnswerError>,
         me: Uuid,
-    ) -> Option<Change> {
+    ) -> (Option<Change>, Option<Step>) {
         let reply = reply.map_err(Loss::Unclear).and_then(|reply| reply.accepted().map_err(Loss::Refused));
         if !matches!(step, Step::Unsubscribe { .. }) {
             self.outstanding = self.outstanding.saturating_sub(1);
         }
         match step {
-            Step::Create { service, .. } => self.handle_created(service, reply, me),
+            Step::Create { service, .. } => (self.handle_created(service, reply, me), None),
             Step::Subscribe { service } => self.handle_subscribed(service, reply),
-            Step::Unsubscribe { .. } => None,
+            Step::Unsubscribe { service } => self.handle_unsubscribed(service, &reply),
         }
     }
 
@@ -289,8 +298,24 @@ impl Restore {
         Some(self.lose(Role::Owner, service, loss))
     }
 
-    fn handle_subscribed(&mut self, service: &ServiceName, reply: Result<Reply, Loss>) -> Option<Change> {
-        let subscribed = self.subscribed.iter_mut().find(|subscribed| subscribed.service == *service)?;
+    fn handle_subscribed(
+        &mut self,
+        service: &ServiceName,
+        reply: Result<Reply, Loss>,
+    ) -> (Option<Change>, Option<Step>) {
+        let is_there = self.subscribed.iter().any(|subscribed| subscribed.service == *service);
+        if !is_there {
+            return match reply {
+                // Its user ended it while it was asked for: what came of that must end too.
+                Ok(Reply::SelfSubscribeResult(_)) => {
+                    self.entry(service).live = true;
+                    let undo = Step::Unsubscribe { service: service.clone() };
+                    (Some(change(Role::Subscriber, service, Status::Live)), Some(undo))
+                }
+                _ => (None, None),
+            };
+        }
+        let subscribed = self.entry(service);
         subscribed.asked = false;
         let loss = match reply {
             Ok(Reply::SelfSubscribeResult(_)) => {
@@ -299,17 +324,36 @@ impl Restore {
                     restored.pending.retain(|pending| pending != service);
                     restored.subscriptions.push(service.clone());
                 });
-                return Some(change(Role::Subscriber, service, Status::Live));
+                return (Some(change(Role::Subscriber, service, Status::Live)), None);
             }
             Err(Loss::Refused(Rejection::UnknownService { .. })) => {
                 self.note(|restored| restored.pending.push(service.clone()));
-                return Some(change(Role::Subscriber, service, Status::Pending));
+                return (Some(change(Role::Subscriber, service, Status::Pending)), None);
             }
             Ok(_) => Loss::Mismatched,
             Err(loss) => loss,
         };
         self.remove(service);
-        Some(self.lose(Role::Subscriber, service, loss))
+        (Some(self.lose(Role::Subscriber, service, loss)), None)
+    }
+
+    fn handle_unsubscribed(
+        &mut self,
+        service: &ServiceName,
+        reply: &Result<Reply, Loss>,
+    ) -> (Option<Change>, Option<Step>) {
+        let entry = self.subscribed.iter_mut().find(|subscribed| subscribed.service == *service);
+        match entry {
+            Some(subscribed) if !subscribed.is_wanted() => (self.unsubscribe(service), None),
+            // Its user subscribed again while it was ended.
+            Some(subscribed) if subscribed.live && reply.is_ok() => {
+                subscribed.live = false;
+                subscribed.asked = true;
+                let again = Step::Subscribe { service: service.clone() };
+                (Some(change(Role::Subscriber, service, Status::Pending)), Some(again))
+            }
+            _ => (None, None),
+        }
     }
 
     fn lose(&mut self, role: Role, service: &ServiceName, loss: Loss) -> Change {

@@ -204,8 +204,11 @@ impl SimulatedClient {
             }
             Heard::Answer { token: Left::Step(step), reply } => {
                 let me = self.uuid().expect("an answer comes after HELLO");
-                let changes = self.restore.handle_step(&step, reply, me);
-                self.apply(changes);
+                let (change, next) = self.restore.handle_step(&step, reply, me);
+                self.apply(change);
+                if let Some(next) = next {
+                    self.ask(next);
+                }
                 self.open_when_restored();
             }
             Heard::Late { reply, .. } => self.take_note(&reply),
