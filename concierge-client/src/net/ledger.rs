@@ -182,7 +182,11 @@ impl Interest {
 
 impl Drop for Interest {
     fn drop(&mut self) {
-        let step = self.link.ledger.state.lock().restore.release_subscription(&self.service);
+        let mut state = self.link.ledger.state.lock();
+        // Of one that is over nothing is left to release: what has the name now is another subscription.
+        let over = self.status.borrow().is_final();
+        let step = if over { None } else { state.restore.release_subscription(&self.service) };
+        drop(state);
         if let Some(step) = step {
             self.link.chores.add(Chore::Step(step));
         }

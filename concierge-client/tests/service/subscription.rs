@@ -104,3 +104,19 @@ async fn a_subscription_that_the_gateway_refuses_is_an_error_and_is_given_up() {
     let (opened, ()) = tokio::join!(opening, script);
     assert!(matches!(opened, Err(CallError::Rejected(_))));
 }
+
+#[tokio::test]
+async fn a_handle_of_a_subscription_that_is_over_ends_no_later_one() {
+    let url = gateway().await;
+    let (alice, bob) = (client(&url, "alice").await, client(&url, "bob").await);
+    let service = alice.create_service("news").open().await.unwrap();
+    let mut first = bob.subscription("news").open::<u32>().await.unwrap();
+    bob.unsubscribe("news").await.unwrap();
+    assert_eq!(first.settled().await, Status::Deleted);
+    assert!(first.next().await.is_none());
+    let mut second = bob.subscription("news").open::<u32>().await.unwrap();
+    drop(first);
+    assert_eq!(bob.whoami().await.unwrap().subscriptions.len(), 1);
+    service.publish(&1).await.unwrap();
+    assert_eq!(second.next().await.unwrap().unwrap().data, 1);
+}
