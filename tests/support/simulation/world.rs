@@ -220,23 +220,21 @@ impl World {
                 }
             }
             Happening::VigilAtClient(link) => self.vigil(link),
-            Happening::Act(client) => {
+            Happening::Act(client) if self.now < CALM_FROM => {
                 self.act(client);
-                if self.now < CALM_FROM {
-                    self.after(10, 1200, Happening::Act(client));
-                }
+                self.after(10, 1200, Happening::Act(client));
             }
+            Happening::Act(_) => {}
             Happening::CallTimesOut(call) => {
                 if call.ended().is_none() {
                     call.end(Ended::TimedOut);
                 }
             }
-            Happening::Fault => {
+            Happening::Fault if self.now < CALM_FROM => {
                 self.fault();
-                if self.now < CALM_FROM {
-                    self.after(500, 15_000, Happening::Fault);
-                }
+                self.after(500, 15_000, Happening::Fault);
             }
+            Happening::Fault => {}
             Happening::GatewayStarts => self.gateway = Some(Gateway::new()),
         }
     }
