@@ -21,7 +21,7 @@ pub(super) struct Roster {
     list: Arc<Mutex<List>>,
     /// Has no events of its own: its filter takes them where they come in, so that none is missed.
     ears: OnceLock<Events>,
-    interest: OnceLock<Interest>,
+    interest: Mutex<Option<Interest>>,
     refreshing: tokio::sync::Mutex<()>,
 }
 
@@ -42,7 +42,7 @@ impl Roster {
             return Ok(known);
         }
         self.ears.get_or_init(|| listen(client, service, &self.list));
-        self.interest.get_or_init(|| client.link().register_subscription(service));
+        self.subscribe(client, service);
         let (me, age) = (client.uuid(), self.list.lock().begin());
         let subscribed = client.subscribe(service.clone()).await?;
         // On another connection than it was asked on, it may be told of what has changed twice, or not at all.
@@ -52,9 +52,20 @@ impl Roster {
     }
 
     fn known(&self, client: &Client, live: bool) -> Option<Vec<Uuid>> {
+        let told = |interest: &Interest| interest.status().borrow().is_live();
+        if !live || !self.interest.lock().as_ref().is_some_and(told) {
+            return None;
+        }
         let me = client.uuid();
-        let known = if live { self.list.lock().known(me) } else { None };
-        known.map(|known| without(known, me))
+        self.list.lock().known(me).map(|known| without(known, me))
+    }
+
+    /// Registers the owner's own subscription; anew, when the program has ended it by name.
+    fn subscribe(&self, client: &Client, service: &ServiceName) {
+        let mut interest = self.interest.lock();
+        if interest.as_ref().is_none_or(|interest| interest.status().borrow().is_final()) {
+            *interest = Some(client.link().register_subscription(service));
+        }
     }
 }
 

@@ -149,6 +149,17 @@ async fn the_list_of_subscribers_is_asked_for_once() {
 }
 
 #[tokio::test]
+async fn subscribers_are_asked_for_anew_when_the_owner_has_unsubscribed_from_itself() {
+    let url = gateway().await;
+    let (alice, bob) = (client(&url, "alice").await, client(&url, "bob").await);
+    let service = alice.create_service("news").open().await.unwrap();
+    assert!(service.subscribers().await.unwrap().is_empty());
+    alice.unsubscribe("news").await.unwrap();
+    let _bobs = bob.subscription("news").open::<()>().await.unwrap();
+    assert_eq!(service.subscribers().await.unwrap(), [bob.uuid()]);
+}
+
+#[tokio::test]
 async fn subscribers_need_an_intent() {
     let url = gateway().await;
     let builder = Client::builder(&url, "alice").unwrap().intents(Intents::NONE.with(Intent::Services));
