@@ -125,10 +125,9 @@ impl Ledger {
     }
 }
 
-#[expect(dead_code, reason = "what the handles of services and subscriptions build on")]
 impl Link {
     /// There is a handle of a service of this client: how the service stands, from now on. It is created again on every new
-    /// connection until [`forget_service`](Self::forget_service), `SERVICE_DELETE`, or its loss to another owner.
+    /// connection until `SERVICE_DELETE`, or its loss to another owner.
     pub(crate) fn register_service(
         &self,
         service: &ServiceName,
@@ -138,11 +137,6 @@ impl Link {
         state.restore.register_service(service, nickname);
         let status = if self.is_connected() { Status::Live } else { Status::Pending };
         state.watch(Role::Owner, service, status)
-    }
-
-    /// A service is not to be created again. Nothing is sent.
-    pub(crate) fn forget_service(&self, service: &ServiceName) {
-        self.ledger.state.lock().restore.forget_service(service);
     }
 
     /// There is one more handle of a subscription: it comes back on every new connection, and whenever its service does.

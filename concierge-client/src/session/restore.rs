@@ -142,8 +142,8 @@ impl Restore {
         }
     }
 
-    /// The service is not this client's, or is not to be created again.
-    pub fn forget_service(&mut self, service: &ServiceName) {
+    /// The service is not this client's.
+    fn forget_service(&mut self, service: &ServiceName) {
         self.owned.retain(|owned| owned.service != *service);
     }
 
