@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use concierge_client::{BuildError, Client, ClientBuilder};
-use tokio::signal::ctrl_c;
 
 /// A client of the gateway at `$CONCIERGE_URL`, with the secret in `$CONCIERGE_SECRET` if there is one.
 ///
@@ -26,25 +25,27 @@ pub fn say(line: impl std::fmt::Display) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Waits for Ctrl-C, or on Unix for SIGTERM.
+/// Waits for Ctrl-C, or on Unix for SIGTERM. From this call on: a signal that comes before anybody waits is not lost.
 ///
 /// # Errors
 ///
 /// When signals cannot be listened to.
-///
-/// # Cancel safety
-///
-/// Cancel safe, but a signal that comes while nobody waits is lost.
-pub async fn told_to_stop() -> std::io::Result<()> {
+pub fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupted = signal(SignalKind::interrupt())?;
         let mut terminated = signal(SignalKind::terminate())?;
-        tokio::select! {
-            pressed = ctrl_c() => pressed,
-            _ = terminated.recv() => Ok(()),
-        }
+        Ok(async move {
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+            }
+        })
     }
-    #[cfg(not(unix))]
-    ctrl_c().await
+    #[cfg(windows)]
+    {
+        let mut pressed = tokio::signal::windows::ctrl_c()?;
+        Ok(async move { drop(pressed.recv().await) })
+    }
 }

@@ -58,7 +58,8 @@ fn builder(
         .intents(purpose.intents)
         .events_capacity(purpose.capacity)
         .connect_timeout(settings.timeout)
-        .call_timeout(settings.timeout);
+        .call_timeout(settings.timeout)
+        .no_reconnect();
     if let Some(nickname) = &settings.nickname {
         builder = builder.nickname(nickname.as_str());
     }

@@ -123,6 +123,7 @@ impl From<CallError> for Failure {
             CallError::Timeout { .. } => Exit::TimedOut,
             CallError::Lost { wire: Wire::MaybeSent | Wire::NotSent, cause }
             | CallError::Closed { cause } => exit_of_cause(cause),
+            CallError::NotConnected { .. } => Exit::Lost,
             CallError::TooLarge { .. } | CallError::InvalidName(_) | CallError::Encode(_) => Exit::Usage,
             _ => Exit::Rejected,
         };
@@ -222,7 +223,7 @@ mod tests {
         assert_eq!(failure.exit(), Exit::Unreachable);
         assert_eq!(failure.message(), "cannot connect to 127.0.0.1:1: connection refused");
         assert!(failure.hinted().is_some());
-        assert_eq!(Failure::from(ConnectError::Http { status: 404 }).exit(), Exit::Unreachable);
+        assert_eq!(Failure::from(ConnectError::Http { status: 404, retry_after: None }).exit(), Exit::Unreachable);
     }
 
     #[test]

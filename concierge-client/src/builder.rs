@@ -1,19 +1,19 @@
 //! What a client is to be, and connecting it.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::{Instant, timeout_at},
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     client::Client,
-    error::{BuildError, ConnectError, Stage},
+    error::{BuildError, ConnectError},
     events::Events,
-    net::{GatewayUrl, LONGEST, Limits, Tuning, dial, identify, start, upgrade},
+    net::{
+        Approach, Connector, Established, GatewayUrl, Hold, LONGEST, Persistence, Route, SecretSource,
+        Tuning, start,
+    },
     payload::{ClientName, Feature, Features, Identify, Intents, InvalidName, Nickname, Secret, Tags},
-    session::{Connection, Session},
+    session::ReconnectPolicy,
 };
 
 /// What a client is to be. [`connect`](Self::connect) makes it one.
@@ -22,28 +22,28 @@ use crate::{
 #[must_use = "a builder does nothing until it connects"]
 #[derive(Debug, Clone)]
 pub struct ClientBuilder {
-    url: GatewayUrl,
+    pub(crate) route: Route,
     name: ClientName,
     nickname: Option<Nickname>,
     tags: Tags,
-    secret: Option<Secret>,
     features: Features,
     intents: Option<Intents>,
     connect_timeout: Duration,
     call_timeout: Duration,
     events_capacity: usize,
     tuning: Tuning,
+    persistence: Persistence,
+    connector: Option<Connector>,
     mistake: Option<BuildError>,
 }
 
 impl ClientBuilder {
     pub(crate) fn new(url: &str, name: &str) -> Result<Self, BuildError> {
         Ok(Self {
-            url: GatewayUrl::new(url)?,
+            route: Route::new(GatewayUrl::new(url)?),
             name: ClientName::new(name)?,
             nickname: None,
             tags: Tags::default(),
-            secret: None,
             features: Features::NONE.with(Feature::Compact).with(Feature::FsKey),
             intents: None,
             connect_timeout: Duration::from_secs(10),
@@ -56,6 +56,8 @@ impl ClientBuilder {
                 max_message: 64 << 20,
                 max_in_flight: 1024,
             },
+            persistence: Persistence { policy: Some(ReconnectPolicy::default()), hold: None },
+            connector: None,
             mistake: None,
         })
     }
@@ -84,7 +86,7 @@ impl ClientBuilder {
 
     /// What the gateway asks of those who may come in.
     pub fn secret(mut self, secret: impl Into<Secret>) -> Self {
-        self.secret = Some(secret.into());
+        self.route.secret = SecretSource::Given(secret.into());
         self
     }
 
@@ -92,7 +94,7 @@ impl ClientBuilder {
     pub fn secret_from_env(mut self, variable: &str) -> Self {
         match std::env::var(variable) {
             Ok(secret) if secret.is_empty() => {}
-            Ok(secret) => self.secret = Some(secret.into()),
+            Ok(secret) => self.route.secret = SecretSource::Given(secret.into()),
             Err(std::env::VarError::NotPresent) => {}
             Err(std::env::VarError::NotUnicode(_)) => {
                 self.mistaken(BuildError::Secret { variable: variable.to_owned() });
@@ -130,6 +132,7 @@ impl ClientBuilder {
     /// connection with 1009.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.tuning.max_message = bytes;
+        self.route.max_message = bytes;
         self
     }
 
@@ -161,7 +164,57 @@ impl ClientBuilder {
         self
     }
 
-    /// Connects and identifies.
+    /// How the client connects again after it has lost its connection. The default is [`ReconnectPolicy::default`]: again and
+    /// again, with growing pauses, until the gateway says that it is of no use.
+    pub fn reconnect(mut self, policy: ReconnectPolicy) -> Self {
+        self.persistence.policy = Some(policy);
+        self
+    }
+
+    /// The client ends with its connection: for programs that do one thing.
+    pub fn no_reconnect(mut self) -> Self {
+        self.persistence.policy = None;
+        self
+    }
+
+    /// Calls wait while there is no connection, within the bounds of this, instead of failing at once with
+    /// [`CallError::NotConnected`](crate::CallError::NotConnected). They go out in the order they were made, once everything is
+    /// restored. A call's own timeout counts on.
+    pub fn offline_queue(mut self, hold: Hold) -> Self {
+        self.persistence.hold = Some(hold);
+        self
+    }
+
+    /// Opens every connection with this function, the first one and those after a loss: to a Unix socket, through a tunnel, to
+    /// a pipe in memory. The URL says only what the gateway is asked for.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
+    /// # let server = concierge_server::Server::bind(config).await?;
+    /// # let address = server.local_addr();
+    /// # tokio::spawn(server.run(std::future::pending()));
+    /// use concierge_client::Client;
+    /// use tokio::net::TcpStream;
+    ///
+    /// let builder = Client::builder("ws://127.0.0.1/ws", "alice")?;
+    /// let client = builder.connect_through(move || TcpStream::connect(address)).connect().await?;
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn connect_through<F, A, S>(mut self, open: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        self.connector = Some(Connector::new(open));
+        self
+    }
+
+    /// Connects and identifies. The first attempt decides: only a connection that was there once is looked for again.
     ///
     /// # Errors
     ///
@@ -186,14 +239,14 @@ impl ClientBuilder {
     /// Dropping the future closes what was opened.
     pub async fn connect_with_events(self) -> Result<(Client, Events), ConnectError> {
         self.checked()?;
-        let deadline = Instant::now() + self.connect_timeout;
-        let dialed = timeout_at(deadline, dial(&self.url, &self.limits())).await;
-        let stream = dialed.map_err(|_| self.too_late(Stage::Connect))??;
-        self.establish(stream, deadline).await
+        let approach = self.approach();
+        let established = approach.attempt().await?;
+        Ok(self.begin(approach, established))
     }
 
     /// Connects over a stream of the caller's: a Unix socket, a tunnel, a pipe in memory. The URL says only what the
-    /// gateway is asked for.
+    /// gateway is asked for. There is only this one stream, so the client ends with it;
+    /// [`connect_through`](Self::connect_through) is for those that come back.
     ///
     /// # Errors
     ///
@@ -207,46 +260,38 @@ impl ClientBuilder {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         self.checked()?;
-        let deadline = Instant::now() + self.connect_timeout;
-        self.establish(stream, deadline).await
+        let approach = self.approach();
+        let established = approach.over(Box::new(stream)).await?;
+        Ok(self.no_reconnect().begin(approach, established))
     }
 
-    async fn establish<S>(self, stream: S, deadline: Instant) -> Result<(Client, Events), ConnectError>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let upgraded = timeout_at(deadline, upgrade(stream, &self.url, &self.limits())).await;
-        let mut socket = upgraded.map_err(|_| self.too_late(Stage::Upgrade))??;
-        let mut connection = Connection::new(&self.identity());
-        let identified = timeout_at(deadline, identify(&mut socket, &mut connection)).await;
-        let hello = identified.map_err(|_| self.too_late(Stage::Identify))??;
-        tracing::debug!(name = %self.name, uuid = %hello.uuid, "connected");
-        let session = Session::new(self.name, hello);
-        let (link, queue) = start(socket, connection, session, self.tuning, self.events_capacity);
+    fn begin(self, approach: Approach, established: Established) -> (Client, Events) {
+        let (capacity, timeout) = (self.events_capacity, self.call_timeout);
+        let (link, queue) = start(self.name, established, approach, self.persistence, self.tuning, capacity);
         let events = Events::new(Arc::clone(&link), queue);
-        Ok((Client::new(link, self.call_timeout, self.events_capacity), events))
+        (Client::new(link, timeout, capacity), events)
+    }
+
+    fn approach(&self) -> Approach {
+        Approach {
+            route: self.route.clone(),
+            connector: self.connector.clone(),
+            identify: self.identity(),
+            within: self.connect_timeout,
+        }
     }
 
     fn identity(&self) -> Identify {
         let mut identify = Identify::new(&self.name);
         identify.nickname.clone_from(&self.nickname);
         identify.tags.clone_from(&self.tags);
-        identify.secret.clone_from(&self.secret);
         identify.features = Some(self.features);
         identify.intents = self.intents;
         identify
     }
 
-    fn limits(&self) -> Limits {
-        Limits { within: self.connect_timeout, max_message: self.tuning.max_message }
-    }
-
-    fn too_late(&self, stage: Stage) -> ConnectError {
-        ConnectError::Timeout { stage, after: self.connect_timeout }
-    }
-
     /// The first mistake is the one that is told.
-    fn mistaken(&mut self, error: BuildError) {
+    pub(crate) fn mistaken(&mut self, error: BuildError) {
         self.mistake.get_or_insert(error);
     }
 

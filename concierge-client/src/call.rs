@@ -14,6 +14,7 @@ use crate::{
     payload::{
         InvalidName, Nickname, Reply, Request, ServiceCreate, ServiceCreateResult, ServiceName, encode,
     },
+    service::{self, OpenError, Service},
     session::Encoded,
 };
 
@@ -24,7 +25,7 @@ type Convert<T> = fn(Reply) -> Result<T, Reply>;
 ///
 /// # Errors
 ///
-/// [`CallError`]: the gateway refused, did not answer in time, or the connection ended.
+/// [`CallError`]: the gateway refused, did not answer in time, or there is no connection any more.
 ///
 /// # Cancel safety
 ///
@@ -35,12 +36,19 @@ pub struct Call<T> {
     client: Client,
     request: Result<Encoded, CallError>,
     timeout: Duration,
+    retry_if_unsent: bool,
     convert: Convert<T>,
 }
 
 impl<T: Send + 'static> Call<T> {
     pub(crate) fn new(client: &Client, request: Result<Encoded, CallError>, convert: Convert<T>) -> Self {
-        Self { client: client.clone(), request, timeout: client.call_timeout(), convert }
+        Self {
+            client: client.clone(),
+            request,
+            timeout: client.call_timeout(),
+            retry_if_unsent: false,
+            convert,
+        }
     }
 
     /// A call of a typed request, of whose reply `convert` takes what matters.
@@ -68,9 +76,21 @@ impl<T: Send + 'static> Call<T> {
         self
     }
 
+    /// When there is no connection, or it is lost before the request is sent, waits for the next one and sends it then, as
+    /// often as that takes within the call's timeout. A request that may have reached the gateway is never sent again.
+    pub fn retry_if_unsent(mut self) -> Self {
+        self.retry_if_unsent = true;
+        self
+    }
+
     async fn run(self) -> Result<T, CallError> {
-        let request = self.client.check(self.request?)?;
-        let answered = timeout(self.timeout, exchange(&self.client, request)).await;
+        let request = self.request?;
+        let answered = if self.retry_if_unsent {
+            timeout(self.timeout, exchange_when_connected(&self.client, request)).await
+        } else {
+            let request = self.client.check(request)?;
+            timeout(self.timeout, exchange(&self.client, request)).await
+        };
         let reply = answered.unwrap_or(Err(CallError::Timeout { after: self.timeout }))?;
         accept(reply, self.convert)
     }
@@ -80,17 +100,34 @@ impl<T: Send + 'static> Call<T> {
 async fn exchange(client: &Client, request: Encoded) -> Result<Reply, CallError> {
     let link = client.link();
     // Held while the call waits: dropping the call makes room for another.
-    let Ok(_permit) = link.in_flight.acquire().await else { return Err(client.ended()) };
-    let Ok(slot) = link.commands.reserve().await else { return Err(client.ended()) };
+    let Ok(_permit) = link.in_flight.acquire().await else { return Err(client.unavailable()) };
+    let Ok(slot) = link.commands.reserve().await else { return Err(client.unavailable()) };
     let (sender, receiver) = oneshot::channel();
-    slot.send(Command::Request(request, Waiter { sender, permit: None }));
+    slot.send(Command::Request(request, Waiter::Caller { sender, permit: None }));
     outcome(receiver.await, link)
+}
+
+/// Sends a request as often as it is certain that it has not reached the gateway, and waits for its answer.
+async fn exchange_when_connected(client: &Client, request: Encoded) -> Result<Reply, CallError> {
+    loop {
+        let attempted = match client.check(request.clone()) {
+            Ok(request) => exchange(client, request).await,
+            Err(error) => Err(error),
+        };
+        match attempted {
+            Err(CallError::NotConnected { .. } | CallError::Lost { wire: Wire::NotSent, .. }) => {
+                client.link().connected().await?;
+            }
+            settled => return settled,
+        }
+    }
 }
 
 fn outcome(received: Result<Outcome, oneshot::error::RecvError>, link: &Link) -> Result<Reply, CallError> {
     match received {
         Ok(Outcome::Answered(reply)) => reply.map_err(|error| CallError::Decode(error.into())),
         Ok(Outcome::Lost(wire, cause)) => Err(CallError::Lost { wire, cause }),
+        Ok(Outcome::NotConnected(cause)) => Err(CallError::NotConnected { cause }),
         // Everything that reached the session is settled; this was queued in the moment of the end.
         Err(_) => Err(CallError::Lost { wire: Wire::NotSent, cause: link.refusal() }),
     }
@@ -139,14 +176,14 @@ impl Delivery {
         let full = || CallError::Full { in_flight: link.max_in_flight };
         let permit: OwnedSemaphorePermit =
             link.in_flight.clone().try_acquire_owned().map_err(|error| match error {
-                tokio::sync::TryAcquireError::Closed => client.ended(),
+                tokio::sync::TryAcquireError::Closed => client.unavailable(),
                 tokio::sync::TryAcquireError::NoPermits => full(),
             })?;
         let (sender, receiver) = oneshot::channel();
-        let command = Command::Request(request, Waiter { sender, permit: Some(permit) });
+        let command = Command::Request(request, Waiter::Caller { sender, permit: Some(permit) });
         link.commands.try_send(command).map_err(|error| match error {
             TrySendError::Full(_) => full(),
-            TrySendError::Closed(_) => client.ended(),
+            TrySendError::Closed(_) => client.unavailable(),
         })?;
         Ok(Self { receiver, link: Arc::clone(link) })
     }
@@ -185,11 +222,13 @@ pub struct CreateService {
     name: Result<ServiceName, InvalidName>,
     nickname: Option<Nickname>,
     timeout: Duration,
+    retry_if_unsent: bool,
 }
 
 impl CreateService {
     pub(crate) fn new(client: &Client, name: Result<ServiceName, InvalidName>) -> Self {
-        Self { client: client.clone(), name, nickname: None, timeout: client.call_timeout() }
+        let timeout = client.call_timeout();
+        Self { client: client.clone(), name, nickname: None, timeout, retry_if_unsent: false }
     }
 
     /// How the service is shown to people. One that is not valid is an error when this is awaited.
@@ -210,6 +249,34 @@ impl CreateService {
         self.timeout = within;
         self
     }
+
+    /// As [`Call::retry_if_unsent`].
+    pub fn retry_if_unsent(mut self) -> Self {
+        self.retry_if_unsent = true;
+        self
+    }
+
+    /// Creates the service and gives a handle of it. That this client has it already is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: another client has it, or the call failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`Call`]: what was sent is done, whoever waits for it.
+    pub async fn open(self) -> Result<Service, OpenError> {
+        let call = self.call();
+        service::open(self.client, self.name, self.nickname, call).await
+    }
+
+    fn call(&self) -> Call<ServiceCreateResult> {
+        let request = |service| ServiceCreate { service, nickname: self.nickname.clone() };
+        let mut call = Call::named(&self.client, self.name.clone(), request, ServiceCreateResult::try_from);
+        call.timeout = self.timeout;
+        call.retry_if_unsent = self.retry_if_unsent;
+        call
+    }
 }
 
 impl IntoFuture for CreateService {
@@ -217,8 +284,6 @@ impl IntoFuture for CreateService {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { client, name, nickname, timeout } = self;
-        let request = |service| ServiceCreate { service, nickname };
-        Call::named(&client, name, request, ServiceCreateResult::try_from).timeout(timeout).into_future()
+        self.call().into_future()
     }
 }

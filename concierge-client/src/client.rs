@@ -1,19 +1,18 @@
 //! A client of a gateway: the handle that programs hold.
 
+mod lifecycle;
+
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout},
-};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
     builder::ClientBuilder,
     call::{Call, CreateService, acknowledged},
-    error::{BuildError, CallError, DrainError, WaitError},
+    error::{BuildError, CallError, WaitError},
     events::Events,
-    net::{Command, Control, LONGEST, Link},
+    net::{Control, Link},
     payload::{
         self, ClientFetch, ClientFetchAll, ClientFetchAllResult, ClientFetchResult, InvalidName, Request,
         SelfFetch, SelfFetchResult, SelfSetSeq, SelfSubscribe, SelfSubscribeResult, SelfUnsubscribe,
@@ -21,13 +20,16 @@ use crate::{
         ServiceFetchAllResult, ServiceFetchResult, ServiceName, Target,
     },
     recipient::Recipient,
-    session::{CloseCause, Encoded, Event, Session},
+    request::Replies,
+    service::OpenSubscription,
+    session::{Encoded, Event, Session},
 };
 
 /// A client of a gateway: connected, identified, ready to be asked.
 ///
-/// A cheap clone over one connection. The connection lives as long as a clone does; when the last one is dropped, what is
-/// queued goes out for at most a second, and the connection is closed.
+/// A cheap clone over one connection at a time. When that is lost, the client connects again by itself, and creates and
+/// subscribes anew what it had ([`Event::Resumed`] tells), unless the builder was told otherwise. It lives as long as a clone
+/// does; when the last one is dropped, what is queued goes out for at most a second, and the connection is closed.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -60,6 +62,7 @@ struct Handle {
     link: Arc<Link>,
     call_timeout: Duration,
     events_capacity: usize,
+    replies: Replies,
 }
 
 /// How long the connection of a dropped client lives on to send what is queued.
@@ -82,15 +85,15 @@ impl Client {
     }
 
     pub(crate) fn new(link: Arc<Link>, call_timeout: Duration, events_capacity: usize) -> Self {
-        Self { handle: Arc::new(Handle { link, call_timeout, events_capacity }) }
+        Self { handle: Arc::new(Handle { link, call_timeout, events_capacity, replies: Replies::default() }) }
     }
 
-    /// Who this client is, and what the gateway granted.
-    pub fn session(&self) -> &Session {
-        &self.link().session
+    /// Who this client is, and what the gateway granted; while there is no connection, on the last one.
+    pub fn session(&self) -> Arc<Session> {
+        self.link().session()
     }
 
-    /// The id of this client on this connection.
+    /// The id of this client on this connection: a new one on each.
     pub fn uuid(&self) -> Uuid {
         self.session().uuid()
     }
@@ -158,6 +161,9 @@ impl Client {
     }
 
     /// Subscribes to a service, to be sent what its owner sends to it: `SELF_SUBSCRIBE`.
+    ///
+    /// A client that reconnects stays subscribed until it unsubscribes: after a lost connection, and also when the service
+    /// goes and is created again.
     pub fn subscribe<N>(&self, service: N) -> Call<SelfSubscribeResult>
     where
         N: TryInto<ServiceName>,
@@ -177,13 +183,22 @@ impl Client {
     }
 
     /// Opens a service that others can subscribe to: `SERVICE_CREATE`. When there is one of that name already, the reply
-    /// says so and holds it.
+    /// says so and holds it. A client that reconnects creates its services again.
     pub fn create_service<N>(&self, name: N) -> CreateService
     where
         N: TryInto<ServiceName>,
         N::Error: Into<InvalidName>,
     {
         CreateService::new(self, named(name))
+    }
+
+    /// A subscription as a handle: a stream of what the owner of a service sends. It begins with [`OpenSubscription::open`].
+    pub fn subscription<N>(&self, service: N) -> OpenSubscription
+    where
+        N: TryInto<ServiceName>,
+        N::Error: Into<InvalidName>,
+    {
+        OpenSubscription::new(self, named(service))
     }
 
     /// Deletes a service of this client, and gives it as it was: `SERVICE_DELETE`.
@@ -204,26 +219,6 @@ impl Client {
     /// their calls as before.
     pub fn set_sequence(&self, seq: Seq) -> Call<()> {
         Call::of(self, &SelfSetSeq { seq }, acknowledged)
-    }
-
-    /// Pings the gateway (RFC 6455, section 5.5.2) and tells how long the answer took.
-    ///
-    /// # Errors
-    ///
-    /// [`CallError::Timeout`] when there is none in the time a call may take; [`CallError::Lost`] and
-    /// [`CallError::Closed`] when the connection has ended.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: the answer to a ping that nobody waits for any more is dropped.
-    pub async fn ping(&self) -> Result<Duration, CallError> {
-        let (sender, receiver) = oneshot::channel();
-        let round_trip = async {
-            self.link().commands.send(Command::Ping(sender)).await.map_err(|_| self.ended())?;
-            receiver.await.map_err(|_| self.ended())
-        };
-        let after = self.handle.call_timeout;
-        timeout(after, round_trip).await.unwrap_or(Err(CallError::Timeout { after }))
     }
 
     /// A new stream of every event from now on. It does not keep the connection open.
@@ -293,70 +288,12 @@ impl Client {
         async move { events.wait_for(within, pick).await }
     }
 
-    /// Closes the connection with 1000, and waits until it is closed. Calls that wait for an answer fail. It may be called
-    /// more than once.
-    ///
-    /// # Cancel safety
-    ///
-    /// The connection is closed whether or not the future is dropped.
-    pub async fn close(&self) {
-        self.link().end(Control::Close);
-        self.closed().await;
-    }
-
-    /// Takes no further calls, waits until those there are have their answers, and closes the connection with 1000.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
-    /// # let server = concierge_server::Server::bind(config).await?;
-    /// # let url = server.url();
-    /// # tokio::spawn(server.run(std::future::pending()));
-    /// use concierge_client::{Client, CloseCause, Target};
-    /// use std::time::Duration;
-    ///
-    /// let client = Client::builder(&url, "alice")?.connect().await?;
-    /// let sent = client.to(Target::All).try_json("good bye")?;
-    /// client.drain(Duration::from_secs(5)).await?;
-    /// sent.await?;
-    /// assert_eq!(client.closed().await, CloseCause::ByClient);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`DrainError`] when some had no answer `within` this time. The connection is closed then too.
-    ///
-    /// # Cancel safety
-    ///
-    /// The connection is drained and closed whether or not the future is dropped.
-    pub async fn drain(&self, within: Duration) -> Result<(), DrainError> {
-        self.link().end(Control::Drain(deadline(within)));
-        self.closed().await;
-        match self.link().unanswered() {
-            0 => Ok(()),
-            unanswered => Err(DrainError { unanswered }),
-        }
-    }
-
-    /// Waits until the connection has ended, and tells why.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe.
-    pub async fn closed(&self) -> CloseCause {
-        self.link().closed().await
-    }
-
-    /// Why the connection ended, if it did.
-    pub fn close_cause(&self) -> Option<CloseCause> {
-        self.link().cause()
-    }
-
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.handle.link
+    }
+
+    pub(crate) fn replies(&self) -> &Replies {
+        &self.handle.replies
     }
 
     pub(crate) fn call_timeout(&self) -> Duration {
@@ -365,26 +302,18 @@ impl Client {
 
     /// Whether a request may go out at all.
     pub(crate) fn check(&self, request: Encoded) -> Result<Encoded, CallError> {
-        if self.link().is_ending() {
-            return Err(self.ended());
-        }
-        let (size, limit) = (request.as_str().len(), self.session().message_limit());
+        self.link().check()?;
+        let (size, limit) = (request.as_str().len(), self.link().message_limit());
         if size > limit {
             return Err(CallError::TooLarge { size, limit });
         }
         Ok(request)
     }
 
-    /// The error of a call that came too late.
-    pub(crate) fn ended(&self) -> CallError {
-        CallError::Closed { cause: self.link().refusal() }
+    /// The error of a call that came too late, or in between two connections.
+    pub(crate) fn unavailable(&self) -> CallError {
+        self.link().unavailable()
     }
-}
-
-/// The moment when this time is up; of a time without end, some moment in a year.
-fn deadline(within: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(within).unwrap_or(now + LONGEST)
 }
 
 fn named<N>(name: N) -> Result<ServiceName, InvalidName>

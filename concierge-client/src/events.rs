@@ -17,11 +17,14 @@ use crate::{
     session::Event,
 };
 
+pub use crate::net::Overflow;
+
 /// A stream of what the gateway tells, from the moment it was opened.
 ///
 /// Streams are independent: each has a queue of its own, and one that is not read delays neither the others nor the
-/// connection. When its queue is full the oldest events go, and the next item says how many:
-/// [`Event::Lagged`]. The last item is [`Event::Closed`].
+/// connection. When its queue is full the oldest events go ([`overflow`](Self::overflow) changes that), and an item says how
+/// many where they are missing: [`Event::Lagged`]. A lost connection is an item, [`Event::Disconnected`], and so is its return,
+/// [`Event::Resumed`]; the last item is [`Event::Closed`].
 ///
 /// A stream does not keep the connection open; a [`Client`](crate::Client) does.
 #[must_use = "a stream that is not read gathers events for nothing"]
@@ -39,6 +42,12 @@ impl Events {
     /// Keeps at most this many unread events, at least one. The default is 1,024, or what the builder was told.
     pub fn capacity(self, events: usize) -> Self {
         self.queue.set_capacity(events);
+        self
+    }
+
+    /// What is lost when the stream is read too slowly. The default is [`Overflow::DropOldest`].
+    pub fn overflow(self, overflow: Overflow) -> Self {
+        self.queue.set_overflow(overflow);
         self
     }
 

@@ -35,6 +35,8 @@
 //! - [`Client::builder`] connects. [`ConnectError`] says why not, whether trying again may help, and what to try.
 //! - [`Client::to`] sends. [`Client::call`] takes every request of the protocol and gives that request's own reply; the methods
 //!   of [`Client`] are short for it. [`CallError`] tells a refusal of the gateway from a loss, and whether it is safe to repeat.
+//! - [`CreateService::open`] and [`Client::subscription`] give handles of services, [`Client::request`] and [`Service::serve`] ask
+//!   and answer. The [`guide`] shows how, beginning with [connecting](guide::connecting).
 //! - [`Client::events`] is a stream of what the gateway tells. There may be many; each is bounded and tells what it lost.
 //! - [`payload`] is the contract with the gateway, as types. [`session`] is the client without its socket. Both are there
 //!   without the feature `net`, and then this crate has no runtime to depend on.
@@ -46,16 +48,24 @@
 //! - A payload that this version does not know is [`Event::Unknown`]; it never ends a connection.
 //! - When a connection ends, every call fails at once and every stream says why.
 //!
-//! This version does not reconnect and speaks no TLS.
+//! A client that loses its connection connects again, and brings back what it had: see [`ReconnectPolicy`].
 
 pub mod payload;
 
 pub mod session;
 
 #[cfg(feature = "net")]
+pub mod guide;
+
+#[cfg(feature = "net")]
 mod error;
 #[cfg(feature = "net")]
 mod net;
+
+#[cfg(feature = "net")]
+mod state;
+#[cfg(feature = "net")]
+mod stats;
 
 #[cfg(feature = "net")]
 mod builder;
@@ -64,12 +74,22 @@ mod call;
 #[cfg(feature = "net")]
 mod client;
 #[cfg(feature = "net")]
+mod dialing;
+#[cfg(feature = "net")]
 mod events;
 #[cfg(feature = "net")]
 mod recipient;
+#[cfg(feature = "net")]
+mod request;
+#[cfg(feature = "net")]
+mod service;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use payload::{ClientName, CloseCode, Data, Message, Rejection, Secret, ServiceName, Target};
-pub use session::{CloseCause, Event, Retry, Session};
+pub use session::{
+    CloseCause, Event, Loss, Lost, ReconnectPolicy, Restored, Resumed, Retry, Role, Session, Status,
+};
 
 #[cfg(feature = "net")]
 pub use builder::ClientBuilder;
@@ -79,11 +99,23 @@ pub use call::{Call, CreateService, Delivery};
 pub use client::Client;
 #[cfg(feature = "net")]
 pub use error::{
-    BuildError, CallError, ConnectError, DrainError, RawError, Stage, UrlError, UselessReply, WaitError, Wire,
+    BuildError, CallError, ConnectError, DrainError, HeaderError, ProxyError, ProxyUrlError, RawError, Stage,
+    TlsError, UrlError, UselessReply, WaitError, Wire,
 };
 #[cfg(feature = "net")]
-pub use events::Events;
+pub use events::{Events, Overflow};
 #[cfg(feature = "net")]
-pub use net::{GatewayUrl, RawConnection, RawReceiver, RawSender, Received};
+pub use net::{GatewayUrl, Hold, RawConnection, RawReceiver, RawSender, Received};
 #[cfg(feature = "net")]
 pub use recipient::Recipient;
+#[cfg(feature = "net")]
+pub use request::{Ask, Asked, RequestError};
+#[cfg(feature = "net")]
+pub use service::{
+    MessageError, Messages, OpenError, OpenSubscription, ServeOptions, Served, Service, Serving, Statuses,
+    Subscription, TypedMessage, Unfinished,
+};
+#[cfg(feature = "net")]
+pub use state::{Interruption, State, States};
+#[cfg(feature = "net")]
+pub use stats::Stats;

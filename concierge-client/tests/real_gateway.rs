@@ -156,7 +156,7 @@ async fn the_door() {
 async fn a_path_that_is_no_gateway() {
     let url = gateway("").await;
     let error = builder(&url.replace("/ws", "/nothing"), "alice").connect().await.unwrap_err();
-    assert!(matches!(error, ConnectError::Http { status: 404 }), "{error:?}");
+    assert!(matches!(error, ConnectError::Http { status: 404, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -166,10 +166,70 @@ async fn a_gateway_that_stops_says_so() {
     let url = server.url();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(server.run(async { drop(stopped.await) }));
-    let (alice, _events) = connect(&url, "alice").await;
+    let alice = builder(&url, "alice").no_reconnect().connect().await.unwrap();
     drop(stop);
     let cause = alice.closed().await;
     assert!(matches!(cause, CloseCause::ByGateway { code: CloseCode::GoingAway, .. }), "{cause}");
     assert!(cause.is_temporary());
     running.await.unwrap();
+}
+
+/// A gateway that can be stopped; what it listens on.
+async fn stoppable() -> (std::net::SocketAddr, impl AsyncFnOnce()) {
+    let config = Config::from_toml("bind = \"127.0.0.1:0\"").expect("it is valid");
+    let server = Server::bind(config).await.expect("there is a free port");
+    let address = server.local_addr();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+    (address, async move || {
+        drop(stop);
+        running.await.expect("it stops in order");
+    })
+}
+
+async fn resumed(events: &mut Events) -> std::sync::Arc<concierge_client::Resumed> {
+    let resumed = events.wait_for(Duration::from_secs(30), |event| match event {
+        Event::Resumed(resumed) => Some(std::sync::Arc::clone(resumed)),
+        _ => None,
+    });
+    resumed.await.expect("the client comes back")
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_started_anew_is_brought_to_where_the_old_one_was() {
+    let (first, stop) = stoppable().await;
+    let (address, current) = tokio::sync::watch::channel(first);
+    let connect = async |name: &str| {
+        let current = current.clone();
+        let open = move || tokio::net::TcpStream::connect(*current.borrow());
+        let builder = builder("ws://127.0.0.1/ws", name).connect_through(open);
+        builder.connect_with_events().await.expect("the gateway lets it in")
+    };
+    let (alice, mut of_alice) = connect("alice").await;
+    let (bob, mut of_bob) = connect("bob").await;
+    alice.create_service("news").nickname("The news").await.unwrap();
+    bob.subscribe("news").await.unwrap();
+    let before = (alice.uuid(), bob.uuid());
+
+    let (second, _stop) = stoppable().await;
+    address.send(second).unwrap();
+    stop().await;
+    let back = resumed(&mut of_alice).await;
+    assert_eq!(back.restored.services, ["news"]);
+    assert_eq!((back.previous, back.uuid), (before.0, alice.uuid()));
+    resumed(&mut of_bob).await;
+    // Bob may have been back before the service was. Then he waited for it, and subscribes as it appears.
+    let subscribers = async {
+        loop {
+            let Service { subscribers, nickname, .. } = alice.service("news").await.unwrap();
+            if !subscribers.is_empty() {
+                break (subscribers, nickname.map(|nickname| nickname.to_string()));
+            }
+        }
+    };
+    let restored = tokio::time::timeout(Duration::from_secs(30), subscribers).await.unwrap();
+    assert_eq!(restored, (vec![bob.uuid()], Some("The news".to_owned())));
+    alice.to(service("news")).json("again").await.unwrap();
+    assert_eq!(message(&mut of_bob).await.data.as_str(), r#""again""#);
+    assert_eq!((alice.stats().reconnects, alice.session().epoch), (1, 1));
 }

@@ -144,7 +144,10 @@ fn the_answer_of_an_abandoned_request_is_late() {
     connection.request(fetch(), token.clone()).unwrap();
     token.abandoned.set(true);
     assert_eq!(connection.waiting(), 0);
-    assert_eq!(connection.handle_text(r#"{"seq":0,"type":"OK"}"#), Heard::Late(Seq::ZERO));
+    assert_eq!(
+        connection.handle_text(r#"{"seq":0,"type":"OK"}"#),
+        Heard::Late { seq: Seq::ZERO, reply: Ok(Reply::Ok) }
+    );
     assert_eq!(connection.counts().late, 1);
 }
 
@@ -265,7 +268,7 @@ proptest! {
                     let seq = Seq::new(seq).unwrap();
                     let heard = connection.handle_text(&encode_sequenced(seq, &Reply::Ok));
                     if token.is_abandoned() {
-                        prop_assert_eq!(heard, Heard::Late(seq));
+                        prop_assert_eq!(heard, Heard::Late { seq, reply: Ok(Reply::Ok) });
                     } else {
                         prop_assert_eq!(heard, Heard::Answer { token, reply: Ok(Reply::Ok) });
                     }

@@ -1,6 +1,6 @@
 //! A subscriber of the service `chat`: lines from the terminal go out, what is said comes in. Its argument is its name.
 
-use concierge_client::{Event, payload::ServiceName};
+use concierge_client::{Event, Status};
 use concierge_examples::{client, say, told_to_stop};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,35 +16,34 @@ struct Heard {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let name = std::env::args().nth(1).unwrap_or_else(|| "chatter".to_owned());
-    let (client, mut events) = client(&name)?.connect_with_events().await?;
-    let chat: ServiceName = "chat".parse()?;
-    client.subscribe(chat.clone()).await?;
+    let client = client(&name)?.connect().await?;
+    let ended = |event: &Event| matches!(event, Event::ServiceDeleted { service } if service.name == "chat");
+    let mut endings = client.events().filter(ended);
+    let mut chat = client.subscription("chat").open::<Heard>().await?;
+    if chat.status() == Status::Pending {
+        say("nobody has opened the chat yet")?;
+    }
+    let stop = told_to_stop()?;
     say("ready")?;
 
     let mut lines = BufReader::new(stdin()).lines();
-    let stop = told_to_stop();
     tokio::pin!(stop);
     loop {
         tokio::select! {
-            stopped = &mut stop => { stopped?; break }
+            () = &mut stop => break,
             line = lines.next_line() => match line? {
-                Some(text) => client.to(chat.clone()).json(&json!({ "text": text })).await?,
+                Some(text) => chat.send(&json!({ "text": text })).await?,
                 None => break,
             },
-            event = events.next() => match event {
-                Some(Event::Message(message)) => {
-                    if let Ok(Heard { from, text }) = message.data.parse() {
-                        say(format!("{from:?}: {text:?}"))?;
-                    }
-                }
-                Some(Event::ServiceDeleted { service }) if service.name == chat => {
-                    say("the chat is over")?;
-                    break;
-                }
-                Some(Event::Closed(cause)) => anyhow::bail!("{cause}"),
-                Some(_) => {}
-                None => break,
+            heard = chat.next() => match heard {
+                Some(Ok(message)) => say(format!("{:?}: {:?}", message.data.from, message.data.text))?,
+                Some(Err(error)) => say(error)?,
+                None => anyhow::bail!("the chat is {:?}", chat.status()),
             },
+            Some(Event::ServiceDeleted { .. }) = endings.next() => {
+                say("the chat is over")?;
+                break;
+            }
         }
     }
     client.close().await;

@@ -7,13 +7,13 @@ use concierge_examples::{client, say, told_to_stop};
 async fn main() -> anyhow::Result<()> {
     // With its events from the first on: somebody may write as soon as the bot is there.
     let (client, mut events) = client("echo_bot")?.tags(["example"]).connect_with_events().await?;
+    let stop = told_to_stop()?;
     say("ready")?;
 
-    let stop = told_to_stop();
     tokio::pin!(stop);
     loop {
         tokio::select! {
-            stopped = &mut stop => { stopped?; break }
+            () = &mut stop => break,
             event = events.next() => match event {
                 Some(Event::Message(message)) => echo(&client, &message).await?,
                 Some(Event::Closed(cause)) => anyhow::bail!("{cause}"),

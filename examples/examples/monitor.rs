@@ -14,13 +14,13 @@ async fn main() -> anyhow::Result<()> {
     for present in client.clients().await? {
         say(format!("= {} {}", present.name, present.uuid))?;
     }
+    let stop = told_to_stop()?;
     say("ready")?;
 
-    let stop = told_to_stop();
     tokio::pin!(stop);
     loop {
         tokio::select! {
-            stopped = &mut stop => { stopped?; break }
+            () = &mut stop => break,
             event = events.next() => match event {
                 Some(Event::ClientJoined { client }) => say(format!("+ {} {}", client.name, client.uuid))?,
                 Some(Event::ClientLeft { client }) => say(format!("- {} {}", client.name, client.uuid))?,

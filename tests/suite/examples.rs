@@ -79,6 +79,79 @@ fn what_one_says_in_the_chat_everyone_hears() {
 }
 
 #[test]
+fn a_service_is_asked_and_answers() {
+    let gateway = Gateway::start();
+    let service = start(&gateway, "sum_service", &[]);
+    let mut caller = start(&gateway, "sum_caller", &["20", "22"]);
+    caller.wait_for_line("the sum is 42").unwrap();
+    caller.wait_for_success().unwrap();
+    let mut caller = start(&gateway, "sum_caller", &["9223372036854775807", "1"]);
+    caller.wait_for_line(r#"the service says "the sum is too large""#).unwrap();
+    caller.wait_for_success().unwrap();
+    stop(service);
+}
+
+#[test]
+fn command_bot_does_what_it_is_asked_and_tells_its_subscribers() {
+    let gateway = Gateway::start();
+    let mut bot = start(&gateway, "command_bot", &[]);
+    let mut alice = joined(&gateway, "alice");
+    alice.send_text(r#"{"type":"SELF_SUBSCRIBE","service":"commands"}"#).unwrap();
+    assert!(alice.read_text().unwrap().contains(r#""successful":true"#));
+    let id = "41fbdd59-1c9c-4b1c-8a2f-25c3f2a39b1d";
+    let ask = |body: &str| {
+        let data = format!(r#"{{"request":"{id}","body":{body}}}"#);
+        format!(r#"{{"type":"MESSAGE","target":{{"type":"SERVICE","service":"commands"}},"data":{data}}}"#)
+    };
+    alice.send_text(&ask(r#"{"command":"reverse","text":"abc"}"#)).unwrap();
+    assert_eq!(alice.read_text().unwrap(), r#"{"seq":1,"type":"OK"}"#);
+    let news = alice.read_text().unwrap();
+    assert!(news.ends_with(r#","data":{"by":"alice","result":"cba"}}"#), "{news}");
+    let answer = alice.read_text().unwrap();
+    assert!(answer.ends_with(&format!(r#","data":{{"reply":"{id}","body":"cba"}}}}"#)), "{answer}");
+    alice.send_text(&ask(r#"{"command":"repeat","text":"abc","times":101}"#)).unwrap();
+    assert_eq!(alice.read_text().unwrap(), r#"{"seq":2,"type":"OK"}"#);
+    let refusal = alice.read_text().unwrap();
+    let expected = format!(r#","data":{{"reply":"{id}","error":"a hundred times at most"}}}}"#);
+    assert!(refusal.ends_with(&expected), "{refusal}");
+    bot.signal(Signal::TERM).unwrap();
+    bot.wait_for_line("answered 1 requests").unwrap();
+    bot.wait_for_success().unwrap();
+}
+
+#[test]
+fn bridge_carries_a_service_to_another_gateway_and_answers_back() {
+    let (here, there) = (Gateway::start(), Gateway::start());
+    let chat = start(&here, "chat_service", &[]);
+    let bridge = start(&here, "bridge", &[&there.url(), "chat"]);
+    let mut alice = start(&here, "chat_client", &["alice"]);
+    let mut bob = start(&there, "chat_client", &["bob"]);
+    type_line(&mut alice, "hi there");
+    bob.wait_for_line(r#""alice": "hi there""#).unwrap();
+    // On the first gateway it is the bridge that says what comes over it.
+    type_line(&mut bob, "hi back");
+    alice.wait_for_line(r#""bridge": "hi back""#).unwrap();
+    bob.wait_for_line(r#""bridge": "hi back""#).unwrap();
+    stop(bridge);
+    bob.wait_for_line("the chat is over").unwrap();
+    bob.wait_for_success().unwrap();
+    stop(chat);
+    alice.wait_for_line("the chat is over").unwrap();
+    alice.wait_for_success().unwrap();
+}
+
+#[test]
+fn the_clients_of_the_drill_come_back_each_time() {
+    let gateway = Gateway::start();
+    let mut drill = start(&gateway, "reconnect_drill", &["3"]);
+    for round in 1..=3 {
+        drill.wait_for_line(&format!("round {round}: the owner is ")).unwrap();
+    }
+    drill.wait_for_line("everything came back").unwrap();
+    drill.wait_for_success().unwrap();
+}
+
+#[test]
 fn monitor_prints_who_comes_and_goes() {
     let gateway = Gateway::start();
     let mut monitor = start(&gateway, "monitor", &[]);

@@ -9,11 +9,16 @@
 mod architecture;
 mod bad_input;
 mod conversation;
+mod drill;
 mod ending;
 mod examples;
 mod memory;
+mod proxies;
 mod readme;
+mod secrecy;
+mod simulation;
 mod slow;
 mod start;
 mod stop;
+mod tls;
 mod transcripts;

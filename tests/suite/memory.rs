@@ -2,6 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::gateway::GatewayProcess;
+use support::process::resident_bytes;
 use support::raw::RawSocket;
 
 /// The most that an identified idle connection may cost, in bytes.
@@ -23,13 +24,6 @@ fn connections() -> usize {
         .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     // The gateway itself takes at most nine tenths of what it may have open.
     CONNECTIONS.min((descriptors / 10 * 9).saturating_sub(RESERVE))
-}
-
-fn resident_bytes(process: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the gateway runs");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux tells resident memory");
-    let kibibytes = line.split_whitespace().nth(1).and_then(|number| number.parse::<usize>().ok());
-    kibibytes.expect("in KiB") * 1024
 }
 
 #[test]

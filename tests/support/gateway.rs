@@ -97,8 +97,12 @@ impl GatewayProcess {
     ///
     /// When it does not say where it listens in its first line.
     pub fn start(arguments: &[&str]) -> Result<Self> {
+        Self::start_at("127.0.0.1:0", arguments)
+    }
+
+    fn start_at(address: &str, arguments: &[&str]) -> Result<Self> {
         let mut command = server_command()?;
-        command.args(["--bind", "127.0.0.1:0"]).args(arguments);
+        command.args(["--bind", address]).args(arguments);
         let mut program = Program::start("concierge-server", &mut command)?;
         let line = program.next_line()?;
         let address = line.strip_prefix("listening on ws://").and_then(|rest| rest.strip_suffix("/ws"));
@@ -106,6 +110,18 @@ impl GatewayProcess {
         let address: SocketAddr = address.parse().with_context(|| format!("the first line is {line:?}"))?;
         ensure!(address.port() != 0, "the first line is {line:?}");
         Ok(Self { program, address })
+    }
+
+    /// Kills it, and starts another one in its place.
+    ///
+    /// # Errors
+    ///
+    /// When the other one does not start.
+    pub fn replace(self) -> Result<Self> {
+        let address = self.address;
+        // Its end is waited for there.
+        drop(self.program);
+        Self::start_at(&address.to_string(), &[])
     }
 
     /// Where it listens.

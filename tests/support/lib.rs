@@ -5,6 +5,9 @@
 
 pub mod gateway;
 pub mod process;
+pub mod proxy;
 pub mod raw;
+pub mod simulation;
 pub mod terminal;
+pub mod tls;
 pub mod transcript;

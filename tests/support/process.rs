@@ -215,3 +215,15 @@ impl Drop for Program {
         let _status = self.child.wait();
     }
 }
+
+/// The resident memory of a process, in bytes.
+///
+/// # Panics
+///
+/// When there is no such process, or the system is not Linux.
+pub fn resident_bytes(process: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the gateway runs");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux tells resident memory");
+    let kibibytes = line.split_whitespace().nth(1).and_then(|number| number.parse::<usize>().ok());
+    kibibytes.expect("in KiB") * 1024
+}

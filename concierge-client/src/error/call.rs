@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    payload::{InvalidName, Rejection},
+    payload::{Intent, InvalidName, Rejection},
     session::{AnswerError, CloseCause},
+    state::Interruption,
 };
 
 /// Whether a request that got no answer may have reached the gateway.
@@ -40,7 +41,13 @@ pub enum CallError {
         /// Why the connection ended.
         cause: CloseCause,
     },
-    /// The connection had ended before the call.
+    /// There is no connection now, and the client is on its way to another one; nothing was sent.
+    #[error("not connected: {cause}")]
+    NotConnected {
+        /// What is in the way.
+        cause: Interruption,
+    },
+    /// The client had ended before the call.
     #[error("the connection has ended: {cause}")]
     Closed {
         /// Why.
@@ -63,6 +70,12 @@ pub enum CallError {
     /// What was to be named has no valid name; nothing was sent.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
+    /// The call builds on what the gateway was told not to send; nothing was sent.
+    #[error("this needs the intent {intent}, which the client did not declare")]
+    IntentOff {
+        /// The intent that is off.
+        intent: Intent,
+    },
     /// The request cannot be written as JSON; nothing was sent.
     #[error("the request cannot be written as JSON")]
     Encode(#[source] serde_json::Error),
@@ -90,12 +103,16 @@ impl CallError {
     /// Whether the same call may succeed later on this client.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Timeout { .. } | Self::Full { .. } | Self::Rejected(Rejection::Internal { .. }) => true,
-            Self::Lost { .. }
-            | Self::Closed { .. }
+            Self::Timeout { .. }
+            | Self::NotConnected { .. }
+            | Self::Full { .. }
+            | Self::Rejected(Rejection::Internal { .. }) => true,
+            Self::Lost { cause, .. } => cause.is_temporary(),
+            Self::Closed { .. }
             | Self::Rejected(_)
             | Self::TooLarge { .. }
             | Self::InvalidName(_)
+            | Self::IntentOff { .. }
             | Self::Encode(_)
             | Self::Decode(_) => false,
         }
@@ -110,10 +127,12 @@ impl CallError {
             | Self::Rejected(Rejection::Internal { .. }) => false,
             Self::Lost { wire: Wire::NotSent, .. }
             | Self::Rejected(_)
+            | Self::NotConnected { .. }
             | Self::Closed { .. }
             | Self::Full { .. }
             | Self::TooLarge { .. }
             | Self::InvalidName(_)
+            | Self::IntentOff { .. }
             | Self::Encode(_) => true,
         }
     }
@@ -124,8 +143,12 @@ impl CallError {
             Self::Timeout { .. } => "the gateway may be busy; a longer timeout may help",
             Self::Lost { wire: Wire::MaybeSent, .. } => "look whether it was done before asking again",
             Self::Lost { .. } | Self::Closed { .. } => "connect again",
+            Self::NotConnected { .. } => {
+                "wait until the client is connected again, or have it wait with ClientBuilder::offline_queue"
+            }
             Self::Full { .. } => "wait for some answers first",
             Self::TooLarge { .. } => "send less at a time, or raise the gateway's limit",
+            Self::IntentOff { .. } => "declare it with ClientBuilder::intents",
             Self::Rejected(_) | Self::InvalidName(_) | Self::Encode(_) | Self::Decode(_) => return None,
         })
     }

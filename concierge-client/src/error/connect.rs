@@ -2,113 +2,11 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use super::{build::BuildError, proxy::ProxyError, stage::Stage, tls::TlsError};
 use crate::{
-    payload::{CloseCode, InvalidName},
-    session::{NotHello, Retry},
+    payload::CloseCode,
+    session::{NotHello, Retry, Trouble},
 };
-
-/// Why a text is no URL of a gateway.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UrlError {
-    /// It is no URL.
-    #[error("{url:?} is not a URL: {detail}")]
-    Syntax {
-        /// What was given.
-        url: String,
-        /// What is wrong with it.
-        detail: String,
-    },
-    /// It is one of another protocol.
-    #[error("the URL of a gateway starts with ws://, this with {scheme:?}")]
-    Scheme {
-        /// What it starts with.
-        scheme: String,
-    },
-    /// `wss://`, which this version cannot speak.
-    #[error("wss:// needs TLS, which this version cannot speak")]
-    Tls,
-    /// It names no host.
-    #[error("{url:?} names no host")]
-    NoHost {
-        /// What was given.
-        url: String,
-    },
-    /// It has a user or a password in it.
-    #[error("the URL of a gateway has no user and no password in it")]
-    Credentials,
-    /// It has a `#` in it, which RFC 6455, section 3, forbids.
-    #[error("the URL of a gateway has no part after a #")]
-    Fragment,
-}
-
-impl UrlError {
-    /// What a person could try.
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::Syntax { .. } | Self::Scheme { .. } | Self::NoHost { .. } => {
-                "a gateway's URL looks like ws://127.0.0.1:64209/ws"
-            }
-            Self::Tls => "use ws:// on this machine or on a network you trust",
-            Self::Credentials => "a gateway's secret is given apart from its URL",
-            Self::Fragment => return None,
-        })
-    }
-}
-
-/// Why a connection cannot even be tried: something that was set is not valid.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The URL.
-    #[error(transparent)]
-    Url(#[from] UrlError),
-    /// The name, the nickname or the tags.
-    #[error(transparent)]
-    Name(#[from] InvalidName),
-    /// The secret's environment variable does not hold text.
-    #[error("the environment variable {variable} is not valid UTF-8")]
-    Secret {
-        /// Which variable.
-        variable: String,
-    },
-}
-
-/// How far a connection had come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Looking up the host's addresses.
-    Resolve,
-    /// Opening a TCP connection.
-    Connect,
-    /// Asking for a WebSocket.
-    Upgrade,
-    /// Saying who one is.
-    Identify,
-}
-
-impl Stage {
-    /// What did not happen, when it is here that time ran out.
-    const fn missed(self) -> &'static str {
-        match self {
-            Self::Resolve => "the host's name was not resolved",
-            Self::Connect => "nothing accepted the connection",
-            Self::Upgrade => "the server did not answer the request for a WebSocket",
-            Self::Identify => "the gateway did not answer IDENTIFY",
-        }
-    }
-
-    /// What the server did not finish, when it is here that it hung up.
-    const fn broken_off(self) -> &'static str {
-        match self {
-            Self::Resolve | Self::Connect | Self::Upgrade => {
-                "the server hung up without answering the request for a WebSocket"
-            }
-            Self::Identify => "the gateway hung up without answering IDENTIFY",
-        }
-    }
-}
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +15,12 @@ pub enum ConnectError {
     /// What was set is not valid; nothing was tried.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// The secret provider did not give the secret.
+    #[error("the secret provider failed")]
+    Secret {
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The host's name has no address.
     #[error("cannot find the address of {host}")]
     Resolve {
@@ -141,11 +45,35 @@ pub enum ConnectError {
         /// How long was waited for the whole.
         after: Duration,
     },
+    /// What [`ClientBuilder::connect_through`](crate::ClientBuilder::connect_through) was given opened no stream.
+    #[error("no stream to the gateway could be opened")]
+    Connector {
+        /// What it said.
+        source: io::Error,
+    },
+    /// A proxy did not let the connection through.
+    #[error("no connection by way of the proxy {proxy}")]
+    Proxy {
+        /// The proxy's URL, without the user and the password.
+        proxy: String,
+        /// What went wrong.
+        source: ProxyError,
+    },
+    /// There is no TLS with what answered.
+    #[error("no TLS with {host}")]
+    Tls {
+        /// The host that the certificate has to be for.
+        host: String,
+        /// What is wrong.
+        source: TlsError,
+    },
     /// The server answered as a web server does, instead of opening a WebSocket.
     #[error("the server answered with HTTP status {status} instead of opening a WebSocket")]
     Http {
         /// The status.
         status: u16,
+        /// How long to wait before trying again, when the server told (`Retry-After`, RFC 9110, section 10.2.3).
+        retry_after: Option<Duration>,
     },
     /// What answered does not speak HTTP, or not the part of it that opens a WebSocket.
     #[error("what answers there opens no WebSocket: {detail}")]
@@ -193,21 +121,25 @@ fn refused(code: CloseCode, reason: &str) -> String {
 }
 
 impl ConnectError {
+    /// What kind of trouble it is, as far as it matters for another try.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Secret { .. } | Self::Connector { .. } => Trouble::Unavailable,
+            Self::Resolve { .. } => Trouble::Resolve,
+            Self::Unreachable { .. } | Self::HungUp { .. } => Trouble::Broken,
+            Self::Timeout { .. } => Trouble::Timeout,
+            Self::Http { status, .. } => Trouble::Http(*status),
+            Self::Proxy { source, .. } => source.trouble(),
+            Self::Refused { code, .. } => Trouble::Closed(*code),
+            Self::Build(_) => Trouble::Setting,
+            Self::Tls { .. } => Trouble::Untrusted,
+            Self::NotWebSocket { .. } | Self::NotConcierge { .. } | Self::NotHello(_) => Trouble::Foreign,
+        }
+    }
+
     /// What a client may do by itself after this.
     pub fn retry(&self) -> Retry {
-        match self {
-            Self::Resolve { .. }
-            | Self::Unreachable { .. }
-            | Self::Timeout { .. }
-            | Self::HungUp { .. }
-            | Self::Http { status: 408 | 425 | 429 | 500..=599 } => Retry::Backoff,
-            Self::Refused { code, .. } => Retry::after(*code),
-            Self::Build(_)
-            | Self::Http { .. }
-            | Self::NotWebSocket { .. }
-            | Self::NotConcierge { .. }
-            | Self::NotHello(_) => Retry::Never,
-        }
+        Retry::decide(self.trouble())
     }
 
     /// Whether trying again may help.
@@ -215,23 +147,45 @@ impl ConnectError {
         self.retry().is_allowed()
     }
 
+    /// How long the server, or a proxy before it, asked to be left alone: not before that may an attempt succeed. A year
+    /// at most.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Http { retry_after, .. }
+            | Self::Proxy { source: ProxyError::Status { retry_after, .. }, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// What a person could try.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Build(BuildError::Url(error)) => return error.hint(),
+            Self::Build(error) => return error.hint(),
+            Self::Proxy { source, .. } => return source.hint(),
+            Self::Tls { source, .. } => return source.hint(),
             Self::Resolve { .. } => "is the host spelled right?",
             Self::Unreachable { .. } => {
                 "is a gateway running there? Its port is 64209 unless it was told another; \
                  `concierge server` starts one"
             }
+            Self::Connector { .. } => "look at where this program has its connections from",
+            Self::Secret { .. } | Self::Timeout { stage: Stage::Secret, .. } => {
+                "look at where this program has its secret from"
+            }
             Self::Timeout { stage: Stage::Resolve | Stage::Connect, .. } => {
                 "is the host right, and does a firewall let you through?"
             }
-            Self::Http { status: 401 | 403 } => {
+            Self::Http { status: 421, .. } => {
+                "the server does not go by this host name; a gateway on a loopback address is called localhost"
+            }
+            Self::Http { status: 401 | 403, .. } => {
                 "the server, or a proxy before it, does not let this client in"
             }
-            Self::Http { status: 408 | 425 | 429 | 500..=599 } => "try again later",
+            Self::Http { status: 408 | 425 | 429 | 500..=599, .. } => "try again later",
             Self::Http { .. } => "is this the URL of a gateway? Its path is /ws unless a proxy changes it",
+            Self::Timeout { stage: Stage::Proxy, .. } => {
+                "is this the right proxy, and can it reach the gateway?"
+            }
             Self::Timeout { .. }
             | Self::NotWebSocket { .. }
             | Self::NotConcierge { .. }
@@ -247,7 +201,6 @@ impl ConnectError {
                 code if Retry::after(*code).is_allowed() => "try again later",
                 _ => return None,
             },
-            Self::Build(_) => return None,
         })
     }
 }
@@ -256,15 +209,19 @@ impl ConnectError {
 mod tests {
     use super::*;
 
+    fn answered(status: u16) -> ConnectError {
+        ConnectError::Http { status, retry_after: None }
+    }
+
     #[test]
     fn a_client_error_at_the_upgrade_is_final_and_a_server_error_is_not() {
         for (status, temporary) in
             [(400, false), (403, false), (404, false), (408, true), (425, true), (429, true)]
         {
-            assert_eq!(ConnectError::Http { status }.is_temporary(), temporary, "{status}");
+            assert_eq!(answered(status).is_temporary(), temporary, "{status}");
         }
-        assert!(ConnectError::Http { status: 503 }.is_temporary());
-        assert!(!ConnectError::Http { status: 200 }.is_temporary());
+        assert!(answered(503).is_temporary());
+        assert!(!answered(200).is_temporary());
     }
 
     #[test]

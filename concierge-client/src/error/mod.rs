@@ -4,11 +4,19 @@
 //! repeated, what a person could try. The refusals of the gateway are [`Rejection`](crate::Rejection)s and belong to the
 //! payloads.
 
+mod build;
 mod call;
 mod connect;
+mod proxy;
+mod stage;
+mod tls;
 
+pub use build::{BuildError, HeaderError, UrlError};
 pub use call::{CallError, UselessReply, Wire};
-pub use connect::{BuildError, ConnectError, Stage, UrlError};
+pub use connect::ConnectError;
+pub use proxy::{ProxyError, ProxyUrlError};
+pub use stage::Stage;
+pub use tls::TlsError;
 
 use std::time::Duration;
 

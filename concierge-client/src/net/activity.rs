@@ -25,11 +25,19 @@ pub(super) struct Activity {
     origin: Instant,
     read: AtomicU64,
     written: AtomicU64,
+    bytes_read: AtomicU64,
+    bytes_written: AtomicU64,
 }
 
 impl Activity {
     fn new() -> Self {
-        Self { origin: Instant::now(), read: AtomicU64::new(0), written: AtomicU64::new(0) }
+        Self {
+            origin: Instant::now(),
+            read: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            bytes_read: AtomicU64::new(0),
+            bytes_written: AtomicU64::new(0),
+        }
     }
 
     /// When something was last read; when the connection began, if nothing was.
@@ -42,10 +50,24 @@ impl Activity {
         self.origin + Duration::from_micros(self.written.load(Ordering::Relaxed))
     }
 
+    /// How many bytes were read.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were written.
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.bytes_written.load(Ordering::Relaxed)
+    }
+
     fn stamp(&self, moment: &AtomicU64) {
         let elapsed = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
         moment.store(elapsed, Ordering::Relaxed);
     }
+}
+
+fn count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// A stream of bytes that tells when they move.
@@ -73,8 +95,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() > before {
+        let read = buffer.filled().len() - before;
+        if read > 0 {
             self.activity.stamp(&self.activity.read);
+            self.activity.bytes_read.fetch_add(count(read), Ordering::Relaxed);
         }
         Poll::Ready(Ok(()))
     }
@@ -88,6 +112,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
         self.activity.stamp(&self.activity.written);
+        self.activity.bytes_written.fetch_add(count(written), Ordering::Relaxed);
         Poll::Ready(Ok(written))
     }
 

@@ -1,102 +1,139 @@
-//! The way to a gateway: addresses, TCP, and the upgrade to a WebSocket (RFC 6455, section 4).
+//! The way to a gateway, from its URL to a WebSocket (RFC 6455, section 4).
+//!
+//! Owns the order of the steps and the upgrade; what a step is, a proxy or TLS for example, is known beside it.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::time::Duration;
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, lookup_host},
-    time::{Instant, timeout_at},
+#[cfg(feature = "rustls")]
+use super::tls::Trust;
+use super::{
+    activity::Watched,
+    headers,
+    patience::Patience,
+    proxy::{ProxyChoice, unreached},
+    retry_after::retry_after,
+    secret_source::SecretSource,
+    stream::Stream,
+    tcp::{self, Endpoint},
+    url::GatewayUrl,
 };
+use crate::{
+    error::{ConnectError, Stage, UrlError},
+    payload::{SUBPROTOCOL, Secret},
+};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
         ClientRequestBuilder, Error as WebSocketError,
+        client::IntoClientRequest,
         error::{CapacityError, ProtocolError},
-        http::Uri,
+        http::{HeaderMap, Uri},
         protocol::WebSocketConfig,
     },
 };
-use url::Host;
-
-use super::{activity::Watched, url::GatewayUrl};
-use crate::{
-    error::{ConnectError, Stage, UrlError},
-    payload::SUBPROTOCOL,
-};
-
-/// What bounds a connection attempt and what comes in after it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// How long the whole attempt may take.
-    pub(crate) within: Duration,
-    /// The largest message that is taken, in bytes.
-    pub(crate) max_message: usize,
-}
 
 /// How much is read and written at a time, in bytes.
 const BUFFER: usize = 32 * 1024;
 
-/// Opens a TCP connection. The addresses are tried in turn; none may use up the time of those after it.
-pub(crate) async fn dial(url: &GatewayUrl, limits: &Limits) -> Result<TcpStream, ConnectError> {
-    let deadline = Instant::now() + limits.within;
-    let addresses = resolve(url, limits).await?;
-    let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
-    let mut failure = None;
-    for address in addresses {
-        let share = deadline.saturating_duration_since(Instant::now()) / left.max(1);
-        left = left.saturating_sub(1);
-        match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // Small messages are not held back to be sent together; those that are queued are written at once anyway.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "TCP_NODELAY is not available");
-                }
-                return Ok(stream);
-            }
-            Ok(Err(source)) => failure = Some(ConnectError::Unreachable { address, source }),
-            Err(_) => {
-                failure.get_or_insert(ConnectError::Timeout { stage: Stage::Connect, after: limits.within });
-            }
+/// What this client calls itself towards servers and proxies.
+pub(super) const USER_AGENT: &str = concat!("concierge-client/", env!("CARGO_PKG_VERSION"));
+
+/// The largest message that is taken unless something else is said, in bytes.
+pub(crate) const MAX_MESSAGE: usize = 64 << 20;
+
+/// The way to a gateway, taken anew by each attempt: nothing of an earlier one is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    /// Where the gateway is.
+    pub(crate) url: GatewayUrl,
+    /// Where the secret comes from.
+    pub(crate) secret: SecretSource,
+    /// What is sent beside the headers of the handshake.
+    pub(crate) headers: HeaderMap,
+    /// Which proxy stands before the gateway.
+    pub(crate) proxy: ProxyChoice,
+    /// Whom `wss://` trusts.
+    #[cfg(feature = "rustls")]
+    pub(crate) trust: Trust,
+    /// How long one address may take to accept a connection; as long as the whole attempt when there is none.
+    pub(crate) address_within: Option<Duration>,
+    /// The largest message that is taken, in bytes.
+    pub(crate) max_message: usize,
+}
+
+impl Route {
+    /// The way to this URL, with the defaults.
+    pub(crate) fn new(url: GatewayUrl) -> Self {
+        Self {
+            url,
+            secret: SecretSource::Nowhere,
+            headers: HeaderMap::new(),
+            proxy: ProxyChoice::Environment,
+            #[cfg(feature = "rustls")]
+            trust: Trust::default(),
+            address_within: None,
+            max_message: MAX_MESSAGE,
         }
     }
-    Err(failure.unwrap_or_else(|| ConnectError::Resolve {
-        host: url.host(),
-        source: io::Error::new(io::ErrorKind::NotFound, "the name has no addresses"),
-    }))
-}
 
-async fn resolve(url: &GatewayUrl, limits: &Limits) -> Result<Vec<SocketAddr>, ConnectError> {
-    let name = match url.parsed_host() {
-        Host::Ipv4(address) => return Ok(vec![(IpAddr::from(*address), url.port()).into()]),
-        Host::Ipv6(address) => return Ok(vec![(IpAddr::from(*address), url.port()).into()]),
-        Host::Domain(name) => name,
-    };
-    match tokio::time::timeout(limits.within, lookup_host((name.as_str(), url.port()))).await {
-        Ok(Ok(addresses)) => Ok(addresses.collect()),
-        Ok(Err(source)) => Err(ConnectError::Resolve { host: name.clone(), source }),
-        Err(_) => Err(ConnectError::Timeout { stage: Stage::Resolve, after: limits.within }),
+    /// The secret for one attempt; a provider is asked each time.
+    ///
+    /// Asked before dialing: a gateway does not wait long for `IDENTIFY`.
+    pub(crate) async fn secret(&self, patience: &Patience) -> Result<Option<Secret>, ConnectError> {
+        patience.bound(Stage::Secret, self.secret.ask()).await
+    }
+
+    /// Opens a stream of bytes to the gateway.
+    ///
+    /// Cancel safe: dropping the future closes what was opened.
+    pub(crate) async fn dial(&self, patience: &Patience) -> Result<Stream, ConnectError> {
+        let gateway = Endpoint { host: self.url.parsed_host(), port: self.url.port() };
+        let within = self.address_within;
+        let stream = match self.proxy.toward(&self.url)? {
+            Some(proxy) => {
+                tracing::debug!(%proxy, gateway = %self.url, "connecting through a proxy");
+                proxy.open(gateway, within, patience).await?
+            }
+            None => tcp::connect(gateway, within, patience, |error| unreached(gateway.host, error)).await?,
+        };
+        #[cfg(feature = "rustls")]
+        if self.url.is_tls() {
+            let handshake = self.trust.handshake(stream, gateway.host);
+            return Ok(Stream::Tls(patience.bound(Stage::Tls, handshake).await?));
+        }
+        Ok(Stream::Plain(stream))
+    }
+
+    /// Makes a stream of bytes a WebSocket that speaks `ert-concierge`.
+    ///
+    /// Cancel safe: dropping the future closes the stream.
+    pub(crate) async fn upgrade<S>(
+        &self,
+        stream: S,
+        patience: &Patience,
+    ) -> Result<WebSocketStream<Watched<S>>, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        patience.bound(Stage::Upgrade, upgrade(stream, self)).await
     }
 }
 
-/// Makes a stream of bytes a WebSocket that speaks `ert-concierge`.
-pub(crate) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    url: &GatewayUrl,
-    limits: &Limits,
+    route: &Route,
 ) -> Result<WebSocketStream<Watched<S>>, ConnectError> {
-    let uri: Uri = url.as_str().parse().map_err(|error| invalid_uri(url, &error))?;
-    let request = ClientRequestBuilder::new(uri)
-        .with_sub_protocol(SUBPROTOCOL)
-        .with_header("User-Agent", concat!("concierge-client/", env!("CARGO_PKG_VERSION")));
+    let uri: Uri = route.url.as_str().parse().map_err(|error| invalid_uri(&route.url, &error))?;
+    let request =
+        ClientRequestBuilder::new(uri).with_sub_protocol(SUBPROTOCOL).with_header("User-Agent", USER_AGENT);
+    let mut request = request.into_client_request().map_err(describe)?;
+    headers::extend(request.headers_mut(), &route.headers);
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
-        .max_message_size(Some(limits.max_message))
-        .max_frame_size(Some(limits.max_message));
+        .max_message_size(Some(route.max_message))
+        .max_frame_size(Some(route.max_message));
     match client_async_with_config(request, Watched::new(stream), Some(config)).await {
         Ok((socket, _response)) => Ok(socket),
         Err(error) => Err(describe(error)),
@@ -110,7 +147,13 @@ fn invalid_uri(url: &GatewayUrl, error: &dyn std::error::Error) -> ConnectError 
 
 fn describe(error: WebSocketError) -> ConnectError {
     match error {
-        WebSocketError::Http(response) => ConnectError::Http { status: response.status().as_u16() },
+        WebSocketError::Http(response) => ConnectError::Http {
+            status: response.status().as_u16(),
+            retry_after: response
+                .headers()
+                .get("Retry-After")
+                .and_then(|value| retry_after(value.as_bytes())),
+        },
         WebSocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
             ConnectError::NotConcierge { detail: lower_first(&error.to_string()) }
         }

@@ -1,34 +1,31 @@
-//! The task of a connection: it reads, writes, watches over silence, and ends when it is told to.
+//! One connection: reads, writes, watches over silence, and ends when it is told to.
 //!
 //! Reading, writing and watching are separate futures of one task: a write that is stuck does not stop the reading, and
 //! nothing here ever waits for a user.
 
-use std::{collections::VecDeque, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt, stream::SplitSink, stream::SplitStream};
-use parking_lot::Mutex;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::{Notify, mpsc, oneshot},
-    time::{Instant, sleep, sleep_until, timeout_at},
-};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Bytes, Error as WebSocketError, Message},
+    tungstenite::{Error as WebSocketError, Message},
 };
 
 use super::{
     activity::{Activity, Watched},
-    fanout::Queue,
+    approach::{ByteStream, Established},
+    chores::Chore,
+    desk::{Absence, Desk, Source},
     farewell::{cause_of_close, cause_of_error, farewell},
-    link::{Command, Control, Link, Outcome, Waiter},
+    link::Link,
 };
 use crate::{
-    error::Wire,
-    session::{CloseCause, Connection, Event, Heard, KeepAlive, NotReady, Session, Vigil, Waiting},
+    payload::Intent,
+    session::{CloseCause, KeepAlive, Session, Vigil},
 };
 
-type Socket<S> = WebSocketStream<Watched<S>>;
+type Socket = WebSocketStream<Watched<Box<dyn ByteStream>>>;
 
 /// How a connection is run.
 #[derive(Debug, Clone, Copy)]
@@ -45,112 +42,124 @@ pub(crate) struct Tuning {
     pub(crate) max_in_flight: usize,
 }
 
-/// How many commands are written before what was written is flushed.
+/// How many messages are written before what was written is flushed.
 const BATCH: usize = 256;
 
 /// How long to look for a reason in what was received, once nothing can be written any more.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// Starts the task of a connection that is identified. The queue has every event from the first on.
-pub(crate) fn start<S>(
-    socket: Socket<S>,
-    connection: Connection<Waiter>,
-    session: Session,
+/// How often a client that is not told of new services tries those it waits for.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// A connection that is identified, at work.
+pub(super) struct Driver {
+    pub(super) desk: Desk,
+    sink: SplitSink<Socket, Message>,
+    stream: SplitStream<Socket>,
     tuning: Tuning,
-    events_capacity: usize,
-) -> (Arc<Link>, Arc<Queue>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, commands) = mpsc::channel(tuning.max_in_flight);
-    let link = Arc::new(Link::new(session, sender, tuning.max_in_flight));
-    let desk = Desk {
-        link: Arc::clone(&link),
-        connection: Mutex::new(connection),
-        pings: Mutex::new(Pings::default()),
-        ping_due: Notify::new(),
-        activity: socket.get_ref().activity(),
-        tuning,
-    };
-    let queue = link.fanout.open(events_capacity);
-    tokio::spawn(run(socket, Ending { desk, commands, finished: false }));
-    (link, queue)
 }
 
-async fn run<S: AsyncRead + AsyncWrite + Unpin>(socket: Socket<S>, mut ending: Ending) {
-    let (mut sink, mut stream) = socket.split();
-    let Ending { desk, commands, .. } = &mut ending;
-    // In this order: what the gateway says about the end is heard before what the operating system says.
-    let cause = tokio::select! {
-        biased;
-        cause = read(&mut stream, desk) => cause,
-        cause = write(&mut sink, commands, desk) => cause,
-        cause = watch_over(desk) => cause,
-        () = asked_to_end(&desk.link) => CloseCause::ByClient,
-    };
-    tracing::debug!(%cause, counts = ?desk.connection.lock().counts(), "connection ends");
-    ending.settle(&cause);
-    if let Ok(mut socket) = sink.reunite(stream) {
-        farewell(&mut socket, &cause).await;
+impl Driver {
+    pub(super) fn new(
+        established: Established,
+        session: Arc<Session>,
+        link: Arc<Link>,
+        tuning: Tuning,
+        absence: Option<Absence>,
+    ) -> Self {
+        let Established { socket, connection, .. } = established;
+        let activity = socket.get_ref().activity();
+        let (sink, stream) = socket.split();
+        Self { desk: Desk::new(link, activity, connection, session, absence), sink, stream, tuning }
     }
-    ending.finish(cause);
+
+    /// Runs until the connection ends, and tells why. What is to be restored must be so `within` this time.
+    pub(super) async fn run(&mut self, source: &mut Source<'_>, within: Duration) -> CloseCause {
+        let Self { desk, sink, stream, tuning } = self;
+        // In this order: what the gateway says about the end is heard before what the operating system says.
+        tokio::select! {
+            biased;
+            cause = read(stream, desk, tuning) => cause,
+            cause = write(sink, source, desk, tuning) => cause,
+            cause = watch_over(desk, tuning) => cause,
+            cause = restored(desk, within) => cause,
+            () = desk.link.asked_to_end() => CloseCause::ByClient,
+        }
+    }
+
+    /// Says the close that goes with the cause.
+    pub(super) async fn farewell(self, cause: &CloseCause) {
+        let Self { sink, stream, .. } = self;
+        if let Ok(mut socket) = sink.reunite(stream) {
+            farewell(&mut socket, cause).await;
+        }
+    }
 }
 
-async fn read<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut SplitStream<Socket<S>>,
-    desk: &Desk,
-) -> CloseCause {
+async fn read(stream: &mut SplitStream<Socket>, desk: &Desk, tuning: &Tuning) -> CloseCause {
     loop {
         match stream.next().await {
             Some(Ok(Message::Text(text))) => desk.handle_text(&text),
-            Some(Ok(Message::Pong(payload))) => desk.pings.lock().handle_pong(&payload),
+            Some(Ok(Message::Pong(payload))) => desk.handle_pong(&payload),
             // A ping is answered by the WebSocket itself; binary frames mean nothing in this protocol.
             Some(Ok(Message::Ping(_) | Message::Binary(_) | Message::Frame(_))) => {}
             Some(Ok(Message::Close(frame))) => return cause_of_close(frame),
-            Some(Err(error)) => return cause_of_error(error, desk.tuning.max_message),
+            Some(Err(error)) => return cause_of_error(error, tuning.max_message),
             None => return CloseCause::Lost { detail: "the gateway hung up".into() },
         }
     }
 }
 
-async fn write<S: AsyncRead + AsyncWrite + Unpin>(
-    sink: &mut SplitSink<Socket<S>, Message>,
-    commands: &mut mpsc::Receiver<Command>,
+async fn write(
+    sink: &mut SplitSink<Socket, Message>,
+    source: &mut Source<'_>,
     desk: &Desk,
+    tuning: &Tuning,
 ) -> CloseCause {
     loop {
-        let first = tokio::select! {
-            biased;
-            () = desk.ping_due.notified() => Some(desk.ping(None)),
-            Some(command) = commands.recv() => desk.prepare(command),
-        };
-        let batch = write_batch(first, sink, commands, desk);
-        match with_progress(batch, &desk.activity, desk.tuning.write_timeout).await {
+        let first = next_message(desk, source).await;
+        let batch = write_batch(first, sink, source, desk);
+        match with_progress(batch, &desk.activity, tuning.write_timeout).await {
             Some(Ok(())) => {}
             Some(Err(error)) => {
                 sleep(LAST_LOOK).await;
-                return cause_of_error(error, desk.tuning.max_message);
+                return cause_of_error(error, tuning.max_message);
             }
-            None => return CloseCause::Stalled { stalled: desk.tuning.write_timeout },
+            None => return CloseCause::Stalled { stalled: tuning.write_timeout },
+        }
+    }
+}
+
+/// Waits for something to write.
+async fn next_message(desk: &Desk, source: &mut Source<'_>) -> Message {
+    loop {
+        if let Some(message) = desk.poll_message(source) {
+            return message;
+        }
+        tokio::select! {
+            biased;
+            () = desk.link.chores.due() => {}
+            // The desk's link holds a sender: the channel does not close.
+            Some(command) = source.commands.recv(), if desk.is_open() => {
+                if let Some(message) = desk.prepare(command) {
+                    return message;
+                }
+            }
         }
     }
 }
 
 /// Writes everything that is queued, up to a bound, and flushes once.
-async fn write_batch<S: AsyncRead + AsyncWrite + Unpin>(
-    first: Option<Message>,
-    sink: &mut SplitSink<Socket<S>, Message>,
-    commands: &mut mpsc::Receiver<Command>,
+async fn write_batch(
+    first: Message,
+    sink: &mut SplitSink<Socket, Message>,
+    source: &mut Source<'_>,
     desk: &Desk,
 ) -> Result<(), WebSocketError> {
-    if let Some(message) = first {
-        sink.feed(message).await?;
-    }
+    sink.feed(first).await?;
     for _ in 1..BATCH {
-        let Ok(command) = commands.try_recv() else { break };
-        if let Some(message) = desk.prepare(command) {
-            sink.feed(message).await?;
-        }
+        let Some(message) = desk.poll_message(source) else { break };
+        sink.feed(message).await?;
     }
     sink.flush().await
 }
@@ -168,160 +177,33 @@ async fn with_progress<F: Future>(write: F, activity: &Activity, patience: Durat
     }
 }
 
-async fn watch_over(desk: &Desk) -> CloseCause {
-    let mut keepalive = KeepAlive::new(desk.tuning.ping_after, desk.tuning.dead_after);
+async fn watch_over(desk: &Desk, tuning: &Tuning) -> CloseCause {
+    let mut keepalive = KeepAlive::new(tuning.ping_after, tuning.dead_after);
     loop {
         match keepalive.poll(Instant::now().into_std(), desk.activity.read_at().into_std()) {
             Vigil::Wait { until } => sleep_until(until.into()).await,
-            Vigil::Ping => desk.ping_due.notify_one(),
+            Vigil::Ping => desk.link.chores.add(Chore::Ping),
             Vigil::Dead { silence } => return CloseCause::Silent { silence },
         }
     }
 }
 
-async fn asked_to_end(link: &Link) {
-    let mut control = link.control();
+/// Ends a connection on which nothing comes back in time. Then, where the gateway does not tell of new services, looks from
+/// time to time whether those that are waited for are there.
+async fn restored(desk: &Desk, within: Duration) -> CloseCause {
+    if !desk.is_open() {
+        sleep(within).await;
+        if !desk.is_open() {
+            return CloseCause::NotRestored { within };
+        }
+    }
+    if desk.session().intents().contains(Intent::Services) {
+        return std::future::pending().await;
+    }
     loop {
-        let asked = *control.borrow_and_update();
-        match asked {
-            Control::Close => return,
-            Control::Run => {
-                if control.changed().await.is_err() {
-                    return;
-                }
-            }
-            Control::Drain(deadline) => tokio::select! {
-                () = link.idle() => return,
-                () = sleep_until(deadline) => return,
-                changed = control.changed() => if changed.is_err() { return },
-            },
-        }
-    }
-}
-
-/// Where what comes in meets what goes out.
-struct Desk {
-    link: Arc<Link>,
-    connection: Mutex<Connection<Waiter>>,
-    pings: Mutex<Pings>,
-    ping_due: Notify,
-    activity: Arc<Activity>,
-    tuning: Tuning,
-}
-
-impl Desk {
-    fn handle_text(&self, text: &str) {
-        tracing::trace!(%text, "received");
-        let heard = self.connection.lock().handle_text(text);
-        match heard {
-            Heard::Answer { token, reply } => token.settle(Outcome::Answered(reply)),
-            Heard::Event(event) => self.link.fanout.publish(event.into()),
-            Heard::Unknown { kind } => self.publish_unknown(kind, text),
-            Heard::Malformed { kind, error } => {
-                tracing::debug!(%error, "a payload that cannot be read");
-                self.publish_unknown(kind, text);
-            }
-            Heard::Late(seq) => tracing::debug!(%seq, "an answer that nobody waits for any more"),
-            Heard::Stray(seq) => tracing::warn!(%seq, "an answer to nothing that was asked"),
-            Heard::Hello(_) | Heard::NotHello(_) | Heard::Nothing => {}
-        }
-    }
-
-    fn publish_unknown(&self, kind: String, text: &str) {
-        self.link.fanout.publish(Event::Unknown { kind, raw: text.to_owned() });
-    }
-
-    /// The message that does what was asked; none when whoever asked has left.
-    fn prepare(&self, command: Command) -> Option<Message> {
-        match command {
-            Command::Request(_, waiter) if waiter.is_abandoned() => None,
-            Command::Request(request, waiter) => {
-                let mut connection = self.connection.lock();
-                match connection.request(request, waiter) {
-                    Ok(_) => connection.poll_transmit().map(Message::text),
-                    Err(NotReady { token }) => {
-                        token.settle(Outcome::Lost(Wire::NotSent, CloseCause::ByClient));
-                        None
-                    }
-                }
-            }
-            Command::Ping(sender) => Some(self.ping(Some(sender))),
-        }
-    }
-
-    fn ping(&self, sender: Option<oneshot::Sender<Duration>>) -> Message {
-        Message::Ping(self.pings.lock().begin(sender))
-    }
-}
-
-/// The pings that somebody waits for.
-#[derive(Default)]
-struct Pings {
-    next: u64,
-    waiting: VecDeque<(u64, Instant, oneshot::Sender<Duration>)>,
-}
-
-impl Pings {
-    /// What a new ping carries.
-    fn begin(&mut self, sender: Option<oneshot::Sender<Duration>>) -> Bytes {
-        let number = self.next;
-        self.next += 1;
-        if let Some(sender) = sender {
-            self.waiting.retain(|(.., sender)| !sender.is_closed());
-            self.waiting.push_back((number, Instant::now(), sender));
-        }
-        Bytes::copy_from_slice(&number.to_be_bytes())
-    }
-
-    /// A pong answers the pings before its own too: a peer may answer only the last (RFC 6455, section 5.5.3).
-    fn handle_pong(&mut self, payload: &[u8]) {
-        let Ok(number) = payload.try_into().map(u64::from_be_bytes) else { return };
-        while let Some((.., began, sender)) = self.waiting.pop_front_if(|(waiting, ..)| *waiting <= number) {
-            // Whoever asked may have left.
-            sender.send(began.elapsed()).ok();
-        }
-    }
-}
-
-/// Makes sure that everyone is told of the end, even when the task is dropped with its runtime.
-struct Ending {
-    desk: Desk,
-    commands: mpsc::Receiver<Command>,
-    finished: bool,
-}
-
-impl Ending {
-    /// Fails every request that has no answer.
-    fn settle(&mut self, cause: &CloseCause) {
-        self.desk.link.set_ending(cause);
-        let mut unanswered = 0;
-        let sent: Vec<Waiter> = self.desk.connection.lock().handle_closed().collect();
-        for waiter in sent {
-            unanswered += usize::from(!waiter.is_abandoned());
-            waiter.settle(Outcome::Lost(Wire::MaybeSent, cause.clone()));
-        }
-        self.commands.close();
-        while let Ok(command) = self.commands.try_recv() {
-            if let Command::Request(_, waiter) = command {
-                unanswered += usize::from(!waiter.is_abandoned());
-                waiter.settle(Outcome::Lost(Wire::NotSent, cause.clone()));
-            }
-        }
-        self.desk.link.set_unanswered(unanswered);
-        self.desk.pings.lock().waiting.clear();
-    }
-
-    fn finish(&mut self, cause: CloseCause) {
-        self.finished = true;
-        self.desk.link.set_closed(cause);
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.settle(&CloseCause::Abandoned);
-            self.finish(CloseCause::Abandoned);
+        sleep(LOOK_AGAIN).await;
+        for step in desk.link.ledger.retry_pending() {
+            desk.link.chores.add(Chore::Step(step));
         }
     }
 }

@@ -4,7 +4,10 @@ use std::{
     collections::VecDeque,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -19,6 +22,21 @@ pub(crate) type Predicate = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Fanout {
     state: Mutex<Queues>,
+    lagged: Arc<AtomicU64>,
+}
+
+/// What a stream of events loses when it is read too slowly. It is told how much, where it is missing:
+/// [`Event::Lagged`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// The oldest events: what is there is the latest.
+    #[default]
+    DropOldest,
+    /// The newest events: what is there is without a gap until then.
+    DropNewest,
+    /// Everything from then on: the stream ends after what it holds, without [`Event::Closed`]. The client goes on.
+    Disconnect,
 }
 
 #[derive(Debug)]
@@ -30,13 +48,18 @@ struct Queues {
 
 impl Fanout {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::new(Queues { open: Arc::new([]), closed: None }) }
+        Self { state: Mutex::new(Queues { open: Arc::new([]), closed: None }), lagged: Arc::default() }
+    }
+
+    /// How many events all streams together have lost.
+    pub(super) fn lagged(&self) -> u64 {
+        self.lagged.load(Ordering::Relaxed)
     }
 
     /// A queue that receives every event from now on.
     pub(crate) fn open(&self, capacity: usize) -> Arc<Queue> {
         let mut state = self.state.lock();
-        let queue = Arc::new(Queue::new(capacity, state.closed.clone()));
+        let queue = Arc::new(Queue::new(capacity, state.closed.clone(), Arc::clone(&self.lagged)));
         if state.closed.is_none() {
             state.open = state.open.iter().cloned().chain([Arc::clone(&queue)]).collect();
         }
@@ -83,7 +106,15 @@ pub(crate) struct Queue {
 struct QueueState {
     events: VecDeque<Event>,
     capacity: usize,
+    overflow: Overflow,
+    /// How many are missing before the first one there is.
     missed: u64,
+    /// How many are missing after the last one there is.
+    missing: u64,
+    /// Whether it receives nothing any more.
+    cut_off: bool,
+    /// How many all streams together have lost.
+    lagged: Arc<AtomicU64>,
     filter: Option<Predicate>,
     closed: Option<CloseCause>,
     ended: bool,
@@ -91,12 +122,16 @@ struct QueueState {
 }
 
 impl Queue {
-    fn new(capacity: usize, closed: Option<CloseCause>) -> Self {
+    fn new(capacity: usize, closed: Option<CloseCause>, lagged: Arc<AtomicU64>) -> Self {
         Self {
             state: Mutex::new(QueueState {
                 events: VecDeque::new(),
                 capacity: capacity.max(1),
+                overflow: Overflow::DropOldest,
                 missed: 0,
+                missing: 0,
+                cut_off: false,
+                lagged,
                 filter: None,
                 closed,
                 ended: false,
@@ -110,9 +145,12 @@ impl Queue {
         let mut state = self.state.lock();
         state.capacity = capacity.max(1);
         while state.events.len() > state.capacity {
-            state.events.pop_front();
-            state.missed += 1;
+            state.drop_oldest();
         }
+    }
+
+    pub(crate) fn set_overflow(&self, overflow: Overflow) {
+        self.state.lock().overflow = overflow;
     }
 
     /// Takes only these events, and drops what is queued of others.
@@ -137,11 +175,7 @@ impl Queue {
     fn push(&self, event: Event) {
         let waker = {
             let mut state = self.state.lock();
-            if state.events.len() >= state.capacity {
-                state.events.pop_front();
-                state.missed += 1;
-            }
-            state.events.push_back(event);
+            state.push(event);
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -163,11 +197,12 @@ impl Queue {
     /// The next event: what was missed first, what is queued then, why it ended last.
     pub(crate) fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Event>> {
         let mut state = self.state.lock();
-        if let Some(event) = state.next() {
-            return Poll::Ready(Some(event));
-        }
         if state.ended {
             return Poll::Ready(None);
+        }
+        if let Some(event) = state.next() {
+            state.ended = state.is_cut_off();
+            return Poll::Ready(Some(event));
         }
         if let Some(cause) = state.closed.clone() {
             state.ended = true;
@@ -181,16 +216,63 @@ impl Queue {
 
     /// The next event that is there already.
     pub(crate) fn try_next(&self) -> Option<Event> {
-        self.state.lock().next()
+        let mut state = self.state.lock();
+        if state.ended {
+            return None;
+        }
+        let event = state.next();
+        state.ended |= state.is_cut_off();
+        event
     }
 }
 
 impl QueueState {
+    fn push(&mut self, event: Event) {
+        let full = self.events.len() >= self.capacity;
+        match self.overflow {
+            _ if self.cut_off => return self.drop_newest(),
+            Overflow::DropOldest if full => self.drop_oldest(),
+            Overflow::DropNewest if full => return self.drop_newest(),
+            Overflow::Disconnect if full => {
+                self.cut_off = true;
+                return self.drop_newest();
+            }
+            _ => {}
+        }
+        if self.missing > 0 {
+            self.events.push_back(Event::Lagged { missed: std::mem::take(&mut self.missing) });
+        }
+        self.events.push_back(event);
+    }
+
+    /// Whether nothing is left of a stream that receives nothing any more.
+    fn is_cut_off(&self) -> bool {
+        self.cut_off && self.missed == 0 && self.missing == 0 && self.events.is_empty()
+    }
+
+    fn drop_newest(&mut self) {
+        self.missing += 1;
+        self.lagged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn drop_oldest(&mut self) {
+        if self.events.pop_front().is_some() {
+            self.missed += 1;
+            self.lagged.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     fn next(&mut self) -> Option<Event> {
         if self.missed > 0 {
             return Some(Event::Lagged { missed: std::mem::take(&mut self.missed) });
         }
-        self.events.pop_front()
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        match std::mem::take(&mut self.missing) {
+            0 => None,
+            missed => Some(Event::Lagged { missed }),
+        }
     }
 }
 

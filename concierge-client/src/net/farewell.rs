@@ -52,7 +52,7 @@ pub(super) async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(
     cause: &CloseCause,
 ) {
     let code = match cause {
-        CloseCause::ByClient => Some(WireCode::Normal),
+        CloseCause::ByClient | CloseCause::NotRestored { .. } => Some(WireCode::Normal),
         CloseCause::TooLarge { .. } => Some(WireCode::Size),
         CloseCause::NotUtf8 => Some(WireCode::Invalid),
         CloseCause::Violation { .. } => Some(WireCode::Protocol),
@@ -61,6 +61,7 @@ pub(super) async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(
         CloseCause::Lost { .. }
         | CloseCause::Silent { .. }
         | CloseCause::Stalled { .. }
+        | CloseCause::GaveUp { .. }
         | CloseCause::Abandoned => return,
     };
     if timeout(PATIENCE, close(socket, code)).await.is_err() {

@@ -12,7 +12,6 @@ use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -22,21 +21,19 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    LONGEST,
     activity::Watched,
-    dial::{Limits, dial, upgrade},
+    dial::{MAX_MESSAGE, Route},
     farewell::{cause_of_close, cause_of_error},
+    patience::Patience,
+    stream::Stream,
     url::GatewayUrl,
 };
 use crate::{
-    error::{ConnectError, RawError, Stage},
+    error::{ConnectError, RawError},
     session::CloseCause,
 };
 
-type Socket = WebSocketStream<Watched<TcpStream>>;
-
-/// The largest message that is taken, in bytes.
-const MAX_MESSAGE: usize = 64 << 20;
+type Socket = WebSocketStream<Watched<Stream>>;
 
 /// A WebSocket to a gateway and nothing more: no `IDENTIFY` is sent, no answer is matched, no ping is sent. Pings of the
 /// gateway are answered while something waits in [`receive`](Self::receive).
@@ -103,11 +100,9 @@ impl RawConnection {
     ///
     /// Dropping the future closes what was opened.
     pub async fn connect(url: &GatewayUrl, within: Duration) -> Result<Self, ConnectError> {
-        let limits = Limits { within: within.min(LONGEST), max_message: MAX_MESSAGE };
-        let attempt = async { upgrade(dial(url, &limits).await?, url, &limits).await };
-        let socket = tokio::time::timeout(within, attempt)
-            .await
-            .map_err(|_| ConnectError::Timeout { stage: Stage::Upgrade, after: within })??;
+        let patience = Patience::new(within);
+        let route = Route::new(url.clone());
+        let socket = route.upgrade(route.dial(&patience).await?, &patience).await?;
         let (sink, stream) = socket.split();
         let closing = Arc::new(AtomicBool::new(false));
         Ok(Self {

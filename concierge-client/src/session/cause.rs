@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::retry::Retry;
+use super::retry::{Retry, Trouble};
 use crate::payload::CloseCode;
 
 /// Why a connection ended. Its text says what happened; what the gateway wrote is quoted and escaped.
@@ -53,6 +53,19 @@ pub enum CloseCause {
         /// What it did.
         detail: Arc<str>,
     },
+    /// The connection was lost, and there is no way to another one. What the gateway closed an attempt with is
+    /// [`ByGateway`](Self::ByGateway).
+    #[error("could not connect again: {detail}")]
+    GaveUp {
+        /// What stood in the way of the last attempt.
+        detail: Arc<str>,
+    },
+    /// The gateway did not answer in time while services and subscriptions were restored.
+    #[error("the gateway did not restore services and subscriptions within {} s", within.as_secs_f32())]
+    NotRestored {
+        /// How long was waited.
+        within: Duration,
+    },
     /// The runtime on which the connection ran was shut down.
     #[error("the runtime of the connection was shut down")]
     Abandoned,
@@ -63,17 +76,20 @@ fn quoted(reason: &str) -> String {
 }
 
 impl CloseCause {
+    /// What kind of trouble it was, as far as it matters for another try.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::ByGateway { code, .. } => Trouble::Closed(*code),
+            Self::Lost { .. } => Trouble::Broken,
+            Self::Silent { .. } | Self::Stalled { .. } | Self::NotRestored { .. } => Trouble::Timeout,
+            Self::TooLarge { .. } | Self::NotUtf8 | Self::Violation { .. } => Trouble::Foreign,
+            Self::ByClient | Self::GaveUp { .. } | Self::Abandoned => Trouble::Own,
+        }
+    }
+
     /// What a client may do by itself after such an end.
     pub fn retry(&self) -> Retry {
-        match self {
-            Self::ByGateway { code, .. } => Retry::after(*code),
-            Self::Lost { .. } | Self::Silent { .. } | Self::Stalled { .. } => Retry::Backoff,
-            Self::ByClient
-            | Self::TooLarge { .. }
-            | Self::NotUtf8
-            | Self::Violation { .. }
-            | Self::Abandoned => Retry::Never,
-        }
+        Retry::decide(self.trouble())
     }
 
     /// Whether connecting again may help.

@@ -6,9 +6,10 @@ use serde::Deserialize;
 
 use super::{
     encoded::Encoded,
+    heard::{AnswerError, Heard, NotHello},
     pending::{Pending, Waiting},
 };
-use crate::payload::{DecodeError, Event, Hello, Identify, Incoming, Reply, Seq, encode};
+use crate::payload::{DecodeError, Identify, Incoming, Reply, Seq, encode};
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,70 +20,6 @@ pub enum Phase {
     Identified,
     /// It is over.
     Closed,
-}
-
-/// What a text of the gateway turned out to be.
-#[derive(Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Heard<T> {
-    /// The gateway let this client in.
-    Hello(Hello),
-    /// The first text was not `HELLO`: this is no gateway to talk to.
-    NotHello(NotHello),
-    /// An answer to a request that waits for it.
-    Answer {
-        /// What the request left behind.
-        token: T,
-        /// The answer.
-        reply: Result<Reply, AnswerError>,
-    },
-    /// What answers nothing.
-    Event(Event),
-    /// A payload of a type this version does not know.
-    Unknown {
-        /// Its `type`.
-        kind: String,
-    },
-    /// A payload that cannot be read. It concerns no request that waits.
-    Malformed {
-        /// Its `type`; empty when it has none.
-        kind: String,
-        /// What is wrong with it.
-        error: DecodeError,
-    },
-    /// An answer to a request that nobody waits for any more.
-    Late(Seq),
-    /// An answer to nothing that was asked: the gateway does not count as this client does.
-    Stray(Seq),
-    /// Something after the end.
-    Nothing,
-}
-
-/// Why a first text is not `HELLO`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NotHello {
-    /// It is no payload.
-    #[error("its first message is no payload")]
-    Malformed(#[source] DecodeError),
-    /// It is another payload.
-    #[error("its first payload is not HELLO")]
-    Other,
-}
-
-/// Why an answer is of no use.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AnswerError {
-    /// It lacks what its type has.
-    #[error("the gateway's answer cannot be read: {0}")]
-    Malformed(DecodeError),
-    /// Its type is not known.
-    #[error("the gateway's answer is of a type this version does not know, {kind:?}")]
-    Unknown {
-        /// Its `type`.
-        kind: String,
-    },
 }
 
 /// A request before `HELLO` or after the end; it is handed back.
@@ -143,7 +80,23 @@ pub struct Connection<T> {
     pending: Pending<T>,
     transmit: VecDeque<String>,
     counts: Counts,
+    synchronizing: Option<Synchronizing>,
 }
+
+/// A `SELF_SET_SEQ` of the session's own, on its way.
+#[derive(Debug)]
+struct Synchronizing {
+    seq: Seq,
+    stray: Seq,
+    /// How many answers to nothing came since.
+    strays: u32,
+}
+
+/// After how many answers to nothing a resynchronization counts as failed: it was not answered with its number either.
+const HOPELESS: u32 = 64;
+
+/// How far a resynchronization sets the number ahead of every one that the gateway may still answer with.
+const AHEAD: u64 = 4096;
 
 impl<T: Waiting> Connection<T> {
     /// A connection that begins with this `IDENTIFY`.
@@ -154,6 +107,7 @@ impl<T: Waiting> Connection<T> {
             pending: Pending::new(),
             transmit: VecDeque::from([encode(identify)]),
             counts: Counts::default(),
+            synchronizing: None,
         }
     }
 
@@ -223,17 +177,46 @@ impl<T: Waiting> Connection<T> {
     }
 
     fn answer(&mut self, seq: Seq, reply: Result<Reply, AnswerError>) -> Heard<T> {
+        if let Some(Synchronizing { seq: set, stray, .. }) = self.synchronizing
+            && set == seq
+            && let Some((unmatched, token)) = self.pending.take_with_all_before(seq)
+        {
+            self.synchronizing = None;
+            return Heard::Resynchronized { token, stray, unmatched };
+        }
         match self.pending.take(seq) {
             Some(token) if token.is_abandoned() => {
                 self.counts.late += 1;
-                Heard::Late(seq)
+                Heard::Late { seq, reply }
             }
             Some(token) => Heard::Answer { token, reply },
             None => {
                 self.counts.stray += 1;
+                if let Some(synchronizing) = &mut self.synchronizing {
+                    synchronizing.strays += 1;
+                }
                 Heard::Stray(seq)
             }
         }
+    }
+
+    /// Whether [`resynchronize`](Self::resynchronize) is worth its while: none is under way, or there is no hope for it.
+    pub fn may_resynchronize(&self) -> bool {
+        self.synchronizing.as_ref().is_none_or(|synchronizing| synchronizing.strays >= HOPELESS)
+    }
+
+    /// Sets the sequence number anew, with a `SELF_SET_SEQ`, because an answer carried this number, which belongs to no request.
+    /// Its answer is [`Heard::Resynchronized`]. Requests may go on meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady`] before `HELLO` and after the end.
+    pub fn resynchronize(&mut self, stray: Seq, token: T) -> Result<Seq, NotReady<T>> {
+        let ahead = self.next.max(stray).value() + AHEAD;
+        let seq = Seq::new(ahead % Seq::MAX.value()).unwrap_or(Seq::ZERO);
+        let seq = self.request(Encoded::sequence(seq), token)?;
+        self.synchronizing = Some(Synchronizing { seq, stray, strays: 0 });
+        Ok(seq)
     }
 
     /// Sends a request. It has a number from here on, so its text must go out and none may overtake it.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::payload::{Request, RequestKind, SelfSetSeq, Seq, Target};
+use crate::payload::{Request, RequestKind, SelfSetSeq, Seq, Target, encode};
 
 /// A request in the form it goes out in. Encoding happens where the caller is, not on the connection's task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,11 @@ impl Encoded {
             data: &'a T,
         }
         serde_json::to_string(&Parts { target, data }).map(|text| Self { text, sets: None })
+    }
+
+    /// A `SELF_SET_SEQ`.
+    pub(super) fn sequence(seq: Seq) -> Self {
+        Self { text: encode(&SelfSetSeq { seq }), sets: Some(seq) }
     }
 
     /// The text.

@@ -1,7 +1,11 @@
 //! What a client is told without having asked.
 
-use super::cause::CloseCause;
-use crate::payload::{self, Client, Message, Service, ServiceCreateResult, ServiceDeleteResult};
+use std::{sync::Arc, time::Duration};
+
+use uuid::Uuid;
+
+use super::{cause::CloseCause, restored::Restored};
+use crate::payload::{self, Client, Message, Seq, Service, ServiceCreateResult, ServiceDeleteResult};
 
 /// What a stream of events yields: what the gateway tells, and what happens to the stream and its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +59,53 @@ pub enum Event {
         /// How many.
         missed: u64,
     },
-    /// The connection ended. The last item of every stream.
+    /// The connection is gone, and the client connects again by itself. Requests fail until [`Event::Resumed`], or wait if the
+    /// client was told so. Nothing is heard of what happens meanwhile.
+    Disconnected {
+        /// Why.
+        cause: CloseCause,
+        /// When the first attempt to connect again begins, from now.
+        retry_in: Duration,
+    },
+    /// An attempt to connect again failed.
+    Reconnecting {
+        /// The number of the next attempt, since the connection was lost.
+        attempt: u32,
+        /// When it begins, from now.
+        retry_in: Duration,
+        /// What stood in the way of the last one.
+        why: Arc<str>,
+    },
+    /// The client is connected again, under a new id, and what it owned and subscribed to was asked for anew.
+    Resumed(Arc<Resumed>),
+    /// The gateway answered with a number that belongs to no request: it counts otherwise than this client. The client has set
+    /// the number anew, and from here on answers match.
+    Resynchronized {
+        /// The number that belonged to no request.
+        stray: Seq,
+        /// How many requests have failed because their answers could not be told apart.
+        failed: usize,
+    },
+    /// The connection ended and there will be no other. The last item of every stream.
     Closed(CloseCause),
+}
+
+/// How a client came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resumed {
+    /// The id of this client from now on.
+    pub uuid: Uuid,
+    /// The id it had on the connection before. The gateway has forgotten it.
+    pub previous: Uuid,
+    /// How many connections this client had before this one.
+    pub epoch: u64,
+    /// How long it was away. What was sent to it in that time is lost.
+    pub gap: Duration,
+    /// How many attempts it took to connect.
+    pub attempts: u32,
+    /// What came back and what did not.
+    pub restored: Restored,
 }
 
 impl Event {
@@ -71,7 +120,12 @@ impl Event {
             Self::ServiceClientSubscribed { .. } => "SERVICE_CLIENT_SUBSCRIBED",
             Self::ServiceClientUnsubscribed { .. } => "SERVICE_CLIENT_UNSUBSCRIBED",
             Self::Unknown { kind, .. } => kind,
-            Self::Lagged { .. } | Self::Closed(_) => return None,
+            Self::Lagged { .. }
+            | Self::Disconnected { .. }
+            | Self::Reconnecting { .. }
+            | Self::Resumed(_)
+            | Self::Resynchronized { .. }
+            | Self::Closed(_) => return None,
         })
     }
 
@@ -93,7 +147,13 @@ impl Event {
             Self::ServiceClientUnsubscribed { client, service } => {
                 payload::Event::ServiceClientUnsubscribed { client, service }
             }
-            Self::Unknown { .. } | Self::Lagged { .. } | Self::Closed(_) => return None,
+            Self::Unknown { .. }
+            | Self::Lagged { .. }
+            | Self::Disconnected { .. }
+            | Self::Reconnecting { .. }
+            | Self::Resumed(_)
+            | Self::Resynchronized { .. }
+            | Self::Closed(_) => return None,
         })
     }
 }

@@ -15,12 +15,20 @@ pub struct Session {
     pub name: ClientName,
     /// What the gateway answered.
     pub hello: Hello,
+    /// How many connections this client had before this one.
+    pub epoch: u64,
 }
 
 impl Session {
-    /// What follows from a name and the gateway's answer to it.
+    /// What follows from a name and the gateway's answer to it, on the first connection of a client.
     pub fn new(name: ClientName, hello: Hello) -> Self {
-        Self { name, hello }
+        Self { name, hello, epoch: 0 }
+    }
+
+    /// What follows from another answer, on the connection after this one.
+    #[must_use]
+    pub fn renewed(&self, hello: Hello) -> Self {
+        Self { name: self.name.clone(), hello, epoch: self.epoch + 1 }
     }
 
     /// The id of this connection.

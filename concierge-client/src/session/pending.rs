@@ -42,6 +42,13 @@ impl<T: Waiting> Pending<T> {
         self.slots.remove(position).map(|(_, token)| token)
     }
 
+    /// The oldest request of this number, after all those that were sent before it.
+    pub(super) fn take_with_all_before(&mut self, seq: Seq) -> Option<(Vec<T>, T)> {
+        let position = self.slots.iter().position(|(waiting, _)| *waiting == seq)?;
+        let before = self.slots.drain(..position).map(|(_, token)| token).collect();
+        self.slots.pop_front().map(|(_, token)| (before, token))
+    }
+
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = T> + use<T> {
         std::mem::take(&mut self.slots).into_iter().map(|(_, token)| token)
     }

@@ -1,4 +1,4 @@
-//! Whether to try again after a close: the last column of the protocol's table of close codes, as a function.
+//! Whether to try again: one table over everything that can go wrong with a connection, or with an attempt at one.
 
 use crate::payload::CloseCode;
 
@@ -19,8 +19,56 @@ pub enum Retry {
     WhileReconnecting,
 }
 
+/// Something that went wrong with a connection, or with an attempt at one, as far as it matters for another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// The gateway closed the connection with this code.
+    Closed(CloseCode),
+    /// A server answered with this HTTP status instead of opening a WebSocket.
+    Http(u16),
+    /// A name has no address: that of the gateway, or that of a proxy.
+    Resolve,
+    /// Nothing took the connection, or it broke off: refused, unreachable, reset, hung up.
+    Broken,
+    /// It took too long, or was silent for too long.
+    Timeout,
+    /// Something outside of the network did not deliver: whoever has the secret, whoever makes the connections.
+    Unavailable,
+    /// What was set cannot work: the URL, a header, a name.
+    Setting,
+    /// The server is not who it should be: its certificate has another name, no known issuer, or is out of date.
+    Untrusted,
+    /// What answers there does not speak the protocol, or broke it.
+    Foreign,
+    /// This client ended it.
+    Own,
+}
+
 impl Retry {
-    /// What the close code of a gateway allows.
+    /// What a client may do by itself after this.
+    ///
+    /// ```
+    /// use concierge_client::{payload::CloseCode, session::{Retry, Trouble}};
+    /// assert_eq!(Retry::decide(Trouble::Http(503)), Retry::Backoff);
+    /// assert_eq!(Retry::decide(Trouble::Http(404)), Retry::Never);
+    /// assert_eq!(Retry::decide(Trouble::Closed(CloseCode::DuplicateAuth)), Retry::WhileReconnecting);
+    /// ```
+    pub const fn decide(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Closed(code) => Self::after(code),
+            Trouble::Resolve
+            | Trouble::Broken
+            | Trouble::Timeout
+            | Trouble::Unavailable
+            | Trouble::Http(408 | 425 | 429 | 500..=599) => Self::Backoff,
+            Trouble::Http(_) | Trouble::Setting | Trouble::Untrusted | Trouble::Foreign | Trouble::Own => {
+                Self::Never
+            }
+        }
+    }
+
+    /// What the close code of a gateway allows: the last column of the protocol's table.
     ///
     /// ```
     /// use concierge_client::{payload::CloseCode, session::Retry};

@@ -73,9 +73,7 @@ async fn intents_are_asked_for_only_when_they_are_given() {
 
 #[tokio::test]
 async fn what_is_not_valid_is_told_before_anything_is_tried() {
-    for (url, name) in
-        [("http://x/ws", "alice"), ("", "alice"), ("wss://x/ws", "alice"), ("ws://x/ws", "a b")]
-    {
+    for (url, name) in [("http://x/ws", "alice"), ("", "alice"), ("ws://x/ws", "a b")] {
         assert!(Client::builder(url, name).is_err(), "{url} {name}");
     }
     let error = builder().nickname("x".repeat(200)).tags(["y".repeat(100)]).connect().await.unwrap_err();
@@ -96,7 +94,7 @@ async fn nobody_listens() {
 #[tokio::test(start_paused = true)]
 async fn a_web_server_answers() {
     let error = answer(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;
-    assert!(matches!(error, ConnectError::Http { status: 404 }), "{error:?}");
+    assert!(matches!(error, ConnectError::Http { status: 404, .. }), "{error:?}");
     assert!(error.hint().unwrap().contains("/ws"));
     let error = answer(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").await;
     assert!(error.is_temporary());

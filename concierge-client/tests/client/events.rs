@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use concierge_client::{CloseCause, Event, WaitError};
+use concierge_client::{CloseCause, Event, Overflow, WaitError};
 use tokio::time::Instant;
 
 use crate::gateway::{Gateway, PIPE, builder, connect, connected, joined};
@@ -163,4 +163,36 @@ async fn a_flood_that_nobody_reads_costs_a_bound_and_stops_no_call() {
     let names = names(&mut unread);
     assert_eq!(names.len(), 11);
     assert_eq!(names[0], "missed 1990");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_drops_the_newest_says_where_they_are_missing() {
+    let (client, _events, mut gateway) = connected().await;
+    let mut slow = client.events().capacity(2).overflow(Overflow::DropNewest);
+    for name in ["a", "b", "c", "d"] {
+        gateway.send(&joined(name)).await;
+    }
+    settled(&client, &mut gateway).await;
+    assert!(matches!(slow.next().await, Some(Event::ClientJoined { client }) if client.name == "a"));
+    gateway.send(&joined("e")).await;
+    settled(&client, &mut gateway).await;
+    assert_eq!(names(&mut slow), ["b", "missed 2", "e"]);
+    assert_eq!(client.stats().lagged, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_would_rather_end_than_miss_something_ends() {
+    let (client, _events, mut gateway) = connected().await;
+    let mut strict = client.events().capacity(2).overflow(Overflow::Disconnect);
+    let mut other = client.events();
+    for name in ["a", "b", "c", "d"] {
+        gateway.send(&joined(name)).await;
+    }
+    settled(&client, &mut gateway).await;
+    assert_eq!(names(&mut strict), ["a", "b", "missed 2"]);
+    gateway.send(&joined("e")).await;
+    settled(&client, &mut gateway).await;
+    assert_eq!(strict.next().await, None);
+    assert_eq!(names(&mut other), ["a", "b", "c", "d", "e"]);
+    assert!(client.state().is_connected());
 }

@@ -1,0 +1,13 @@
+//! Guides: how things are done, each with examples that run. Owns no code.
+
+#[doc = include_str!("../docs/connecting.md")]
+pub mod connecting {}
+
+#[doc = include_str!("../docs/services.md")]
+pub mod services {}
+
+#[doc = include_str!("../docs/reconnecting.md")]
+pub mod reconnecting {}
+
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {}

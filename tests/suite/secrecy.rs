@@ -1,0 +1,62 @@
+//! What is secret is in no log of the client's, however much it is asked to write.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use concierge_client::{Client, ConnectError};
+use support::gateway::Gateway;
+use support::proxy::Proxy;
+use support::tls::{Authority, Validity, front};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'w> MakeWriter<'w> for Log {
+    type Writer = Self;
+    fn make_writer(&'w self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_password_a_header_and_a_secret_are_in_no_log() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(log.clone());
+    let _logging = subscriber.finish().set_default();
+
+    let gateway = Gateway::configured("secret = \"gateway-sesame\"").unwrap();
+    let authority = Authority::new("ours");
+    let secured = front(authority.sign(&["localhost"], Validity::Now), gateway.address()).await;
+    let http = Proxy::http(secured, Some(("al", "proxy-sesame"))).await.address();
+    let socks = Proxy::socks(secured, Some(("al", "proxy-sesame"))).await.address();
+    for (scheme, proxy) in [("http", http), ("socks5h", socks)] {
+        let builder = Client::builder("wss://localhost/ws", "alice").unwrap();
+        let builder = builder
+            .root_certificate(authority.pem())
+            .proxy(format!("{scheme}://al:proxy-sesame@{proxy}"))
+            .header("Authorization", "Bearer header-sesame");
+        let known = builder.clone().secret_provider(async || Ok::<_, io::Error>("gateway-sesame"));
+        known.connect().await.unwrap().close().await;
+        let refused = builder.secret("wrong-sesame").connect().await.unwrap_err();
+        assert!(matches!(refused, ConnectError::Refused { .. }), "{refused:?}");
+        assert!(!format!("{refused} {refused:?}").contains("sesame"), "{refused:?}");
+    }
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("connecting through a proxy"), "the log is that of a connection:\n{log}");
+    assert!(!log.contains("sesame"), "{log}");
+}
