@@ -223,7 +223,10 @@ mod tests {
         assert_eq!(failure.exit(), Exit::Unreachable);
         assert_eq!(failure.message(), "cannot connect to 127.0.0.1:1: connection refused");
         assert!(failure.hinted().is_some());
-        assert_eq!(Failure::from(ConnectError::Http { status: 404, retry_after: None }).exit(), Exit::Unreachable);
+        assert_eq!(
+            Failure::from(ConnectError::Http { status: 404, retry_after: None }).exit(),
+            Exit::Unreachable
+        );
     }
 
     #[test]

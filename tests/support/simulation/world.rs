@@ -224,7 +224,6 @@ impl World {
                 self.act(client);
                 self.after(10, 1200, Happening::Act(client));
             }
-            Happening::Act(_) => {}
             Happening::CallTimesOut(call) => {
                 if call.ended().is_none() {
                     call.end(Ended::TimedOut);
@@ -234,7 +233,8 @@ impl World {
                 self.fault();
                 self.after(500, 15_000, Happening::Fault);
             }
-            Happening::Fault => {}
+            // It has grown calm.
+            Happening::Act(_) | Happening::Fault => {}
             Happening::GatewayStarts => self.gateway = Some(Gateway::new()),
         }
     }
