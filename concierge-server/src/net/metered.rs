@@ -87,23 +87,12 @@ impl<S> Metered<S> {
     pub(super) fn into_inner(self) -> S {
         self.stream
     }
-}
 
-impl<S> Metered<S> {
-    /// Delivers what came before the end, and keeps the end back; the rest of it only if somebody is to read it.
-    fn hold(
-        &mut self,
-        buffer: &mut ReadBuf<'_>,
-        before: usize,
-        accepted: usize,
-        keeps_rest: bool,
-    ) -> Poll<io::Result<()>> {
+    /// Delivers what came before the end, and keeps the rest back.
+    fn hold(&mut self, buffer: &mut ReadBuf<'_>, before: usize, accepted: usize) -> Poll<io::Result<()>> {
         self.end = End::Held;
         let rest = buffer.filled().get(before + accepted..).unwrap_or_default();
-        if keeps_rest {
-            let ahead = std::mem::take(&mut self.ahead);
-            self.ahead = [rest, &ahead].concat().into();
-        }
+        self.ahead = [rest, &self.ahead].concat().into();
         buffer.set_filled(before + accepted);
         if accepted == 0 { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
@@ -159,9 +148,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
             // What came before the frame that is too much is still handled, in order.
             Scan::TooBig { accepted } => {
                 self.is_refused = true;
-                self.hold(buffer, before, accepted, false)
+                self.hold(buffer, before, accepted)
             }
-            Scan::Close { accepted } => self.hold(buffer, before, accepted, true),
+            Scan::Close { accepted } => self.hold(buffer, before, accepted),
         }
     }
 }
