@@ -78,6 +78,12 @@ async fn a_proxy_that_wants_a_password_gets_the_one_in_its_url() {
     }
 }
 
+/// A client of a gateway with TLS, through a proxy.
+fn through(scheme: &str, proxy: &Proxy, authority: &Authority) -> ClientBuilder {
+    let builder = Client::builder("wss://localhost/ws", "alice").unwrap();
+    builder.root_certificate(authority.pem()).proxy(format!("{scheme}://{}", proxy.address()))
+}
+
 #[tokio::test]
 async fn tls_is_the_gateways_and_not_the_proxys() {
     let gateway = Gateway::start();
@@ -86,10 +92,7 @@ async fn tls_is_the_gateways_and_not_the_proxys() {
     for (scheme, proxy) in
         [("http", Proxy::http(secured, None).await), ("socks5h", Proxy::socks(secured, None).await)]
     {
-        let builder = Client::builder("wss://localhost/ws", "alice").unwrap();
-        let builder =
-            builder.root_certificate(authority.pem()).proxy(format!("{scheme}://{}", proxy.address()));
-        builder.connect().await.unwrap().close().await;
+        through(scheme, &proxy, &authority).connect().await.unwrap().close().await;
         assert_eq!(proxy.asked(), ["localhost:443"]);
     }
 }
@@ -102,10 +105,7 @@ async fn a_client_comes_back_through_its_proxy_and_tls() {
     for (scheme, proxy) in
         [("http", Proxy::http(secured, None).await), ("socks5h", Proxy::socks(secured, None).await)]
     {
-        let builder = Client::builder("wss://localhost/ws", "alice").unwrap();
-        let builder =
-            builder.root_certificate(authority.pem()).proxy(format!("{scheme}://{}", proxy.address()));
-        let client = builder.connect().await.unwrap();
+        let client = through(scheme, &proxy, &authority).connect().await.unwrap();
         let before = client.uuid();
         let resumed =
             client.wait_for(Duration::from_mins(1), |event| matches!(event, Event::Resumed(_)).then_some(()));
@@ -123,8 +123,7 @@ async fn an_attempt_that_is_dropped_on_its_way_leaves_nobody_behind() {
     let authority = Authority::new("ours");
     let secured = front(authority.sign(&["localhost"], Validity::Now), gateway.address()).await;
     let proxy = Proxy::socks(secured, None).await;
-    let builder = Client::builder("wss://localhost/ws", "alice").unwrap();
-    let builder = builder.root_certificate(authority.pem()).proxy(format!("socks5h://{}", proxy.address()));
+    let builder = through("socks5h", &proxy, &authority);
     let mut steps = 0;
     loop {
         // Polled so often and no more.

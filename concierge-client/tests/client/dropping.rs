@@ -1,37 +1,15 @@
 //! Futures that are dropped at each of their awaits, one after the other: whatever they were at, the client goes on.
 
-use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
+use std::time::Duration;
 
 use concierge_client::{Client, ClientBuilder, Hold, payload::Seq};
 use serde_json::json;
 
 use crate::{
     address::{address, connected_at, uuid},
+    dropped::{Dropped, poll_times},
     gateway::Gateway,
 };
-
-type Dropped = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Polls a future so often, each time it is woken, and drops it. Whether it was complete by then.
-async fn poll_times(mut future: Dropped, times: usize) -> bool {
-    for _ in 0..times {
-        let mut polled = false;
-        let complete = poll_fn(|context| {
-            if polled {
-                return Poll::Ready(false);
-            }
-            polled = true;
-            match future.as_mut().poll(context) {
-                Poll::Ready(()) => Poll::Ready(true),
-                Poll::Pending => Poll::Pending,
-            }
-        });
-        if complete.await {
-            return true;
-        }
-    }
-    false
-}
 
 /// A gateway that answers everything, until its client is gone.
 async fn answer_everything(mut gateway: Gateway) {

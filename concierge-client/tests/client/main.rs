@@ -11,6 +11,8 @@ mod address;
 mod calls;
 mod connecting;
 mod dialing;
+#[path = "../shared/dropped.rs"]
+mod dropped;
 mod dropping;
 mod ending;
 mod events;

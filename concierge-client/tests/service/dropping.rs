@@ -1,31 +1,14 @@
 //! Futures of handles and requests that are dropped at each of their awaits: whatever they were at, the client goes on and
 //! nothing is left behind.
 
-use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
+use std::time::Duration;
 
 use concierge_client::{Asked, Client, ServeOptions, Service, Subscription};
 
-use crate::real::{client, gateway};
-
-type Dropped = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Polls a future so often, each time it is woken, and drops it. Whether it was complete by then.
-async fn poll_times(mut future: Dropped, times: usize) -> bool {
-    for _ in 0..times {
-        let mut polled = false;
-        let complete = poll_fn(|context| {
-            if polled {
-                return Poll::Ready(false);
-            }
-            polled = true;
-            future.as_mut().poll(context).map(|()| true)
-        });
-        if complete.await {
-            return true;
-        }
-    }
-    false
-}
+use crate::{
+    dropped::{Dropped, poll_times},
+    real::{client, gateway},
+};
 
 /// Who and what the futures are about: alice owns `work` and serves it, bob subscribes to it.
 struct Scene {

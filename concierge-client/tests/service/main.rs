@@ -6,6 +6,8 @@
     reason = "what is not as expected is to end the test"
 )]
 
+#[path = "../shared/dropped.rs"]
+mod dropped;
 mod dropping;
 mod owner;
 mod real;
