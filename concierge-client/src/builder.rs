@@ -8,6 +8,7 @@ use crate::{
     client::Client,
     error::{BuildError, ConnectError},
     events::Events,
+    milestone::Observer,
     net::{
         Approach, Connector, Established, GatewayUrl, Hold, LONGEST, Persistence, Route, SecretSource,
         Tuning, start,
@@ -34,6 +35,7 @@ pub struct ClientBuilder {
     tuning: Tuning,
     persistence: Persistence,
     connector: Option<Connector>,
+    pub(crate) observer: Observer,
     mistake: Option<BuildError>,
 }
 
@@ -58,6 +60,7 @@ impl ClientBuilder {
             },
             persistence: Persistence { policy: Some(ReconnectPolicy::default()), hold: None },
             connector: None,
+            observer: Observer::default(),
             mistake: None,
         })
     }
@@ -278,6 +281,7 @@ impl ClientBuilder {
             connector: self.connector.clone(),
             identify: self.identity(),
             within: self.connect_timeout,
+            observer: self.observer.clone(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     builder::ClientBuilder,
     error::BuildError,
+    milestone::{Milestone, Observer},
     net::{LONGEST, ProviderError, Proxy, ProxyChoice, SecretSource, header},
     payload::Secret,
 };
@@ -141,6 +142,34 @@ impl ClientBuilder {
         if let Err(error) = self.route.trust.add(pem.as_ref()) {
             self.mistaken(error);
         }
+        self
+    }
+
+    /// Tells this function how far each attempt to connect has come: the addresses, the proxy, TLS with the server's
+    /// certificates, the server's answer to the request for a WebSocket. For diagnosis: a program that shows its user where
+    /// a connection fails. It is asked on the attempt's own task, and must be quick.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
+    /// # let server = concierge_server::Server::bind(config).await?;
+    /// # let url = server.url();
+    /// # tokio::spawn(server.run(std::future::pending()));
+    /// use concierge_client::{Client, Milestone};
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, milestones) = mpsc::channel();
+    /// let builder = Client::builder(&url, "alice")?.observe(move |milestone| drop(sender.send(milestone.clone())));
+    /// let client = builder.connect().await?;
+    /// assert!(matches!(milestones.recv()?, Milestone::Connected { address } if address.ip().is_loopback()));
+    /// assert!(matches!(milestones.recv()?, Milestone::Answered(answer) if answer.status == 101));
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn observe(mut self, observe: impl Fn(&Milestone) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observe);
         self
     }
 

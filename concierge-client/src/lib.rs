@@ -60,6 +60,8 @@ pub mod guide;
 #[cfg(feature = "net")]
 mod error;
 #[cfg(feature = "net")]
+mod milestone;
+#[cfg(feature = "net")]
 mod net;
 
 #[cfg(feature = "net")]
@@ -104,6 +106,8 @@ pub use error::{
 };
 #[cfg(feature = "net")]
 pub use events::{Events, Overflow};
+#[cfg(feature = "net")]
+pub use milestone::{Answer, Milestone, Secured};
 #[cfg(feature = "net")]
 pub use net::{GatewayUrl, Hold, RawConnection, RawReceiver, RawSender, Received};
 #[cfg(feature = "net")]

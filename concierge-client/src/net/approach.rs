@@ -8,6 +8,7 @@ use tokio_tungstenite::WebSocketStream;
 use super::{activity::Watched, dial::Route, identify::identify, link::Waiter, patience::Patience};
 use crate::{
     error::{ConnectError, Stage},
+    milestone::Observer,
     payload::{Hello, Identify, Secret},
     session::Connection,
 };
@@ -52,6 +53,8 @@ pub(crate) struct Approach {
     pub(crate) identify: Identify,
     /// How long an attempt may take, from the host's name to `HELLO`.
     pub(crate) within: Duration,
+    /// Who is told how far an attempt has come.
+    pub(crate) observer: Observer,
 }
 
 /// A connection that is identified.
@@ -66,7 +69,7 @@ impl Approach {
     ///
     /// Cancel safe: dropping the future closes what was opened.
     pub(crate) async fn attempt(&self) -> Result<Established, ConnectError> {
-        let patience = Patience::new(self.within);
+        let patience = Patience::new(self.within).observed(&self.observer);
         let secret = self.route.secret(&patience).await?;
         let stream = match &self.connector {
             Some(connector) => {
@@ -83,7 +86,7 @@ impl Approach {
     ///
     /// Cancel safe: dropping the future closes the stream.
     pub(crate) async fn over(&self, stream: Box<dyn ByteStream>) -> Result<Established, ConnectError> {
-        let patience = Patience::new(self.within);
+        let patience = Patience::new(self.within).observed(&self.observer);
         let secret = self.route.secret(&patience).await?;
         self.establish(stream, secret, &patience).await
     }

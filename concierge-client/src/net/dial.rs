@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 #[cfg(feature = "rustls")]
-use super::tls::Trust;
+use super::tls::{Trust, secured};
 use super::{
     activity::Watched,
     headers,
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     error::{ConnectError, Stage, UrlError},
+    milestone::{Answer, Milestone},
     payload::{SUBPROTOCOL, Secret},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,7 +29,7 @@ use tokio_tungstenite::{
         ClientRequestBuilder, Error as WebSocketError,
         client::IntoClientRequest,
         error::{CapacityError, ProtocolError},
-        http::{HeaderMap, Uri},
+        http::{HeaderMap, Response, Uri},
         protocol::WebSocketConfig,
     },
 };
@@ -93,14 +94,19 @@ impl Route {
         let stream = match self.proxy.toward(&self.url)? {
             Some(proxy) => {
                 tracing::debug!(%proxy, gateway = %self.url, "connecting through a proxy");
-                proxy.open(gateway, within, patience).await?
+                patience.reached(|| Milestone::Proxy { proxy: proxy.to_string() });
+                let stream = proxy.open(gateway, within, patience).await?;
+                patience.reached(|| Milestone::Proxied);
+                stream
             }
             None => tcp::connect(gateway, within, patience, |error| unreached(gateway.host, error)).await?,
         };
         #[cfg(feature = "rustls")]
         if self.url.is_tls() {
             let handshake = self.trust.handshake(stream, gateway.host);
-            return Ok(Stream::Tls(patience.bound(Stage::Tls, handshake).await?));
+            let stream = patience.bound(Stage::Tls, handshake).await?;
+            patience.reached(|| Milestone::Secured(secured(&stream)));
+            return Ok(Stream::Tls(stream));
         }
         Ok(Stream::Plain(stream))
     }
@@ -116,13 +122,14 @@ impl Route {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        patience.bound(Stage::Upgrade, upgrade(stream, self)).await
+        patience.bound(Stage::Upgrade, upgrade(stream, self, patience)).await
     }
 }
 
 async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     route: &Route,
+    patience: &Patience,
 ) -> Result<WebSocketStream<Watched<S>>, ConnectError> {
     let uri: Uri = route.url.as_str().parse().map_err(|error| invalid_uri(&route.url, &error))?;
     let request =
@@ -135,9 +142,24 @@ async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
         .max_message_size(Some(route.max_message))
         .max_frame_size(Some(route.max_message));
     match client_async_with_config(request, Watched::new(stream), Some(config)).await {
-        Ok((socket, _response)) => Ok(socket),
-        Err(error) => Err(describe(error)),
+        Ok((socket, response)) => {
+            patience.reached(|| answered(&response));
+            Ok(socket)
+        }
+        Err(error) => {
+            if let WebSocketError::Http(response) = &error {
+                patience.reached(|| answered(response));
+            }
+            Err(describe(error))
+        }
     }
+}
+
+fn answered<B>(response: &Response<B>) -> Milestone {
+    let headers = response.headers().iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    Milestone::Answered(Answer { status: response.status().as_u16(), headers: headers.collect() })
 }
 
 fn invalid_uri(url: &GatewayUrl, error: &dyn std::error::Error) -> ConnectError {

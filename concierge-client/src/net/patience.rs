@@ -1,24 +1,38 @@
-//! How long an attempt to connect may take, and where it was when its time was up.
+//! How long an attempt to connect may take, where it was when its time was up, and who is told how far it has come.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
 use super::LONGEST;
-use crate::error::{ConnectError, Stage};
+use crate::{
+    error::{ConnectError, Stage},
+    milestone::{Milestone, Observer},
+};
 
 /// How long an attempt to connect may take: one deadline for all of its stages.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Patience {
     within: Duration,
     deadline: Instant,
+    observer: Observer,
 }
 
 impl Patience {
     /// From now on, so long.
     pub(crate) fn new(within: Duration) -> Self {
         let within = within.min(LONGEST);
-        Self { within, deadline: Instant::now() + within }
+        Self { within, deadline: Instant::now() + within, observer: Observer::default() }
+    }
+
+    /// The same, with somebody who is told how far the attempt has come.
+    pub(crate) fn observed(self, observer: &Observer) -> Self {
+        Self { observer: observer.clone(), ..self }
+    }
+
+    /// The attempt has something behind it.
+    pub(crate) fn reached(&self, milestone: impl FnOnce() -> Milestone) {
+        self.observer.tell(milestone);
     }
 
     /// Does a stage of the attempt; when the time is up first, that stage is named.

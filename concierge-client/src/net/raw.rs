@@ -163,6 +163,33 @@ impl RawSender {
         sent.map_err(|error| RawError { cause: cause_of_error(error, MAX_MESSAGE) })
     }
 
+    /// Takes a text as one message, to be sent with those after it: [`flush`](Self::flush) sends it at the latest.
+    ///
+    /// # Errors
+    ///
+    /// [`RawError`] when the connection has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: the text may have been taken.
+    pub async fn feed(&mut self, text: impl Into<String>) -> Result<(), RawError> {
+        let taken = self.sink.feed(Message::text(text.into())).await;
+        taken.map_err(|error| RawError { cause: cause_of_error(error, MAX_MESSAGE) })
+    }
+
+    /// Sends what was taken.
+    ///
+    /// # Errors
+    ///
+    /// [`RawError`] when the connection has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: what was not sent yet still is to be.
+    pub async fn flush(&mut self) -> Result<(), RawError> {
+        self.sink.flush().await.map_err(|error| RawError { cause: cause_of_error(error, MAX_MESSAGE) })
+    }
+
     /// Closes with 1000. What was on its way can still be received.
     ///
     /// # Cancel safety

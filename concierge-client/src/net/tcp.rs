@@ -10,7 +10,10 @@ use tokio::net::{TcpStream, lookup_host};
 use url::Host;
 
 use super::{happy, patience::Patience};
-use crate::error::{ConnectError, Stage};
+use crate::{
+    error::{ConnectError, Stage},
+    milestone::Milestone,
+};
 
 /// Where to connect to.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +52,7 @@ pub(super) async fn resolve(
         if addresses.is_empty() {
             return Err(describe(no_addresses()));
         }
+        patience.reached(|| Milestone::Resolved { host: name.to_owned(), addresses: addresses.clone() });
         Ok(addresses)
     };
     patience.bound(Stage::Resolve, looked_up).await
@@ -74,6 +78,10 @@ pub(super) async fn connect(
         // Small messages are not held back to be sent together; those that are queued are written at once anyway.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY is not available");
+        }
+        // Whom one is connected to can only be unknown when that is over already, which what follows will tell.
+        if let Ok(address) = stream.peer_addr() {
+            patience.reached(|| Milestone::Connected { address });
         }
         Ok(stream)
     };

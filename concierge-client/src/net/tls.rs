@@ -12,7 +12,10 @@ use tokio::{net::TcpStream, sync::OnceCell, task::spawn_blocking};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use url::Host;
 
-use crate::error::{BuildError, ConnectError, Stage, TlsError};
+use crate::{
+    error::{BuildError, ConnectError, Stage, TlsError},
+    milestone::Secured,
+};
 
 /// Whom a client trusts. What follows from it is made once, and shared by its clones: so are the sessions that a
 /// reconnect resumes.
@@ -69,6 +72,20 @@ impl fmt::Debug for Trust {
             0 => formatter.write_str("Platform"),
             roots => write!(formatter, "Roots({roots})"),
         }
+    }
+}
+
+/// What a handshake came to.
+pub(super) fn secured(stream: &TlsStream<TcpStream>) -> Secured {
+    let (_, connection) = stream.get_ref();
+    let version = connection.protocol_version().and_then(|version| version.as_str()).unwrap_or_default();
+    let cipher = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
+    let certificates = connection.peer_certificates().unwrap_or_default();
+    Secured {
+        // The registry writes `TLSv1_3`.
+        version: version.replacen("TLSv", "TLS ", 1).replace('_', "."),
+        cipher: cipher.unwrap_or_default().to_owned(),
+        certificates: certificates.iter().map(|certificate| certificate.to_vec()).collect(),
     }
 }
 

@@ -17,6 +17,7 @@ mod dropping;
 mod ending;
 mod events;
 mod gateway;
+mod observing;
 mod raw;
 mod reconnecting;
 mod restoring;

@@ -62,3 +62,16 @@ async fn a_server_that_says_nothing_is_left_in_time() {
     let error = RawConnection::connect(&url, Duration::from_millis(50)).await.unwrap_err();
     assert!(matches!(error, ConnectError::Timeout { .. }));
 }
+
+#[tokio::test]
+async fn texts_that_were_fed_go_out_when_flushed() {
+    let (connection, mut gateway) = connected().await;
+    let (mut sender, _receiver) = connection.split();
+    for number in 0..3 {
+        sender.feed(format!("{{\"n\":{number}}}")).await.unwrap();
+    }
+    sender.flush().await.unwrap();
+    for number in 0..3 {
+        assert_eq!(gateway.receive().await["n"], number);
+    }
+}
