@@ -5,8 +5,8 @@ use std::{ffi::OsString, fs::File, io::BufReader, path::Path, process::ExitCode,
 use clap::{Parser, error::ErrorKind};
 
 use crate::{
-    args::{Cli, Command, Global, Limits, RunArgs, ShellCommand},
-    command,
+    args::{Cli, Command, Global, ShellCommand},
+    command::{self, raw::RawArgs},
     console::{Console, Terminals},
     embedded::Embedded,
     exit::Exit,
@@ -15,7 +15,7 @@ use crate::{
     input::Lines,
     output::{ColorChoice, Format, Output},
     repl::{self, Audience, Location, Session},
-    script,
+    script::{self, RunArgs},
     settings::{Settings, history_file},
     signals::{Signals, output_closed},
     usage::{Grammar, explain},
@@ -49,7 +49,7 @@ pub fn run<A: Into<OsString> + Clone>(
     let task = match command {
         Some(ShellCommand::Server(arguments)) => return concierge_server::cli::run(&arguments.gateway),
         Some(ShellCommand::Run(arguments)) => Task::Script(arguments),
-        Some(ShellCommand::Raw(limits)) => Task::Raw(limits),
+        Some(ShellCommand::Raw(arguments)) => Task::Raw(arguments),
         Some(ShellCommand::Client(command)) => Task::Command(command),
         Some(ShellCommand::Repl) | None => Task::Converse,
     };
@@ -114,7 +114,7 @@ enum Task {
     /// Lines from a file.
     Script(RunArgs),
     /// The wire by hand.
-    Raw(Limits),
+    Raw(RawArgs),
     /// One command.
     Command(Command),
 }
@@ -159,7 +159,7 @@ async fn without_terminal(
             run_script(&input, settings, output, console).await
         }
         Task::Script(arguments) => run_script(&arguments, settings, output, console).await,
-        Task::Raw(limits) => command::raw::run(limits, settings, output, console).await,
+        Task::Raw(arguments) => command::raw::run(arguments, settings, output, console).await,
         Task::Command(command) => command::run(command, settings, output, console).await,
     }
 }

@@ -1,6 +1,10 @@
 //! Scripts: the REPL's lines from a file or a pipe. A script stops at its first failed line, or tells at the end that there were
 //! some.
 
+use std::path::PathBuf;
+
+use clap::Args;
+
 use crate::{
     exit::Exit,
     failure::Failure,
@@ -8,6 +12,29 @@ use crate::{
     output::Output,
     repl::{Flow, Session, is_open},
 };
+
+const EXAMPLES: &str = "\
+Examples:
+  concierge run morning.concierge
+  echo 'clients ls' | concierge run -
+  concierge run --embedded --keep-going tests.concierge
+
+A script has the REPL's lines; `#` and a space start a comment. It stops at the first line that fails.";
+
+/// `run`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RunArgs {
+    /// The script, or `-` for the input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Go on after a line that failed; the exit code is then 9
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Run it on a gateway embedded in this process
+    #[arg(long, conflicts_with = "url")]
+    pub embedded: bool,
+}
 
 /// Runs all lines of a script on a session, and leaves it. `name` is what the script is called in messages.
 pub(crate) async fn run(

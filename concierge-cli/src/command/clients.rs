@@ -1,5 +1,6 @@
 //! `clients`: who is there.
 
+use clap::{Args, Subcommand};
 use concierge_client::payload::{ClientFetch, ClientFetchAll};
 use uuid::Uuid;
 
@@ -7,12 +8,29 @@ use super::{
     Context,
     missing::{explain, no_client},
 };
-use crate::{
-    args::{ClientArgs, ClientsCommand},
-    failure::Failure,
-    grammar::text,
-    output::Record,
-};
+use crate::{failure::Failure, grammar::text, output::Record};
+
+/// `clients`
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ClientsCommand {
+    /// List everybody who is connected
+    #[command(
+        visible_alias = "list",
+        after_help = "Examples:\n  concierge clients ls\n  concierge clients ls --json"
+    )]
+    Ls,
+    /// Show a client and what it subscribes to
+    #[command(after_help = "Examples:\n  concierge clients show bob")]
+    Show(ClientArgs),
+}
+
+/// A client.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ClientArgs {
+    /// A name or a uuid
+    #[arg(value_name = "CLIENT")]
+    pub client: String,
+}
 
 pub(super) async fn clients(command: ClientsCommand, context: &Context<'_>) -> Result<(), Failure> {
     match command {

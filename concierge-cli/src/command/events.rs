@@ -1,5 +1,6 @@
 //! `events`: everything the gateway tells, or a part of it.
 
+use clap::Args;
 use concierge_client::{
     Event,
     payload::{ClientName, ServiceName, Target},
@@ -8,9 +9,27 @@ use uuid::Uuid;
 
 use super::{
     Context, Place,
-    stream::{Feed, follow},
+    stream::{Feed, Limits, follow},
 };
-use crate::{args::EventsArgs, failure::Failure, suggest::nearest};
+use crate::{failure::Failure, grammar::parse_service, suggest::nearest};
+
+/// `events`
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = "Examples:\n  concierge events\n  concierge events --type CLIENT_JOINED -n 1 --json")]
+pub(crate) struct EventsArgs {
+    /// Only payloads of this type, such as `MESSAGE` or `CLIENT_JOINED`; may be repeated
+    #[arg(long, value_name = "TYPE")]
+    pub r#type: Vec<String>,
+    /// Only what comes from or concerns this client: a name or a uuid
+    #[arg(long, value_name = "CLIENT")]
+    pub from: Option<String>,
+    /// Only what concerns this service
+    #[arg(long, value_parser = parse_service)]
+    pub service: Option<ServiceName>,
+    /// When to end
+    #[command(flatten)]
+    pub limits: Limits,
+}
 
 /// The types there are, for noticing a slip.
 pub(crate) const TYPES: [&str; 7] = [

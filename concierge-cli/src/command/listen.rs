@@ -1,5 +1,6 @@
 //! `listen`: subscribes, and prints messages.
 
+use clap::Args;
 use concierge_client::{
     Event,
     payload::{Message, SelfSubscribe, SelfUnsubscribe, ServiceName, Target},
@@ -8,9 +9,35 @@ use concierge_client::{
 use super::{
     Context, Place,
     missing::explain,
-    stream::{Feed, follow},
+    stream::{Feed, Limits, follow},
 };
-use crate::{args::ListenArgs, exit::Exit, failure::Failure, output::Record};
+use crate::{exit::Exit, failure::Failure, grammar::parse_service, output::Record};
+
+const EXAMPLES: &str = "\
+Examples:
+  concierge listen chat news
+  concierge --name bob listen -n 1 --json
+  concierge listen chat --for 10s";
+
+/// `listen`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ListenArgs {
+    /// The services to subscribe to
+    #[arg(value_name = "SERVICE", value_parser = parse_service)]
+    pub services: Vec<ServiceName>,
+    /// When to end
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// `unlisten`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UnlistenArgs {
+    /// The services to unsubscribe from
+    #[arg(value_name = "SERVICE", required = true, value_parser = parse_service)]
+    pub services: Vec<ServiceName>,
+}
 
 pub(super) async fn listen(arguments: ListenArgs, context: &Context<'_>) -> Result<(), Failure> {
     let ListenArgs { services, limits } = arguments;

@@ -1,19 +1,17 @@
 //! What each command does with a connected client. The shell and the REPL come here with the same [`Command`]; how it was typed,
 //! how a connection comes about and how results look is decided elsewhere.
 
-mod clients;
-mod events;
-mod listen;
+pub(crate) mod clients;
+pub(crate) mod events;
+pub(crate) mod listen;
 mod missing;
-mod ping;
+pub(crate) mod ping;
 pub(crate) mod raw;
-mod send;
-mod services;
+pub(crate) mod send;
+pub(crate) mod services;
 mod stream;
 mod whoami;
 
-pub(crate) use events::TYPES as EVENT_TYPES;
-pub(crate) use listen::unlisten;
 pub(crate) use stream::{Shown, Watch};
 
 use std::cell::Cell;

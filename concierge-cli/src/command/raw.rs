@@ -1,12 +1,13 @@
 //! `raw`: the wire by hand. Lines of the input go out as they are, what comes in goes out as it is.
 
+use clap::Args;
 use concierge_client::{CloseCause, CloseCode, RawConnection, Received};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep_until};
 
+use super::stream::Limits;
 use crate::{
-    args::Limits,
     console::Console,
     exit::Exit,
     failure::Failure,
@@ -15,9 +16,24 @@ use crate::{
     settings::Settings,
 };
 
+const EXAMPLES: &str = r#"Examples:
+  echo '{"type":"IDENTIFY","name":"bob","version":"0.2.0"}' | concierge raw
+  concierge raw -n 2 < payloads.ndjson
+
+Nothing is added: the first payload must be IDENTIFY. At the end of the input, it ends when everything is answered."#;
+
+/// `raw`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RawArgs {
+    /// When to end
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
 /// Copies payloads both ways, until everything is answered and there is nothing more to send, or until a limit.
 pub(crate) async fn run(
-    limits: Limits,
+    RawArgs { limits }: RawArgs,
     settings: &Settings,
     output: &Output,
     console: &mut Console,

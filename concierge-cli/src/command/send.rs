@@ -6,16 +6,37 @@ use std::{
     path::Path,
 };
 
+use clap::Args;
 use concierge_client::CallError;
 use concierge_client::payload::{Data, Rejection, SendMessage, Target};
 
 use super::{Context, Place, missing::explain};
 use crate::{
-    args::SendArgs,
     failure::{Failure, without_number},
-    grammar::{PayloadError, PayloadSource, json_or_text},
+    grammar::{PayloadError, PayloadSource, json_or_text, parse_target},
     output::Record,
 };
+
+const EXAMPLES: &str = r#"Examples:
+  concierge send bob '{"text": "hi"}'     JSON, byte for byte
+  concierge send all text=hello n:=1      the object {"text":"hello","n":1}
+  concierge send svc:chat good morning    other text is sent as a JSON string
+  concierge send bob @message.json        from a file
+  date | concierge send bob -             from the input
+
+In the REPL, `@bob hi` and `#chat {"text":"hi"}` are short for `send`."#;
+
+/// `send`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct SendArgs {
+    /// Whom to: `bob` or `@bob`, a uuid, `svc:NAME`, `svc:NAME/UUID`, `all`
+    #[arg(value_parser = parse_target)]
+    pub target: Target,
+    /// JSON, `key=value key:=json`, plain text, `@FILE`, or `-` for the input
+    #[arg(allow_negative_numbers = true)]
+    pub payload: Vec<String>,
+}
 
 /// The largest payload that is read from a file or the input, in bytes: what no gateway takes anyway.
 const MAX_PAYLOAD: u64 = 64 << 20;

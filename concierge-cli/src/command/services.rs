@@ -2,18 +2,69 @@
 
 use std::collections::BTreeMap;
 
+use clap::{Args, Subcommand};
 use concierge_client::{
     CallError, Client,
-    payload::{ClientFetchAll, Rejection, ServiceCreate, ServiceDelete, ServiceFetch, ServiceFetchAll},
+    payload::{
+        ClientFetchAll, Nickname, Rejection, ServiceCreate, ServiceDelete, ServiceFetch, ServiceFetchAll,
+        ServiceName,
+    },
 };
 
 use super::{Context, Place, missing::explain};
 use crate::{
-    args::{CreateArgs, ServiceArgs, ServicesCommand},
     exit::Exit,
     failure::Failure,
+    grammar::{parse_name, parse_service},
     output::{Format, Names, Output, Record},
 };
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  concierge services create chat --hold
+  concierge services create chat --title 'The chat' --hold";
+
+/// `services`
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ServicesCommand {
+    /// List all services
+    #[command(
+        visible_alias = "list",
+        after_help = "Examples:\n  concierge services ls\n  concierge services ls --json"
+    )]
+    Ls,
+    /// Show a service, its owner and its subscribers
+    #[command(after_help = "Examples:\n  concierge services show chat")]
+    Show(ServiceArgs),
+    /// Open a service; it is there as long as the client that opened it
+    #[command(after_help = CREATE_EXAMPLES)]
+    Create(CreateArgs),
+    /// Delete a service of one's own
+    #[command(visible_alias = "delete", after_help = "Examples, in the REPL:\n  services rm chat")]
+    Rm(ServiceArgs),
+}
+
+/// A service's name.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServiceArgs {
+    /// The service's name
+    #[arg(value_name = "SERVICE", value_parser = parse_service)]
+    pub service: ServiceName,
+}
+
+/// `services create`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CreateArgs {
+    /// The service's name
+    #[arg(value_name = "SERVICE", value_parser = parse_service)]
+    pub service: ServiceName,
+    /// How the service is shown to people
+    #[arg(long = "title", value_name = "TEXT", value_parser = parse_name::<Nickname>)]
+    pub title: Option<Nickname>,
+    /// Keep it open until interrupted
+    #[arg(long)]
+    pub hold: bool,
+}
 
 pub(super) async fn services(command: ServicesCommand, context: &Context<'_>) -> Result<(), Failure> {
     match command {

@@ -1,16 +1,30 @@
 //! Streams of events: where they come from, how they are shown, and when they end.
 
+use std::time::Duration;
+
+use clap::Args;
 use concierge_client::{Event, Events};
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Context, Place};
 use crate::{
-    args::Limits,
     exit::Exit,
     failure::Failure,
+    grammar::parse_span,
     output::{Output, Record},
 };
+
+/// When a stream ends by itself, which is success.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Limits {
+    /// End after this many
+    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// End after this time, such as 10s
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_span)]
+    pub span: Option<Duration>,
+}
 
 /// Somebody who shows every event as it comes, and lets others see it once it is shown.
 pub(crate) trait Shown: Sync {

@@ -13,7 +13,7 @@ pub(crate) use words::{SplitError, Word, first, is_comment, split};
 
 use std::{borrow::Cow, str::FromStr};
 
-use concierge_client::payload::InvalidName;
+use concierge_client::payload::{InvalidName, ServiceName};
 
 /// The text a word stands for: a JSON string stands for what is in it, so that `"söö x"` can be typed wherever a name goes.
 pub(crate) fn text(word: &str) -> Cow<'_, str> {
@@ -28,4 +28,10 @@ pub(crate) fn text(word: &str) -> Cow<'_, str> {
 /// Reads a name, a nickname or a tag, which may be written as a JSON string.
 pub(crate) fn parse_name<N: FromStr<Err = InvalidName>>(word: &str) -> Result<N, InvalidName> {
     text(word).parse()
+}
+
+/// A service may be written with the mark it has as a target.
+pub(crate) fn parse_service(word: &str) -> Result<ServiceName, InvalidName> {
+    let name = word.strip_prefix("svc:").or_else(|| word.strip_prefix('#')).unwrap_or(word);
+    parse_name(name)
 }

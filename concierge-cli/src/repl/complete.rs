@@ -92,7 +92,7 @@ fn values_of_option(last: Option<&str>, names: &Names) -> Option<Vec<String>> {
     Some(match last? {
         "--from" => names.clients.clone(),
         "--service" => services_with("", names),
-        "--type" => crate::command::EVENT_TYPES.map(str::to_owned).to_vec(),
+        "--type" => crate::command::events::TYPES.map(str::to_owned).to_vec(),
         "--output" | "-o" => vec!["human".to_owned(), "json".to_owned()],
         "-n" | "--count" | "--for" | "--interval" | "--title" => Vec::new(),
         _ => return None,

@@ -1,6 +1,6 @@
 //! `help`: the commands on a page, and each of them at length.
 
-use clap::{Command, CommandFactory};
+use clap::{Args, Command, CommandFactory};
 
 use super::line::as_typed_here;
 use crate::{
@@ -9,6 +9,13 @@ use crate::{
     output::{Cell, Palette, Role, Table},
     suggest::nearest,
 };
+
+/// `help`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HelpArgs {
+    /// A command, or `targets`, `payloads`, `keys`
+    pub topic: Vec<String>,
+}
 
 /// What can be asked about besides commands.
 pub(super) const TOPICS: [(&str, &str); 3] = [("targets", TARGETS), ("payloads", PAYLOADS), ("keys", KEYS)];

@@ -3,7 +3,8 @@
 use clap::{Parser, error::ErrorKind};
 
 use crate::{
-    args::{Command, OutputArgs, ReplCommand, ReplLine, SendArgs},
+    args::{Command, OutputArgs, ReplCommand, ReplLine},
+    command::send::SendArgs,
     failure::Failure,
     grammar::{SplitError, Word, first, is_assignment, is_comment, json_or_text, parse_target, split},
     usage::{Grammar, explain},

@@ -12,6 +12,7 @@ mod screen;
 mod session;
 mod terminal;
 
+pub(crate) use help::HelpArgs;
 pub(crate) use line::is_open;
 pub(crate) use live::Audience;
 pub(crate) use session::{Flow, Location, Session};

@@ -193,7 +193,7 @@ impl Session {
                 });
             }
             ReplCommand::Unlisten(arguments) => {
-                command::unlisten(arguments.services, &self.context(output)?).await?;
+                command::listen::unlisten(arguments.services, &self.context(output)?).await?;
             }
             ReplCommand::Client(command) => command::execute(command, &self.context(output)?).await?,
         }

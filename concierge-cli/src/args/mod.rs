@@ -1,0 +1,136 @@
+//! What can be typed: the tree of commands. The shell and the REPL share [`Command`]. What a command takes stands beside what it
+//! does, in `command/`; what a value means is in `grammar/` and in the settings.
+
+mod global;
+
+pub(crate) use global::{Global, OutputArgs};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    command::{
+        clients::ClientsCommand,
+        events::EventsArgs,
+        listen::{ListenArgs, UnlistenArgs},
+        ping::PingArgs,
+        raw::RawArgs,
+        send::SendArgs,
+        services::ServicesCommand,
+    },
+    exit::exit_codes,
+    repl::HelpArgs,
+    script::RunArgs,
+};
+
+/// Talk to a Concierge gateway: send, listen, look around.
+#[derive(Debug, Parser)]
+#[command(name = "concierge", version, max_term_width = 110, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<ShellCommand>,
+}
+
+/// What the shell can be told: everything, and what only makes sense there.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShellCommand {
+    /// Open the REPL
+    #[command(
+        after_help = "Examples:\n  concierge repl\n  concierge -u ws://192.0.2.7:64209/ws -N alice repl"
+    )]
+    Repl,
+    /// Run a script of REPL lines
+    Run(RunArgs),
+    /// Run a gateway, as `concierge-server` does
+    Server(Box<GatewayArgs>),
+    /// Speak the wire: a JSON payload per line in, one per line out
+    Raw(RawArgs),
+    /// Everything that a connected client can do.
+    #[command(flatten)]
+    Client(Command),
+}
+
+/// What a connected client can do, from the shell and in the REPL.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Command {
+    /// Send a message
+    Send(SendArgs),
+    /// Print messages: those of services, or what is sent to this client
+    Listen(ListenArgs),
+    /// Print everything the gateway tells: messages, joins, services
+    Events(EventsArgs),
+    /// Look at services, open and delete them
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
+    Services(ServicesCommand),
+    /// Look at who is connected
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
+    Clients(ClientsCommand),
+    /// Show what the gateway knows about this client
+    #[command(after_help = "Examples:\n  concierge whoami\n  concierge whoami --json")]
+    Whoami,
+    /// Ask the gateway for a sign of life, and take the time
+    Ping(PingArgs),
+    /// Show the version of this program and of the protocol
+    Version,
+}
+
+/// `server`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GatewayArgs {
+    /// What `concierge-server` takes.
+    #[command(flatten)]
+    pub gateway: concierge_server::Args,
+}
+
+/// A line of the REPL.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "",
+    bin_name = "",
+    no_binary_name = true,
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
+pub(crate) struct ReplLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ReplCommand,
+    /// How results are written.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What can be done in the REPL and in scripts: everything a connected client can do, and what only makes sense there.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ReplCommand {
+    /// Everything that a connected client can do.
+    #[command(flatten)]
+    Client(Command),
+    /// Show the gateway: where it is, and how many are there
+    Server,
+    /// End subscriptions
+    Unlisten(UnlistenArgs),
+    /// Connect again, after the connection was lost
+    Connect,
+    /// Stop showing what arrives
+    Mute,
+    /// Show again what arrives
+    Unmute,
+    /// Show the commands, or how one is used
+    Help(HelpArgs),
+    /// Leave, as Ctrl-D does
+    #[command(visible_alias = "quit")]
+    Exit,
+}
+
+const AFTER_HELP: &str = concat!(
+    "\
+Without a command: the REPL in a terminal, a script from a pipe; both on a gateway embedded in this
+process, unless a URL is given.
+
+",
+    exit_codes!()
+);
