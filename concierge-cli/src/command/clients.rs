@@ -8,7 +8,7 @@ use super::{
     Context,
     missing::{explain, no_client},
 };
-use crate::{failure::Failure, grammar::text, output::Record};
+use crate::{failure::Failure, grammar::text};
 
 /// `clients`
 #[derive(Debug, Clone, Subcommand)]
@@ -36,7 +36,7 @@ pub(super) async fn clients(command: ClientsCommand, context: &Context<'_>) -> R
     match command {
         ClientsCommand::Ls => {
             let result = context.client.call(ClientFetchAll {}).await?;
-            context.output.record(&Record::Clients(result))
+            context.output.record(&result)
         }
         ClientsCommand::Show(arguments) => show(arguments, context).await,
     }
@@ -57,7 +57,7 @@ async fn show(arguments: ClientArgs, context: &Context<'_>) -> Result<(), Failur
         }
     };
     match client.call(ClientFetch { uuid }).await {
-        Ok(result) => context.output.record(&Record::Client(result)),
+        Ok(result) => context.output.record(&result),
         Err(error) => Err(explain(error, client).await),
     }
 }

@@ -1,17 +1,18 @@
 //! `events`: everything the gateway tells, or a part of it.
 
 use clap::Args;
-use concierge_client::{
-    Event,
-    payload::{ClientName, ServiceName, Target},
-};
-use uuid::Uuid;
+use concierge_client::{Event, payload::ServiceName};
 
 use super::{
     Context, Place,
     stream::{Feed, Limits, follow},
 };
-use crate::{failure::Failure, grammar::parse_service, suggest::nearest};
+use crate::{
+    failure::Failure,
+    grammar::parse_service,
+    output::{client_of, service_of},
+    suggest::nearest,
+};
 
 /// `events`
 #[derive(Debug, Clone, Default, Args)]
@@ -78,29 +79,4 @@ fn is_wanted(event: &Event, arguments: &EventsArgs) -> bool {
     });
     let by_service = arguments.service.as_ref().is_none_or(|wanted| service_of(event) == Some(wanted));
     by_type && by_client && by_service
-}
-
-fn client_of(event: &Event) -> Option<(&ClientName, Uuid)> {
-    match event {
-        Event::Message(message) => Some((&message.origin.name, message.origin.uuid)),
-        Event::ClientJoined { client }
-        | Event::ClientLeft { client }
-        | Event::ServiceClientSubscribed { client, .. }
-        | Event::ServiceClientUnsubscribed { client, .. } => Some((&client.name, client.uuid)),
-        _ => None,
-    }
-}
-
-fn service_of(event: &Event) -> Option<&ServiceName> {
-    match event {
-        Event::Message(message) => match &message.target {
-            Target::Service { service } | Target::ServiceClientUuid { service, .. } => Some(service),
-            _ => None,
-        },
-        Event::ServiceCreated { service }
-        | Event::ServiceDeleted { service }
-        | Event::ServiceClientSubscribed { service, .. }
-        | Event::ServiceClientUnsubscribed { service, .. } => Some(&service.name),
-        _ => None,
-    }
 }

@@ -11,7 +11,7 @@ use super::{
     missing::explain,
     stream::{Feed, Limits, follow},
 };
-use crate::{exit::Exit, failure::Failure, grammar::parse_service, output::Record};
+use crate::{exit::Exit, failure::Failure, grammar::parse_service};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,7 +82,7 @@ pub(super) async fn listen(arguments: ListenArgs, context: &Context<'_>) -> Resu
 pub(crate) async fn unlisten(services: Vec<ServiceName>, context: &Context<'_>) -> Result<(), Failure> {
     for service in services {
         match context.client.call(SelfUnsubscribe { service }).await {
-            Ok(result) => context.output.record(&Record::Unsubscribed(result))?,
+            Ok(result) => context.output.record(&result)?,
             Err(error) => return Err(explain(error, context.client).await),
         }
     }
@@ -92,9 +92,7 @@ pub(crate) async fn unlisten(services: Vec<ServiceName>, context: &Context<'_>) 
 async fn subscribe(service: &ServiceName, context: &Context<'_>) -> Result<(), Failure> {
     let request = SelfSubscribe { service: service.clone() };
     match context.client.call(request).await {
-        Ok(result) if matches!(context.place, Place::Session(_)) => {
-            context.output.record(&Record::Subscribed(result))
-        }
+        Ok(result) if matches!(context.place, Place::Session(_)) => context.output.record(&result),
         Ok(_) => Ok(()),
         Err(error) => Err(explain(error, context.client).await),
     }

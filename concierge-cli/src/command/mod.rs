@@ -27,7 +27,7 @@ use crate::{
     console::Console,
     failure::Failure,
     identity::NameChoice,
-    output::{Output, Record},
+    output::{Output, Version},
     settings::Settings,
 };
 
@@ -63,7 +63,7 @@ pub(crate) async fn run(
     console: &mut Console,
 ) -> Result<(), Failure> {
     if matches!(command, Command::Version) {
-        return output.record(&Record::Version);
+        return output.record(&Version);
     }
     // What can fail without a gateway fails before one is asked.
     let command = match command {
@@ -100,7 +100,7 @@ pub(crate) async fn execute(command: Command, context: &Context<'_>) -> Result<(
         Command::Clients(command) => clients::clients(command, context).await,
         Command::Whoami => whoami::whoami(context).await,
         Command::Ping(arguments) => ping::ping(arguments, context).await,
-        Command::Version => context.output.record(&Record::Version),
+        Command::Version => context.output.record(&Version),
     }
 }
 

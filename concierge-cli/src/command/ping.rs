@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Context;
-use crate::{failure::Failure, grammar::parse_span, output::Record};
+use crate::{failure::Failure, grammar::parse_span, output::Pong};
 
 /// `ping`
 #[derive(Debug, Clone, Copy, Args)]
@@ -25,7 +25,7 @@ pub(super) async fn ping(arguments: PingArgs, context: &Context<'_>) -> Result<(
             tokio::time::sleep(arguments.interval).await;
         }
         let rtt = context.client.ping().await?;
-        context.output.record(&Record::Pong { url: context.url.to_string(), rtt })?;
+        context.output.record(&Pong { url: context.url.to_string(), rtt })?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use super::{Context, Place, missing::explain};
 use crate::{
     failure::{Failure, without_number},
     grammar::{PayloadError, PayloadSource, json_or_text, parse_target},
-    output::Record,
+    output::Sent,
 };
 
 const EXAMPLES: &str = r#"Examples:
@@ -75,7 +75,7 @@ pub(super) async fn send(arguments: SendArgs, context: &Context<'_>) -> Result<(
     };
     let Context { client, output, place, .. } = context;
     match client.call(SendMessage::new(arguments.target.clone(), data)).await {
-        Ok(_) => output.record(&Record::Sent { target: arguments.target }),
+        Ok(_) => output.record(&Sent { target: arguments.target }),
         Err(CallError::Rejected(rejection @ Rejection::Refused { desc: None })) => {
             Err(refused(rejection, &arguments.target, *place))
         }

@@ -16,7 +16,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     grammar::{parse_name, parse_service},
-    output::{Format, Names, Output, Record},
+    output::{Format, Names, Output, ServiceCreated, ServiceShown, Services},
 };
 
 const CREATE_EXAMPLES: &str = "\
@@ -83,7 +83,7 @@ async fn list(context: &Context<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     let names = names(client, output).await?;
-    output.record(&Record::Services { result, names })
+    output.record(&Services { result, names })
 }
 
 async fn show(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Failure> {
@@ -91,7 +91,7 @@ async fn show(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Failu
     match client.call(ServiceFetch { service: arguments.service }).await {
         Ok(result) => {
             let names = names(client, output).await?;
-            output.record(&Record::Service { result, names })
+            output.record(&ServiceShown { result, names })
         }
         Err(error) => Err(explain(error, client).await),
     }
@@ -104,7 +104,7 @@ async fn create(arguments: CreateArgs, context: &Context<'_>) -> Result<(), Fail
     let (successful, owner) = (result.successful, result.service.owner_uuid);
     let name = result.service.name.clone();
     let names = if successful { Names::new() } else { names(client, output).await? };
-    output.record(&Record::ServiceCreated { result, names })?;
+    output.record(&ServiceCreated { result, names })?;
     if !successful && owner != client.session().uuid() {
         return Err(Failure::new(
             Exit::Rejected,
@@ -132,7 +132,7 @@ async fn remove(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Fai
     let Context { client, output, place, .. } = context;
     let name = arguments.service.clone();
     match client.call(ServiceDelete { service: arguments.service }).await {
-        Ok(result) => output.record(&Record::ServiceDeleted(result)),
+        Ok(result) => output.record(&result),
         Err(error @ CallError::Rejected(Rejection::Refused { desc: None })) => {
             let failure = Failure::from(error)
                 .because(&format!("only the client that opened {:?} may delete it", name.as_str()));
@@ -148,7 +148,7 @@ async fn remove(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Fai
 
 /// Who is who, for showing owners by name; programs are given the payload as it is.
 async fn names(client: &Client, output: &Output) -> Result<Names, Failure> {
-    if output.format() == Format::Json {
+    if output.format() != Format::Human {
         return Ok(BTreeMap::new());
     }
     let clients = client.call(ClientFetchAll {}).await?.clients;

@@ -8,12 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Context, Place};
-use crate::{
-    exit::Exit,
-    failure::Failure,
-    grammar::parse_span,
-    output::{Output, Record},
-};
+use crate::{exit::Exit, failure::Failure, grammar::parse_span, output::Output};
 
 /// When a stream ends by itself, which is success.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -64,7 +59,7 @@ impl Feed {
 
     fn show(&self, event: &Event, output: &Output) -> Result<(), Failure> {
         match self {
-            Self::Own(_) => output.record(&Record::Event(event.clone())),
+            Self::Own(_) => output.record(event),
             Self::Shown(_) => Ok(()),
         }
     }

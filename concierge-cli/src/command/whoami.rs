@@ -3,10 +3,10 @@
 use concierge_client::payload::SelfFetch;
 
 use super::Context;
-use crate::{failure::Failure, output::Record};
+use crate::{failure::Failure, output::Whoami};
 
 pub(super) async fn whoami(context: &Context<'_>) -> Result<(), Failure> {
     let result = context.client.call(SelfFetch {}).await?;
     let server = context.client.session().server().map(str::to_owned);
-    context.output.record(&Record::Whoami { result, url: context.url.to_string(), server })
+    context.output.record(&Whoami { result, url: context.url.to_string(), server })
 }

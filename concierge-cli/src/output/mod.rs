@@ -1,15 +1,21 @@
-//! How results are shown: a [`Record`] becomes lines for people or JSON for programs, and goes to a [`Sink`]. Nothing else in
+//! How results are shown: a [`Record`] becomes lines for people, JSON or fields for programs, and goes to a [`Sink`]. Nothing else in
 //! this crate writes to a stream, and nothing here decides what a command does.
 
 mod escape;
 mod human;
-mod json;
+pub(crate) mod json;
 mod record;
+mod records;
 mod style;
 mod table;
+mod tsv;
 
 pub(crate) use escape::{escape, escape_json};
-pub(crate) use record::{Names, Record};
+pub(crate) use record::{Record, View};
+pub(crate) use records::{
+    Gateway, Names, Pong, Sent, ServiceCreated, ServiceShown, Services, Version, Whoami, client_of,
+    service_of,
+};
 pub(crate) use style::{ColorChoice, Format, Palette, Role};
 pub(crate) use table::{Cell, Table};
 
@@ -79,11 +85,19 @@ impl Output {
     }
 
     /// Writes a record to the standard output.
-    pub(crate) fn record(&self, record: &Record) -> Result<(), Failure> {
+    pub(crate) fn record(&self, record: &dyn Record) -> Result<(), Failure> {
         let text = match self.format {
-            Format::Human => human::render(record, self.palette, self.terminal),
-            Format::Json => json::render(record, self.terminal),
+            Format::Human => record.human(View { palette: self.palette, terminal: self.terminal }),
+            Format::Json => json::line(&record.object(), self.terminal),
+            Format::Ndjson => {
+                record.objects().iter().map(|object| json::line(object, self.terminal)).collect()
+            }
+            Format::Tsv => record.rows().iter().map(|row| tsv::line(row, self.terminal)).collect(),
+            Format::Raw => record.raw().iter().map(|line| format!("{line}\n")).collect(),
         };
+        if text.is_empty() {
+            return Ok(());
+        }
         Ok(self.stdout.write_text(&text)?)
     }
 
@@ -94,9 +108,10 @@ impl Output {
 
     /// Tells something by the way, on the standard error.
     pub(crate) fn note(&self, message: &str) {
-        let text = match self.format {
-            Format::Human => self.error_palette.paint(Role::Dim, &escape(message)) + "\n",
-            Format::Json => json::note(message),
+        let text = if self.format.is_json() {
+            json::note(message)
+        } else {
+            self.error_palette.paint(Role::Dim, &escape(message)) + "\n"
         };
         // Nobody may be reading it, and it is not what was asked for.
         let _ = self.stderr.write_text(&text);
@@ -114,9 +129,10 @@ impl Output {
         if failure.message().is_empty() || failure.exit() == Exit::Done {
             return;
         }
-        let text = match self.format {
-            Format::Human => human::failure(failure, self.error_palette),
-            Format::Json => json::failure(failure),
+        let text = if self.format.is_json() {
+            json::failure(failure)
+        } else {
+            human::failure(failure, self.error_palette)
         };
         // Where the standard error is closed, the exit code still tells.
         let _ = self.stderr.write_text(&text);

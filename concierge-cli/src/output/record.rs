@@ -1,89 +1,33 @@
-//! What a command has to tell: the protocol's own payloads, and the few results that are not payloads.
+//! What a command has to tell, and the forms it can be told in. Which form is wanted is decided in [`Output`](super::Output).
 
-use std::{collections::BTreeMap, time::Duration};
+use super::style::Palette;
 
-use concierge_client::{
-    Event,
-    payload::{
-        ClientFetchAllResult, ClientFetchResult, SelfFetchResult, SelfSubscribeResult, SelfUnsubscribeResult,
-        ServiceCreateResult, ServiceDeleteResult, ServiceFetchAllResult, ServiceFetchResult, Target,
-    },
-};
-use uuid::Uuid;
+/// One result of a command, in each form that it can be written in.
+pub(crate) trait Record {
+    /// A JSON object whose first field is `type`: the protocol's own for a payload, else in `lower_snake`. `v` and `ts` are put
+    /// before it when it is written.
+    fn object(&self) -> String;
 
-/// The names of clients by their ids, for showing who owns and who subscribes.
-pub(crate) type Names = BTreeMap<Uuid, String>;
+    /// Whole lines for people. What comes from elsewhere is escaped.
+    fn human(&self, view: View) -> String;
 
-/// One result.
-#[derive(Debug, Clone)]
-pub(crate) enum Record {
-    /// Something the gateway told without having been asked.
-    Event(Event),
-    /// A message was taken by the gateway.
-    Sent {
-        /// Whom it was for.
-        target: Target,
-    },
-    /// Who this client is.
-    Whoami {
-        /// What the gateway knows of it.
-        result: SelfFetchResult,
-        /// The gateway's address.
-        url: String,
-        /// The gateway's program, when it told.
-        server: Option<String>,
-    },
-    /// Everybody who is connected.
-    Clients(ClientFetchAllResult),
-    /// One client.
-    Client(ClientFetchResult),
-    /// Every service.
-    Services {
-        /// The services.
-        result: ServiceFetchAllResult,
-        /// Who their owners are.
-        names: Names,
-    },
-    /// One service.
-    Service {
-        /// The service.
-        result: ServiceFetchResult,
-        /// Who its owner and its subscribers are.
-        names: Names,
-    },
-    /// A service was opened, or was there already.
-    ServiceCreated {
-        /// The service.
-        result: ServiceCreateResult,
-        /// Who its owner is, where it was there already.
-        names: Names,
-    },
-    /// A service was deleted.
-    ServiceDeleted(ServiceDeleteResult),
-    /// A subscription was made, or was there already.
-    Subscribed(SelfSubscribeResult),
-    /// A subscription was ended, or there was none.
-    Unsubscribed(SelfUnsubscribeResult),
-    /// The gateway answered a ping.
-    Pong {
-        /// Where it is.
-        url: String,
-        /// How long the answer took.
-        rtt: Duration,
-    },
-    /// What runs here.
-    Version,
-    /// The gateway the REPL is connected to.
-    Gateway {
-        /// Its address.
-        url: String,
-        /// Whether it runs in this process.
-        embedded: bool,
-        /// Its program, when it told.
-        server: Option<String>,
-        /// How many clients are connected.
-        clients: usize,
-        /// How many services there are.
-        services: usize,
-    },
+    /// The objects it consists of, for one a line: the entries of a list, else itself.
+    fn objects(&self) -> Vec<String> {
+        vec![self.object()]
+    }
+
+    /// A row of fields for each entry, always as many and in the same order.
+    fn rows(&self) -> Vec<Vec<String>>;
+
+    /// What it is all about and nothing else, a line each: the data of a message, the names of a list. Not escaped.
+    fn raw(&self) -> Vec<String>;
+}
+
+/// Where something is shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View {
+    /// The colours there are.
+    pub palette: Palette,
+    /// Whether a person looks at it: then columns have heads.
+    pub terminal: bool,
 }

@@ -13,6 +13,19 @@ pub(crate) enum Format {
     Human,
     // For programs: one JSON document, or one a line for a stream.
     Json,
+    // One JSON document a line, for the entries of a list too.
+    Ndjson,
+    // For `cut` and `awk`: fields between tabs, an entry a line, without heads.
+    Tsv,
+    // What it is all about and nothing else: the data of messages, the names of a list.
+    Raw,
+}
+
+impl Format {
+    /// Whether a program reads it as JSON; then what goes to the standard error is JSON too.
+    pub(crate) fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson)
+    }
 }
 
 /// Whether to colour.

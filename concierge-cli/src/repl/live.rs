@@ -14,7 +14,7 @@ use super::{directory::Directory, prompt::Standing};
 use crate::{
     command::{Shown, Watch},
     failure::Failure,
-    output::{Output, Record},
+    output::Output,
 };
 
 /// The events of one connection, as they are shown.
@@ -182,7 +182,7 @@ impl Shared {
             self.unseen.fetch_add(1, Ordering::AcqRel);
         } else {
             let output = format.map_or_else(|| self.output.clone(), |format| self.output.with_format(format));
-            if let Err(failure) = output.record(&Record::Event(event.clone())) {
+            if let Err(failure) = output.record(event) {
                 *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
             }
         }

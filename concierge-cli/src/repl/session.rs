@@ -19,7 +19,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     identity::NameChoice,
-    output::{Output, Record},
+    output::{Gateway, Output},
     settings::Settings,
 };
 
@@ -213,7 +213,7 @@ impl Session {
     async fn show_gateway(&self, output: &Output) -> Result<(), Failure> {
         let client = &self.connected()?.client;
         let (clients, services) = (client.clients().await?.len(), client.services().await?.len());
-        output.record(&Record::Gateway {
+        output.record(&Gateway {
             url: self.location.url.to_string(),
             embedded: self.location.embedded,
             server: client.session().server().map(str::to_owned),
