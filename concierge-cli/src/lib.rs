@@ -10,6 +10,7 @@ mod failure;
 mod grammar;
 mod identity;
 mod input;
+mod link;
 mod output;
 mod program;
 mod repl;

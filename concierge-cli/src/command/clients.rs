@@ -35,7 +35,7 @@ pub(crate) struct ClientArgs {
 pub(super) async fn clients(command: ClientsCommand, context: &Context<'_>) -> Result<(), Failure> {
     match command {
         ClientsCommand::Ls => {
-            let result = context.client.call(ClientFetchAll {}).await?;
+            let result = context.link.call(ClientFetchAll {}).await?;
             context.output.record(&result)
         }
         ClientsCommand::Show(arguments) => show(arguments, context).await,
@@ -44,20 +44,20 @@ pub(super) async fn clients(command: ClientsCommand, context: &Context<'_>) -> R
 
 /// The protocol fetches a client by its id; a name is looked up among those who are there.
 async fn show(arguments: ClientArgs, context: &Context<'_>) -> Result<(), Failure> {
-    let client = context.client;
+    let link = context.link;
     let uuid = match Uuid::try_parse(&arguments.client) {
         Ok(uuid) if arguments.client.len() == 36 => uuid,
         _ => {
             let name = text(arguments.client.strip_prefix('@').unwrap_or(&arguments.client));
-            let found = client.call(ClientFetchAll {}).await?.clients;
+            let found = link.call(ClientFetchAll {}).await?.clients;
             match found.into_iter().find(|found| found.name == *name) {
                 Some(found) => found.uuid,
-                None => return Err(no_client(&name, client).await),
+                None => return Err(no_client(&name, link).await),
             }
         }
     };
-    match client.call(ClientFetch { uuid }).await {
+    match link.call(ClientFetch { uuid }).await {
         Ok(result) => context.output.record(&result),
-        Err(error) => Err(explain(error, client).await),
+        Err(error) => Err(explain(error, link).await),
     }
 }

@@ -81,9 +81,9 @@ pub(super) async fn listen(arguments: ListenArgs, context: &Context<'_>) -> Resu
 /// Ends subscriptions.
 pub(crate) async fn unlisten(services: Vec<ServiceName>, context: &Context<'_>) -> Result<(), Failure> {
     for service in services {
-        match context.client.call(SelfUnsubscribe { service }).await {
+        match context.link.call(SelfUnsubscribe { service }).await {
             Ok(result) => context.output.record(&result)?,
-            Err(error) => return Err(explain(error, context.client).await),
+            Err(error) => return Err(explain(error, context.link).await),
         }
     }
     Ok(())
@@ -91,15 +91,15 @@ pub(crate) async fn unlisten(services: Vec<ServiceName>, context: &Context<'_>) 
 
 async fn subscribe(service: &ServiceName, context: &Context<'_>) -> Result<(), Failure> {
     let request = SelfSubscribe { service: service.clone() };
-    match context.client.call(request).await {
+    match context.link.call(request).await {
         Ok(result) if matches!(context.place, Place::Session(_)) => context.output.record(&result),
         Ok(_) => Ok(()),
-        Err(error) => Err(explain(error, context.client).await),
+        Err(error) => Err(explain(error, context.link).await),
     }
 }
 
 fn announce(services: &[ServiceName], context: &Context<'_>) {
-    let name = &context.client.session().name;
+    let name = context.link.who().name;
     let what = match services {
         [] => "what is sent to it".to_owned(),
         services => services.iter().map(|service| format!("#{service}")).collect::<Vec<_>>().join(", "),

@@ -17,7 +17,7 @@ pub(crate) use stream::{Shown, Watch};
 use std::cell::Cell;
 
 use concierge_client::{
-    Client, Events, GatewayUrl,
+    Events, GatewayUrl,
     payload::{Intent, Intents},
 };
 
@@ -27,6 +27,7 @@ use crate::{
     console::Console,
     failure::Failure,
     identity::NameChoice,
+    link::Link,
     output::{Output, Version},
     settings::Settings,
 };
@@ -34,7 +35,7 @@ use crate::{
 /// What a command works with.
 pub(crate) struct Context<'a> {
     /// The connection.
-    pub client: &'a Client,
+    pub link: &'a Link,
     /// Where it leads.
     pub url: &'a GatewayUrl,
     /// Where results go.
@@ -83,10 +84,11 @@ pub(crate) async fn run(
     };
     let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024 };
     let (client, events) = connect(settings, &url, &name, purpose, output).await?;
+    let link = Link::own(client);
     let events = Cell::new(Some(events));
     let place = Place::Shell { events: &events };
-    let result = execute(command, &Context { client: &client, url: &url, output, place }).await;
-    client.close().await;
+    let result = execute(command, &Context { link: &link, url: &url, output, place }).await;
+    link.close().await;
     result
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn ping(arguments: PingArgs, context: &Context<'_>) -> Result<(
         if number > 0 {
             tokio::time::sleep(arguments.interval).await;
         }
-        let rtt = context.client.ping().await?;
+        let rtt = context.link.ping().await?;
         context.output.record(&Pong { url: context.url.to_string(), rtt })?;
     }
     Ok(())

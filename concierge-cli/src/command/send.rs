@@ -7,13 +7,13 @@ use std::{
 };
 
 use clap::Args;
-use concierge_client::CallError;
 use concierge_client::payload::{Data, Rejection, SendMessage, Target};
 
 use super::{Context, Place, missing::explain};
 use crate::{
     failure::{Failure, without_number},
     grammar::{PayloadError, PayloadSource, json_or_text, parse_target},
+    link::CallFailure,
     output::Sent,
 };
 
@@ -73,19 +73,19 @@ pub(super) async fn send(arguments: SendArgs, context: &Context<'_>) -> Result<(
             return Err(no_payload().because("`-` is for the shell: here the input holds commands"));
         }
     };
-    let Context { client, output, place, .. } = context;
-    match client.call(SendMessage::new(arguments.target.clone(), data)).await {
+    let Context { link, output, place, .. } = context;
+    match link.call(SendMessage::new(arguments.target.clone(), data)).await {
         Ok(_) => output.record(&Sent { target: arguments.target }),
-        Err(CallError::Rejected(rejection @ Rejection::Refused { desc: None })) => {
+        Err(CallFailure::Rejected(rejection @ Rejection::Refused { desc: None })) => {
             Err(refused(rejection, &arguments.target, *place))
         }
-        Err(error) => Err(explain(error, client).await),
+        Err(error) => Err(explain(error, link).await),
     }
 }
 
 /// A bare no has only the reasons that the target leaves.
 fn refused(rejection: Rejection, target: &Target, place: Place<'_>) -> Failure {
-    let failure = Failure::from(CallError::Rejected(rejection));
+    let failure = Failure::from(CallFailure::Rejected(rejection));
     match target {
         Target::Service { service } => {
             let message =

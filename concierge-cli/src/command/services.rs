@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
-use concierge_client::{
-    CallError, Client,
-    payload::{
-        ClientFetchAll, Nickname, Rejection, ServiceCreate, ServiceDelete, ServiceFetch, ServiceFetchAll,
-        ServiceName,
-    },
+use concierge_client::payload::{
+    ClientFetchAll, Nickname, Rejection, ServiceCreate, ServiceDelete, ServiceFetch, ServiceFetchAll,
+    ServiceName,
 };
 
 use super::{Context, Place, missing::explain};
@@ -16,6 +13,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     grammar::{parse_name, parse_service},
+    link::{CallFailure, Link},
     output::{Format, Names, Output, ServiceCreated, ServiceShown, Services},
 };
 
@@ -76,36 +74,36 @@ pub(super) async fn services(command: ServicesCommand, context: &Context<'_>) ->
 }
 
 async fn list(context: &Context<'_>) -> Result<(), Failure> {
-    let Context { client, output, .. } = context;
-    let result = client.call(ServiceFetchAll {}).await?;
+    let Context { link, output, .. } = context;
+    let result = link.call(ServiceFetchAll {}).await?;
     if result.services.is_empty() && output.format() == Format::Human {
         output.note("there are no services; `services create NAME` opens one");
         return Ok(());
     }
-    let names = names(client, output).await?;
+    let names = names(link, output).await?;
     output.record(&Services { result, names })
 }
 
 async fn show(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { client, output, .. } = context;
-    match client.call(ServiceFetch { service: arguments.service }).await {
+    let Context { link, output, .. } = context;
+    match link.call(ServiceFetch { service: arguments.service }).await {
         Ok(result) => {
-            let names = names(client, output).await?;
+            let names = names(link, output).await?;
             output.record(&ServiceShown { result, names })
         }
-        Err(error) => Err(explain(error, client).await),
+        Err(error) => Err(explain(error, link).await),
     }
 }
 
 async fn create(arguments: CreateArgs, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { client, output, place, .. } = context;
+    let Context { link, output, place, .. } = context;
     let CreateArgs { service, title, hold } = arguments;
-    let result = client.call(ServiceCreate { service, nickname: title }).await?;
+    let result = link.call(ServiceCreate { service, nickname: title }).await?;
     let (successful, owner) = (result.successful, result.service.owner_uuid);
     let name = result.service.name.clone();
-    let names = if successful { Names::new() } else { names(client, output).await? };
+    let names = if successful { Names::new() } else { names(link, output).await? };
     output.record(&ServiceCreated { result, names })?;
-    if !successful && owner != client.session().uuid() {
+    if !successful && owner != link.who().uuid {
         return Err(Failure::new(
             Exit::Rejected,
             format!("the service {:?} belongs to another client", name.as_str()),
@@ -116,7 +114,7 @@ async fn create(arguments: CreateArgs, context: &Context<'_>) -> Result<(), Fail
         Place::Shell { .. } if hold => {
             output
                 .note(&format!("{name:?} is open until this is interrupted (Ctrl-C)", name = name.as_str()));
-            Err(client.closed().await.into())
+            Err(link.closed().await)
         }
         Place::Shell { .. } => {
             output.note(
@@ -129,11 +127,11 @@ async fn create(arguments: CreateArgs, context: &Context<'_>) -> Result<(), Fail
 }
 
 async fn remove(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { client, output, place, .. } = context;
+    let Context { link, output, place, .. } = context;
     let name = arguments.service.clone();
-    match client.call(ServiceDelete { service: arguments.service }).await {
+    match link.call(ServiceDelete { service: arguments.service }).await {
         Ok(result) => output.record(&result),
-        Err(error @ CallError::Rejected(Rejection::Refused { desc: None })) => {
+        Err(error @ CallFailure::Rejected(Rejection::Refused { desc: None })) => {
             let failure = Failure::from(error)
                 .because(&format!("only the client that opened {:?} may delete it", name.as_str()));
             Err(match place {
@@ -142,15 +140,15 @@ async fn remove(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Fai
                 Place::Session(_) => failure,
             })
         }
-        Err(error) => Err(explain(error, client).await),
+        Err(error) => Err(explain(error, link).await),
     }
 }
 
 /// Who is who, for showing owners by name; programs are given the payload as it is.
-async fn names(client: &Client, output: &Output) -> Result<Names, Failure> {
+async fn names(link: &Link, output: &Output) -> Result<Names, Failure> {
     if output.format() != Format::Human {
         return Ok(BTreeMap::new());
     }
-    let clients = client.call(ClientFetchAll {}).await?.clients;
+    let clients = link.call(ClientFetchAll {}).await?.clients;
     Ok(clients.into_iter().map(|client| (client.uuid, client.name.to_string())).collect())
 }

@@ -45,7 +45,7 @@ impl Feed {
     /// The events from now on.
     pub(super) fn open(context: &Context<'_>) -> Self {
         match context.place {
-            Place::Shell { events } => Self::Own(events.take().unwrap_or_else(|| context.client.events())),
+            Place::Shell { events } => Self::Own(events.take().unwrap_or_else(|| context.link.events())),
             Place::Session(shown) => Self::Shown(shown.watch(context.output)),
         }
     }

@@ -6,7 +6,7 @@ use super::Context;
 use crate::{failure::Failure, output::Whoami};
 
 pub(super) async fn whoami(context: &Context<'_>) -> Result<(), Failure> {
-    let result = context.client.call(SelfFetch {}).await?;
-    let server = context.client.session().server().map(str::to_owned);
+    let result = context.link.call(SelfFetch {}).await?;
+    let server = context.link.who().server;
     context.output.record(&Whoami { result, url: context.url.to_string(), server })
 }

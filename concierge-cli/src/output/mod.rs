@@ -93,7 +93,7 @@ impl Output {
                 record.objects().iter().map(|object| json::line(object, self.terminal)).collect()
             }
             Format::Tsv => record.rows().iter().map(|row| tsv::line(row, self.terminal)).collect(),
-            Format::Raw => record.raw().iter().map(|line| format!("{line}\n")).collect(),
+            Format::Raw => record.raw().into_iter().map(|line| line + "\n").collect(),
         };
         if text.is_empty() {
             return Ok(());

@@ -93,7 +93,7 @@ fn values_of_option(last: Option<&str>, names: &Names) -> Option<Vec<String>> {
         "--from" => names.clients.clone(),
         "--service" => services_with("", names),
         "--type" => crate::command::events::TYPES.map(str::to_owned).to_vec(),
-        "--output" | "-o" => vec!["human".to_owned(), "json".to_owned()],
+        "--output" | "-o" => ["human", "json", "ndjson", "tsv", "raw"].map(str::to_owned).to_vec(),
         "-n" | "--count" | "--for" | "--interval" | "--title" => Vec::new(),
         _ => return None,
     })

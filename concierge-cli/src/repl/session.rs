@@ -19,6 +19,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     identity::NameChoice,
+    link::Link,
     output::{Gateway, Output},
     settings::Settings,
 };
@@ -52,6 +53,7 @@ pub(crate) struct Session {
 
 struct Connection {
     client: Client,
+    link: Link,
     live: Live,
 }
 
@@ -112,7 +114,7 @@ impl Session {
             self.standing.clone(),
             self.audience,
         );
-        self.connection = Some(Connection { client, live });
+        self.connection = Some(Connection { link: Link::own(client.clone()), client, live });
         Ok(())
     }
 
@@ -223,8 +225,8 @@ impl Session {
     }
 
     fn context<'a>(&'a self, output: &'a Output) -> Result<Context<'a>, Failure> {
-        let Connection { client, live } = self.connected()?;
-        Ok(Context { client, url: &self.location.url, output, place: Place::Session(live) })
+        let Connection { link, live, .. } = self.connected()?;
+        Ok(Context { link, url: &self.location.url, output, place: Place::Session(live) })
     }
 
     fn connected(&self) -> Result<&Connection, Failure> {

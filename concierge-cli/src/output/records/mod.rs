@@ -11,7 +11,7 @@ pub(crate) use event::{client_of, service_of};
 pub(crate) use gateway::{Gateway, Pong, Sent, Version};
 pub(crate) use service::{Names, ServiceCreated, ServiceShown, Services};
 
-use concierge_client::payload::{Client, Nickname};
+use concierge_client::payload::{Client, Nickname, Tag};
 
 use super::{
     escape::escape,
@@ -35,7 +35,7 @@ fn or_dash(text: Option<String>) -> String {
 
 /// The tags of a client as they are, with commas between.
 fn tags(client: &Client) -> String {
-    client.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>().join(",")
+    client.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(",")
 }
 
 /// A nickname as it is, or nothing.
