@@ -3,6 +3,8 @@
 
 mod escape;
 mod human;
+#[cfg_attr(not(test), expect(dead_code, reason = "filters come before the options that name them"))]
+mod jq;
 pub(crate) mod json;
 mod record;
 mod records;
