@@ -49,7 +49,7 @@ pub(super) async fn events(arguments: EventsArgs, context: &Context<'_>) -> Resu
             context.output.note(&format!("{kind:?} is no type this version knows; did you mean {meant}?"));
         }
     }
-    if matches!(context.place, Place::Session(_))
+    if matches!(context.place, Place::Session(shown) if !shown.goes_apart())
         && arguments.limits.count.is_none()
         && arguments.limits.span.is_none()
     {

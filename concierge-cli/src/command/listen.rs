@@ -48,7 +48,7 @@ pub(super) async fn listen(arguments: ListenArgs, context: &Context<'_>) -> Resu
     }
     let endless = limits.count.is_none() && limits.span.is_none();
     match context.place {
-        Place::Session(_) if endless => {
+        Place::Session(shown) if endless && !shown.goes_apart() => {
             if services.is_empty() {
                 context
                     .output

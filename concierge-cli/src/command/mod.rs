@@ -14,7 +14,7 @@ mod whoami;
 
 pub(crate) use stream::{Shown, Watch};
 
-use std::cell::Cell;
+use std::sync::Mutex;
 
 use concierge_client::{
     Events, GatewayUrl,
@@ -50,7 +50,7 @@ pub(crate) enum Place<'a> {
     /// In the shell: the connection ends with the command.
     Shell {
         /// The connection's events, from its beginning; whoever shows them takes them.
-        events: &'a Cell<Option<Events>>,
+        events: &'a Mutex<Option<Events>>,
     },
     /// In the REPL or a script: the connection stays, and events are shown as they come.
     Session(&'a dyn Shown),
@@ -85,7 +85,7 @@ pub(crate) async fn run(
     let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024 };
     let (client, events) = connect(settings, &url, &name, purpose, output).await?;
     let link = Link::own(client);
-    let events = Cell::new(Some(events));
+    let events = Mutex::new(Some(events));
     let place = Place::Shell { events: &events };
     let result = execute(command, &Context { link: &link, url: &url, output, place }).await;
     link.close().await;

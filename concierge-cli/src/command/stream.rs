@@ -1,6 +1,6 @@
 //! Streams of events: where they come from, how they are shown, and when they end.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use clap::Args;
 use concierge_client::{Event, Events};
@@ -25,19 +25,32 @@ pub(crate) struct Limits {
 pub(crate) trait Shown: Sync {
     /// From now on, each event after it was shown; in this format, while the receiver is there.
     fn watch(&self, output: &Output) -> Box<dyn Watch>;
+
+    /// Whether a stream goes somewhere else than everything that arrives, and so goes on until it is stopped.
+    fn goes_apart(&self) -> bool {
+        false
+    }
 }
 
-/// Events that were shown already.
+/// Events that were shown already, or are for whoever watches to show.
 pub(crate) trait Watch: Send {
     /// The next one; none when no more will come.
     fn next(&mut self) -> BoxFuture<'_, Option<Event>>;
+
+    /// Whether they were shown.
+    fn were_shown(&self) -> bool {
+        true
+    }
+
+    /// Gives back one that was not shown and is not wanted.
+    fn give_back(&self, _event: &Event) {}
 }
 
 /// Events, shown by whoever reads them or before they are read.
 pub(super) enum Feed {
     /// They are to be shown.
     Own(Events),
-    /// They have been shown.
+    /// They have been shown, or were handed over.
     Shown(Box<dyn Watch>),
 }
 
@@ -45,7 +58,10 @@ impl Feed {
     /// The events from now on.
     pub(super) fn open(context: &Context<'_>) -> Self {
         match context.place {
-            Place::Shell { events } => Self::Own(events.take().unwrap_or_else(|| context.link.events())),
+            Place::Shell { events } => {
+                let first = events.lock().unwrap_or_else(PoisonError::into_inner).take();
+                Self::Own(first.unwrap_or_else(|| context.link.events()))
+            }
             Place::Session(shown) => Self::Shown(shown.watch(context.output)),
         }
     }
@@ -59,8 +75,14 @@ impl Feed {
 
     fn show(&self, event: &Event, output: &Output) -> Result<(), Failure> {
         match self {
-            Self::Own(_) => output.record(event),
-            Self::Shown(_) => Ok(()),
+            Self::Shown(watch) if watch.were_shown() => output.was_written(event),
+            Self::Own(_) | Self::Shown(_) => output.record(event),
+        }
+    }
+
+    fn pass_over(&self, event: &Event) {
+        if let Self::Shown(watch) = self {
+            watch.give_back(event);
         }
     }
 }
@@ -91,6 +113,8 @@ pub(super) async fn follow(
                     if left == Some(0) {
                         return Ok(());
                     }
+                } else {
+                    feed.pass_over(&event);
                 }
             }
         }

@@ -31,11 +31,18 @@ pub trait Sink: Send + Sync {
     fn write_text(&self, text: &str) -> io::Result<()>;
 }
 
+/// Somebody who is handed results, instead of or besides their being written.
+pub(crate) trait Tap: Send + Sync {
+    /// Takes a result, which is one line of JSON. Whether it is to be written, too.
+    fn take(&self, document: String) -> Result<bool, Failure>;
+}
+
 /// The two outputs and how each is written to.
 #[derive(Clone)]
 pub(crate) struct Output {
     stdout: Arc<dyn Sink>,
     stderr: Arc<dyn Sink>,
+    tap: Option<Arc<dyn Tap>>,
     palette: Palette,
     error_palette: Palette,
     format: Format,
@@ -50,6 +57,7 @@ impl Output {
         Self {
             stdout: Arc::clone(stdout),
             stderr: Arc::clone(stderr),
+            tap: None,
             palette: Palette::new(color.decide(terminals.stdout, environment)),
             error_palette: Palette::new(color.decide(terminals.stderr, environment)),
             format,
@@ -63,6 +71,20 @@ impl Output {
     pub(crate) fn onto(&self, screen: Arc<dyn Sink>) -> Self {
         let stderr = Arc::clone(&screen);
         Self { stdout: screen, stderr, error_palette: self.palette, ..self.clone() }
+    }
+
+    /// The same, with data going to a place that is no terminal.
+    #[must_use]
+    #[expect(dead_code, reason = "results that go elsewhere come with pipes")]
+    pub(crate) fn into_sink(&self, sink: Arc<dyn Sink>) -> Self {
+        Self { stdout: sink, palette: Palette::default(), terminal: false, ..self.clone() }
+    }
+
+    /// The same, with every result handed to this first.
+    #[must_use]
+    #[expect(dead_code, reason = "results that go elsewhere come with pipes")]
+    pub(crate) fn tapped(&self, tap: Arc<dyn Tap>) -> Self {
+        Self { tap: Some(tap), ..self.clone() }
     }
 
     /// The same, in another format.
@@ -88,6 +110,9 @@ impl Output {
 
     /// Writes a record to the standard output.
     pub(crate) fn record(&self, record: &dyn Record) -> Result<(), Failure> {
+        if !self.hand_over(record)? {
+            return Ok(());
+        }
         let text = match self.format {
             Format::Human => record.human(View { palette: self.palette, terminal: self.terminal }),
             Format::Json => json::line(&record.object(), self.terminal),
@@ -101,6 +126,22 @@ impl Output {
             return Ok(());
         }
         Ok(self.stdout.write_text(&text)?)
+    }
+
+    /// Hands over a record that was written already.
+    pub(crate) fn was_written(&self, record: &dyn Record) -> Result<(), Failure> {
+        self.hand_over(record).map(|_| ())
+    }
+
+    /// Hands a record to whoever takes results. Whether it is to be written.
+    fn hand_over(&self, record: &dyn Record) -> Result<bool, Failure> {
+        let Some(tap) = &self.tap else { return Ok(true) };
+        let objects = if self.format == Format::Ndjson { record.objects() } else { vec![record.object()] };
+        let mut written = true;
+        for object in objects {
+            written &= tap.take(json::line(&object, false))?;
+        }
+        Ok(written)
     }
 
     /// Writes lines that are no record to the standard output: help, or what is passed through.

@@ -2,7 +2,7 @@
 //! Commands that wait for events see each one after it was shown.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -16,6 +16,9 @@ use crate::{
     failure::Failure,
     output::Output,
 };
+
+/// How many events may wait for somebody who watches.
+const UNWATCHED_EVENTS: usize = 1024;
 
 /// The events of one connection, as they are shown.
 pub(super) struct Live {
@@ -45,9 +48,15 @@ pub(crate) enum Audience {
 }
 
 struct Watcher {
-    events: mpsc::UnboundedSender<Event>,
+    events: mpsc::Sender<Event>,
     output: Output,
+    /// Whether events are for it to show.
+    claims: bool,
 }
+
+/// Whoever takes the events from a [`Live`], and gives back those that it does not want: they are shown as all others.
+#[expect(dead_code, reason = "streams that go elsewhere come with pipes")]
+pub(super) struct Claim<'a>(&'a Live);
 
 impl Live {
     /// Shows these events from now on, on a thread of its own: a terminal that is slow holds up nothing else. `capacity` is how
@@ -110,21 +119,68 @@ impl Live {
 
 impl Shown for Live {
     fn watch(&self, output: &Output) -> Box<dyn Watch> {
-        let (sender, events) = mpsc::unbounded_channel();
-        let watcher = Watcher { events: sender, output: output.clone() };
-        let mut watchers = self.shared.watchers.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.has_ended() {
-            watchers.push(watcher);
-        }
-        Box::new(Receiver(events))
+        Box::new(Receiver(self.shared.watch(output, false)))
     }
 }
 
-struct Receiver(mpsc::UnboundedReceiver<Event>);
+impl Live {
+    /// The same events, for a stream that goes somewhere else.
+    #[expect(dead_code, reason = "streams that go elsewhere come with pipes")]
+    pub(super) fn claim(&self) -> Claim<'_> {
+        Claim(self)
+    }
+}
+
+impl Shown for Claim<'_> {
+    fn watch(&self, output: &Output) -> Box<dyn Watch> {
+        let shared = &self.0.shared;
+        Box::new(Claimed { events: shared.watch(output, true), shared: Arc::clone(shared) })
+    }
+
+    fn goes_apart(&self) -> bool {
+        true
+    }
+}
+
+struct Receiver(mpsc::Receiver<Event>);
 
 impl Watch for Receiver {
     fn next(&mut self) -> BoxFuture<'_, Option<Event>> {
         self.0.recv().boxed()
+    }
+}
+
+/// Events that nobody else shows.
+#[expect(dead_code, reason = "streams that go elsewhere come with pipes")]
+struct Claimed {
+    events: mpsc::Receiver<Event>,
+    shared: Arc<Shared>,
+}
+
+impl Watch for Claimed {
+    fn next(&mut self) -> BoxFuture<'_, Option<Event>> {
+        self.events.recv().boxed()
+    }
+
+    fn were_shown(&self) -> bool {
+        false
+    }
+
+    fn give_back(&self, event: &Event) {
+        self.shared.write(event, self.shared.output.clone());
+    }
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        // Nothing else is shown meanwhile: what was not looked at keeps its place.
+        let _watchers = self.shared.lock_watchers();
+        self.events.close();
+        while let Ok(event) = self.events.try_recv() {
+            if !matches!(event, Event::Closed(_)) {
+                self.give_back(&event);
+            }
+        }
     }
 }
 
@@ -151,6 +207,7 @@ impl Shared {
                 biased;
                 event = events.next() => {
                     let Some(event) = event else { break };
+                    self.room_for_one().await;
                     self.show(&event);
                     if matches!(event, Event::Closed(_)) {
                         break;
@@ -166,30 +223,59 @@ impl Shared {
                 },
             }
         }
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.lock_watchers().clear();
+    }
+
+    /// Waits until every watcher can take another event: more wait where they come from, and are counted there.
+    async fn room_for_one(&self) {
+        let senders: Vec<_> = self.lock_watchers().iter().map(|watcher| watcher.events.clone()).collect();
+        for sender in senders {
+            // One that is gone needs no room.
+            let _ = sender.reserve().await;
+        }
     }
 
     fn show(&self, event: &Event) {
         self.directory.follow(event);
-        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watchers = self.lock_watchers();
         watchers.retain(|watcher| !watcher.events.is_closed());
         let format = watchers.last().map(|watcher| watcher.output.format());
+        let claimed = watchers.last().is_some_and(|watcher| watcher.claims);
         if let Event::Closed(cause) = event {
             self.ended.store(true, Ordering::Release);
             self.standing.set(false);
             self.tell_end(cause);
-        } else if self.muted.load(Ordering::Acquire) {
-            self.unseen.fetch_add(1, Ordering::AcqRel);
-        } else {
-            let output = format.map_or_else(|| self.output.clone(), |format| self.output.with_format(format));
-            if let Err(failure) = output.record(event) {
-                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
-            }
+        } else if !claimed {
+            self.write(
+                event,
+                format.map_or_else(|| self.output.clone(), |format| self.output.with_format(format)),
+            );
         }
         for watcher in watchers.iter() {
-            // A watcher that has seen enough is gone with the next event.
-            let _ = watcher.events.send(event.clone());
+            // There is room, and a watcher that has seen enough is gone with the next event.
+            let _ = watcher.events.try_send(event.clone());
         }
+    }
+
+    fn write(&self, event: &Event, output: Output) {
+        if self.muted.load(Ordering::Acquire) {
+            self.unseen.fetch_add(1, Ordering::AcqRel);
+        } else if let Err(failure) = output.record(event) {
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        }
+    }
+
+    fn watch(&self, output: &Output, claims: bool) -> mpsc::Receiver<Event> {
+        let (sender, events) = mpsc::channel(UNWATCHED_EVENTS);
+        let mut watchers = self.lock_watchers();
+        if !self.ended.load(Ordering::Acquire) {
+            watchers.push(Watcher { events: sender, output: output.clone(), claims });
+        }
+        events
+    }
+
+    fn lock_watchers(&self) -> MutexGuard<'_, Vec<Watcher>> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell_end(&self, cause: &CloseCause) {
