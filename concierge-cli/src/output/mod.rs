@@ -76,7 +76,7 @@ impl Output {
     /// The same, with data going to a place that is no terminal.
     #[must_use]
     #[expect(dead_code, reason = "results that go elsewhere come with pipes")]
-    pub(crate) fn into_sink(&self, sink: Arc<dyn Sink>) -> Self {
+    pub(crate) fn going_to(&self, sink: Arc<dyn Sink>) -> Self {
         Self { stdout: sink, palette: Palette::default(), terminal: false, ..self.clone() }
     }
 

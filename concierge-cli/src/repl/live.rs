@@ -55,7 +55,6 @@ struct Watcher {
 }
 
 /// Whoever takes the events from a [`Live`], and gives back those that it does not want: they are shown as all others.
-#[expect(dead_code, reason = "streams that go elsewhere come with pipes")]
 pub(super) struct Claim<'a>(&'a Live);
 
 impl Live {
@@ -151,7 +150,6 @@ impl Watch for Receiver {
 }
 
 /// Events that nobody else shows.
-#[expect(dead_code, reason = "streams that go elsewhere come with pipes")]
 struct Claimed {
     events: mpsc::Receiver<Event>,
     shared: Arc<Shared>,
@@ -167,7 +165,7 @@ impl Watch for Claimed {
     }
 
     fn give_back(&self, event: &Event) {
-        self.shared.write(event, self.shared.output.clone());
+        self.shared.write(event, &self.shared.output);
     }
 }
 
@@ -246,10 +244,8 @@ impl Shared {
             self.standing.set(false);
             self.tell_end(cause);
         } else if !claimed {
-            self.write(
-                event,
-                format.map_or_else(|| self.output.clone(), |format| self.output.with_format(format)),
-            );
+            let output = format.map_or_else(|| self.output.clone(), |format| self.output.with_format(format));
+            self.write(event, &output);
         }
         for watcher in watchers.iter() {
             // There is room, and a watcher that has seen enough is gone with the next event.
@@ -257,7 +253,7 @@ impl Shared {
         }
     }
 
-    fn write(&self, event: &Event, output: Output) {
+    fn write(&self, event: &Event, output: &Output) {
         if self.muted.load(Ordering::Acquire) {
             self.unseen.fetch_add(1, Ordering::AcqRel);
         } else if let Err(failure) = output.record(event) {
