@@ -2,28 +2,84 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::emulator::Emulator;
 
 /// How long a test waits for what must appear.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Wide enough that no line of a test wraps.
-const SIZE: Winsize = Winsize { ws_row: 50, ws_col: 240, ws_xpixel: 0, ws_ypixel: 0 };
+/// The terminal that a program is to be started in.
+#[derive(Debug)]
+pub struct Setup {
+    rows: u16,
+    columns: u16,
+    variables: Vec<(String, String)>,
+}
+
+impl Default for Setup {
+    /// Wide enough that no line of a test wraps, and without colours.
+    fn default() -> Self {
+        let variables = [("LANG", "C.UTF-8"), ("TERM", "xterm"), ("NO_COLOR", "1")];
+        let variables = variables.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        Self { rows: 50, columns: 240, variables }
+    }
+}
+
+impl Setup {
+    /// With so many rows and columns.
+    #[must_use]
+    pub fn size(mut self, rows: u16, columns: u16) -> Self {
+        (self.rows, self.columns) = (rows, columns);
+        self
+    }
+
+    /// With this variable in the environment of the program.
+    #[must_use]
+    pub fn variable(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.variables.retain(|(present, _)| present != key);
+        self.variables.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// Without this variable.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.variables.retain(|(present, _)| present != key);
+        self
+    }
+
+    /// Starts a program with its arguments in this terminal, which it controls.
+    ///
+    /// # Errors
+    ///
+    /// When there are no terminals, or the program (or `setsid`, which gives it the terminal) cannot be started.
+    pub fn start(self, program: &Path, arguments: &[&str]) -> Result<Terminal> {
+        Terminal::begin(self, program, arguments)
+    }
+}
 
 /// A program in a terminal. It is killed when dropped.
 #[derive(Debug)]
 pub struct Terminal {
     child: Child,
-    keyboard: File,
+    keyboard: Option<File>,
+    /// Dropped, nothing is read from the terminal any more.
+    window: Option<UnixStream>,
+    /// What its screen looks like.
+    pub emulator: Emulator,
     screen: Receiver<Vec<u8>>,
     /// The start of a character whose end has not come yet.
     cut: Vec<u8>,
@@ -53,44 +109,39 @@ impl Terminal {
     ///
     /// When there are no terminals, or the program (or `setsid`, which gives it the terminal) cannot be started.
     pub fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
+        Setup::default().start(program, arguments)
+    }
+
+    fn begin(setup: Setup, program: &Path, arguments: &[&str]) -> Result<Self> {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).context("no pseudo-terminal")?;
         grantpt(&keyboard)?;
         unlockpt(&keyboard)?;
         let name = ptsname(&keyboard, Vec::new())?;
         let inside: OwnedFd = rustix::fs::open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
-        tcsetwinsize(&inside, SIZE)?;
-        let home = std::env::temp_dir();
+        tcsetwinsize(&inside, winsize(setup.rows, setup.columns))?;
         let child = Command::new("setsid")
             .arg("--ctty")
             .arg(program)
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", &home)
-            .env("LANG", "C.UTF-8")
-            .env("TERM", "xterm")
-            .env("NO_COLOR", "1")
+            .env("HOME", std::env::temp_dir())
+            .envs(setup.variables)
             .stdin(Stdio::from(inside.try_clone()?))
             .stdout(Stdio::from(inside.try_clone()?))
             .stderr(Stdio::from(inside))
             .spawn()
             .context("cannot start `setsid`, which gives a program its terminal")?;
         let keyboard = File::from(keyboard);
-        let mut output = keyboard.try_clone()?;
+        let output = keyboard.try_clone()?;
         let (chunks, screen) = channel();
-        std::thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            // Reading fails when the last program in the terminal has gone.
-            while let Ok(count @ 1..) = output.read(&mut chunk) {
-                let text = chunk.get(..count).unwrap_or_default().to_vec();
-                if chunks.send(text).is_err() {
-                    break;
-                }
-            }
-        });
+        let (window, closed) = UnixStream::pair().context("no pair of sockets")?;
+        std::thread::spawn(move || read_all(output, &closed, &chunks));
         Ok(Self {
             child,
-            keyboard,
+            keyboard: Some(keyboard),
+            window: Some(window),
+            emulator: Emulator::new(setup.rows, setup.columns),
             screen,
             cut: Vec::new(),
             shown: String::new(),
@@ -105,7 +156,8 @@ impl Terminal {
     ///
     /// When the terminal is gone.
     pub fn keys(&mut self, text: &str) -> Result<()> {
-        self.keyboard.write_all(text.as_bytes()).context("cannot type into the terminal")
+        let keyboard = self.keyboard.as_mut().context("the terminal has been taken away")?;
+        keyboard.write_all(text.as_bytes()).context("cannot type into the terminal")
     }
 
     /// Types a line and Enter.
@@ -148,7 +200,62 @@ impl Terminal {
         }
     }
 
-    /// Waits for the end of the program.
+    /// Waits until the screen is as wanted; `what` says how that is.
+    ///
+    /// # Errors
+    ///
+    /// When it never is; the error has the screen.
+    pub fn wait_until(&mut self, what: &str, wanted: impl Fn(&Emulator) -> bool) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while !wanted(&self.emulator) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.screen.recv_timeout(left) {
+                Ok(chunk) => self.show(&chunk),
+                Err(why) => {
+                    bail!("{what}: {why}; the screen is:\n{}", self.emulator.rows().join("\n").trim_end())
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what was written until now, without waiting.
+    pub fn look(&mut self) {
+        while let Ok(chunk) = self.screen.try_recv() {
+            self.show(&chunk);
+        }
+    }
+
+    /// Gives the window another size, which the program is told.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone.
+    pub fn resize(&mut self, rows: u16, columns: u16) -> Result<()> {
+        self.look();
+        self.emulator.resize(rows, columns);
+        let keyboard = self.keyboard.as_ref().context("the terminal has been taken away")?;
+        tcsetwinsize(keyboard, winsize(rows, columns)).context("cannot resize the terminal")
+    }
+
+    /// Takes the terminal away, as closing its window does. The program can be waited for; nothing is read of it any more.
+    pub fn hang_up(&mut self) {
+        self.window = None;
+        // The end of the channel tells that its reader has let go.
+        while self.screen.recv().is_ok() {}
+        self.keyboard = None;
+    }
+
+    /// Sends a signal to the program, and to nobody else in the terminal.
+    ///
+    /// # Errors
+    ///
+    /// When the program is gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), signal).context("cannot signal the program")
+    }
+
+    /// Waits for the end of the program, and of everything else in the terminal.
     ///
     /// # Errors
     ///
@@ -166,6 +273,7 @@ impl Terminal {
     }
 
     fn show(&mut self, chunk: &[u8]) {
+        self.emulator.show(chunk);
         self.cut.extend_from_slice(chunk);
         let bytes = std::mem::take(&mut self.cut);
         let end = match std::str::from_utf8(&bytes) {
@@ -190,6 +298,28 @@ impl Terminal {
             };
         }
     }
+}
+
+/// Reads what is written to the terminal, until the last program in it or the window has gone.
+fn read_all(mut output: File, closed: &UnixStream, chunks: &Sender<Vec<u8>>) {
+    let mut chunk = [0; 4096];
+    loop {
+        let mut descriptors =
+            [PollFd::new(&output, PollFlags::IN), PollFd::from_borrowed_fd(closed.as_fd(), PollFlags::IN)];
+        let polled = poll(&mut descriptors, None);
+        if polled.is_err() || descriptors.last().is_some_and(|window| !window.revents().is_empty()) {
+            return;
+        }
+        // Reading fails when the last program in the terminal has gone.
+        let Ok(count @ 1..) = output.read(&mut chunk) else { return };
+        if chunks.send(chunk.get(..count).unwrap_or_default().to_vec()).is_err() {
+            return;
+        }
+    }
+}
+
+fn winsize(rows: u16, columns: u16) -> Winsize {
+    Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
 impl Drop for Terminal {
