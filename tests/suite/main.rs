@@ -21,5 +21,6 @@ mod simulation;
 mod slow;
 mod start;
 mod stop;
+mod terminal;
 mod tls;
 mod transcripts;
