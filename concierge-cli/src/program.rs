@@ -53,8 +53,10 @@ pub fn run<A: Into<OsString> + Clone>(
         Some(ShellCommand::Client(command)) => Task::Command(command),
         Some(ShellCommand::Repl) | None => Task::Converse,
     };
-    let format = global.output.format().unwrap_or_default();
-    let output = Output::new(console, format, global.color, global.verbose);
+    let output = match global.output.form() {
+        Ok(form) => Output::new(console, form.unwrap_or_default(), global.color, global.verbose),
+        Err(failure) => return refused(&failure, &arguments, console).into(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -73,8 +75,7 @@ pub fn run<A: Into<OsString> + Clone>(
 
 /// Help and version are what was asked for; anything else is a usage error.
 fn not_parsed(error: &clap::Error, arguments: &[OsString], console: &Console) -> Exit {
-    let format = if asks_for_json(arguments) { Format::Json } else { Format::Human };
-    let output = Output::new(console, format, ColorChoice::Auto, false);
+    let output = early_output(arguments, console);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = error.render();
@@ -98,13 +99,29 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], console: &Console) ->
     }
 }
 
+/// What was asked for cannot be given in that form.
+fn refused(failure: &Failure, arguments: &[OsString], console: &Console) -> Exit {
+    early_output(arguments, console).failure(failure);
+    failure.exit()
+}
+
+/// Where errors go while it is not settled what was asked for.
+fn early_output(arguments: &[OsString], console: &Console) -> Output {
+    let format = if asks_for_json(arguments) { Format::Json } else { Format::Human };
+    Output::new(console, format.into(), ColorChoice::Auto, false)
+}
+
 /// Whether errors are to be JSON, as far as arguments tell that make no sense as a whole.
 fn asks_for_json(arguments: &[OsString]) -> bool {
-    let whole = |argument: &OsString| {
-        ["--json", "--output=json", "-ojson", "-o=json"].iter().any(|json| argument == json)
+    let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    let is_json = |format: &str| matches!(format, "json" | "ndjson");
+    let whole = |word: &str| {
+        let format = ["--output=", "-o=", "-o"].iter().find_map(|option| word.strip_prefix(option));
+        word == "--json" || word == "--jq" || word.starts_with("--jq=") || format.is_some_and(is_json)
     };
-    let apart = |pair: &[OsString]| matches!(pair, [option, value] if (option == "-o" || option == "--output") && value == "json");
-    arguments.iter().any(whole) || arguments.windows(2).any(apart)
+    let apart = |option: &str, value: &str| matches!(option, "-o" | "--output") && is_json(value);
+    words.iter().any(|word| whole(word))
+        || words.iter().zip(words.iter().skip(1)).any(|(option, value)| apart(option, value))
 }
 
 /// What there is to do on a runtime.

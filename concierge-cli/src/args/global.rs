@@ -6,8 +6,9 @@ use clap::Args;
 use concierge_client::payload::{ClientName, Nickname, Tag};
 
 use crate::{
+    failure::Failure,
     grammar::{parse_name, parse_span},
-    output::{ColorChoice, Format},
+    output::{ColorChoice, Form, Format},
 };
 
 /// What every command takes.
@@ -71,9 +72,9 @@ pub(crate) struct Global {
 }
 
 /// How results are written.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct OutputArgs {
-    /// Write JSON: one document, or one a line for a stream
+    /// Write JSON, as -o json does: one document, or one a line for a stream
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
     /// How to write results
@@ -87,11 +88,15 @@ pub(crate) struct OutputArgs {
         help_heading = "Output"
     )]
     pub output: Option<Format>,
+    /// Write what this jq filter makes of each record, as JSON; text without quotes with -o raw
+    #[arg(long, global = true, value_name = "FILTER", help_heading = "Output")]
+    pub jq: Option<String>,
 }
 
 impl OutputArgs {
-    /// The format that was asked for.
-    pub(crate) fn format(self) -> Option<Format> {
-        if self.json { Some(Format::Json) } else { self.output }
+    /// The form that was asked for.
+    pub(crate) fn form(&self) -> Result<Option<Form>, Failure> {
+        let format = if self.json { Some(Format::Json) } else { self.output };
+        Form::of(format, self.jq.as_deref())
     }
 }

@@ -29,9 +29,12 @@ pub(super) fn reply(reply: impl Into<Reply>) -> String {
 
 /// An object as one line.
 pub(super) fn line(object: &str, terminal: bool) -> String {
-    let document = document(object);
-    let line = if terminal { escape_json(&document) } else { one_line(&document) };
-    line.into_owned() + "\n"
+    shown(&document(object), terminal) + "\n"
+}
+
+/// JSON on one line, and on a terminal without what would act on it.
+pub(super) fn shown(json: &str, terminal: bool) -> String {
+    if terminal { escape_json(json).into_owned() } else { one_line(json).into_owned() }
 }
 
 /// Something by the way, as one line.
@@ -47,7 +50,7 @@ pub(super) fn failure(failure: &Failure) -> String {
 }
 
 /// An object with `v` and `ts` before its own fields.
-fn document(object: &str) -> String {
+pub(super) fn document(object: &str) -> String {
     let fields = object.strip_prefix('{').unwrap_or(object);
     format!("{{\"v\":{FORM},\"ts\":\"{}\",{fields}", now())
 }

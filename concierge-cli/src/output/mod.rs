@@ -2,6 +2,7 @@
 //! this crate writes to a stream, and nothing here decides what a command does.
 
 mod escape;
+mod form;
 mod human;
 #[cfg_attr(not(test), expect(dead_code, reason = "filters come before the options that name them"))]
 mod jq;
@@ -13,6 +14,7 @@ mod table;
 mod tsv;
 
 pub(crate) use escape::{escape, escape_json};
+pub(crate) use form::Form;
 pub(crate) use record::{Record, View};
 pub(crate) use records::{
     Gateway, Names, Pong, Sent, ServiceCreated, ServiceShown, Services, Version, Whoami, client_of,
@@ -45,14 +47,14 @@ pub(crate) struct Output {
     tap: Option<Arc<dyn Tap>>,
     palette: Palette,
     error_palette: Palette,
-    format: Format,
+    form: Form,
     terminal: bool,
     verbose: bool,
 }
 
 impl Output {
     /// The outputs of a console.
-    pub(crate) fn new(console: &Console, format: Format, color: ColorChoice, verbose: bool) -> Self {
+    pub(crate) fn new(console: &Console, form: Form, color: ColorChoice, verbose: bool) -> Self {
         let Console { stdout, stderr, terminals, environment, .. } = console;
         Self {
             stdout: Arc::clone(stdout),
@@ -60,7 +62,7 @@ impl Output {
             tap: None,
             palette: Palette::new(color.decide(terminals.stdout, environment)),
             error_palette: Palette::new(color.decide(terminals.stderr, environment)),
-            format,
+            form,
             terminal: terminals.stdout,
             verbose,
         }
@@ -87,15 +89,20 @@ impl Output {
         Self { tap: Some(tap), ..self.clone() }
     }
 
-    /// The same, in another format.
+    /// The same, in another form.
     #[must_use]
-    pub(crate) fn with_format(&self, format: Format) -> Self {
-        Self { format, ..self.clone() }
+    pub(crate) fn with_form(&self, form: Form) -> Self {
+        Self { form, ..self.clone() }
+    }
+
+    /// The form of records.
+    pub(crate) fn form(&self) -> &Form {
+        &self.form
     }
 
     /// The format of records.
     pub(crate) fn format(&self) -> Format {
-        self.format
+        self.form.format
     }
 
     /// Whether the output is a terminal.
@@ -110,10 +117,14 @@ impl Output {
 
     /// Writes a record to the standard output.
     pub(crate) fn record(&self, record: &dyn Record) -> Result<(), Failure> {
-        if !self.hand_over(record)? {
+        let documents = self.documents(record)?;
+        if !self.hand_over(&documents)? {
             return Ok(());
         }
-        let text = match self.format {
+        if self.form.filter.is_some() {
+            return self.filtered(&documents);
+        }
+        let text = match self.form.format {
             Format::Human => record.human(View { palette: self.palette, terminal: self.terminal }),
             Format::Json => json::line(&record.object(), self.terminal),
             Format::Ndjson => {
@@ -130,18 +141,50 @@ impl Output {
 
     /// Hands over a record that was written already.
     pub(crate) fn was_written(&self, record: &dyn Record) -> Result<(), Failure> {
-        self.hand_over(record).map(|_| ())
+        self.hand_over(&self.documents(record)?).map(|_| ())
+    }
+
+    /// The JSON of a record, a document or one for each entry, or what the filter makes of it.
+    fn documents(&self, record: &dyn Record) -> Result<Vec<String>, Failure> {
+        if self.tap.is_none() && self.form.filter.is_none() {
+            return Ok(Vec::new());
+        }
+        let objects = match self.form.format {
+            Format::Ndjson => record.objects(),
+            _ => vec![record.object()],
+        };
+        let documents = objects.iter().map(|object| json::document(object));
+        let Some(filter) = &self.form.filter else { return Ok(documents.collect()) };
+        let mut results = Vec::new();
+        for document in documents {
+            results.extend(form::filtered(filter, &document)?);
+        }
+        Ok(results)
     }
 
     /// Hands a record to whoever takes results. Whether it is to be written.
-    fn hand_over(&self, record: &dyn Record) -> Result<bool, Failure> {
+    fn hand_over(&self, documents: &[String]) -> Result<bool, Failure> {
         let Some(tap) = &self.tap else { return Ok(true) };
-        let objects = if self.format == Format::Ndjson { record.objects() } else { vec![record.object()] };
         let mut written = true;
-        for object in objects {
-            written &= tap.take(json::line(&object, false))?;
+        for document in documents {
+            written &= tap.take(json::shown(document, false) + "\n")?;
         }
         Ok(written)
+    }
+
+    /// Writes what a filter made of a record.
+    fn filtered(&self, results: &[String]) -> Result<(), Failure> {
+        let text: String = results
+            .iter()
+            .map(|result| match self.form.format {
+                Format::Raw => form::text(result) + "\n",
+                _ => json::shown(result, self.terminal) + "\n",
+            })
+            .collect();
+        if text.is_empty() {
+            return Ok(());
+        }
+        Ok(self.stdout.write_text(&text)?)
     }
 
     /// Writes lines that are no record to the standard output: help, or what is passed through.
@@ -151,7 +194,7 @@ impl Output {
 
     /// Tells something by the way, on the standard error.
     pub(crate) fn note(&self, message: &str) {
-        let text = if self.format.is_json() {
+        let text = if self.form.format.is_json() {
             json::note(message)
         } else {
             self.error_palette.paint(Role::Dim, &escape(message)) + "\n"
@@ -172,7 +215,7 @@ impl Output {
         if failure.message().is_empty() || failure.exit() == Exit::Done {
             return;
         }
-        let text = if self.format.is_json() {
+        let text = if self.form.format.is_json() {
             json::failure(failure)
         } else {
             human::failure(failure, self.error_palette)

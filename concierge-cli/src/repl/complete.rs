@@ -94,7 +94,7 @@ fn values_of_option(last: Option<&str>, names: &Names) -> Option<Vec<String>> {
         "--service" => services_with("", names),
         "--type" => crate::command::events::TYPES.map(str::to_owned).to_vec(),
         "--output" | "-o" => ["human", "json", "ndjson", "tsv", "raw"].map(str::to_owned).to_vec(),
-        "-n" | "--count" | "--for" | "--interval" | "--title" => Vec::new(),
+        "-n" | "--count" | "--for" | "--interval" | "--title" | "--jq" => Vec::new(),
         _ => return None,
     })
 }

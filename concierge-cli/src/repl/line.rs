@@ -191,7 +191,7 @@ mod tests {
         for line in ["--json whoami", "whoami --json", "whoami -o json"] {
             match parse(line) {
                 Ok(Request::Command(_, output)) => {
-                    assert_eq!(output.format(), Some(crate::output::Format::Json), "{line}");
+                    assert!(output.form().unwrap().unwrap().format.is_json(), "{line}");
                 }
                 other => panic!("{line}: {other:?}"),
             }

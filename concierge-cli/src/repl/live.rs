@@ -237,14 +237,14 @@ impl Shared {
         self.directory.follow(event);
         let mut watchers = self.lock_watchers();
         watchers.retain(|watcher| !watcher.events.is_closed());
-        let format = watchers.last().map(|watcher| watcher.output.format());
+        let form = watchers.last().map(|watcher| watcher.output.form().clone());
         let claimed = watchers.last().is_some_and(|watcher| watcher.claims);
         if let Event::Closed(cause) = event {
             self.ended.store(true, Ordering::Release);
             self.standing.set(false);
             self.tell_end(cause);
         } else if !claimed {
-            let output = format.map_or_else(|| self.output.clone(), |format| self.output.with_format(format));
+            let output = form.map_or_else(|| self.output.clone(), |form| self.output.with_form(form));
             self.write(event, &output);
         }
         for watcher in watchers.iter() {

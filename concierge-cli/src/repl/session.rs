@@ -124,8 +124,8 @@ impl Session {
             Request::Nothing => return Ok(Flow::Continue),
             Request::Help(text) => self.output.text(&text).map(|()| Flow::Continue),
             Request::Command(command, options) => {
-                let output = match options.format() {
-                    Some(format) => self.output.with_format(format),
+                let output = match options.form()? {
+                    Some(form) => self.output.with_form(form),
                     None => self.output.clone(),
                 };
                 self.carry_out(*command, &output).await

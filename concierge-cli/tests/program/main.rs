@@ -2,6 +2,7 @@
 
 mod commands;
 mod failures;
+mod filters;
 mod gateway;
 mod processes;
 mod scripts;
