@@ -62,9 +62,11 @@ impl Answer {
     }
 }
 
+type Observe = dyn Fn(&Milestone) + Send + Sync;
+
 /// Who is told of milestones; possibly nobody.
 #[derive(Clone, Default)]
-pub(crate) struct Observer(Option<Arc<dyn Fn(&Milestone) + Send + Sync>>);
+pub(crate) struct Observer(Option<Arc<Observe>>);
 
 impl Observer {
     pub(crate) fn new(observe: impl Fn(&Milestone) + Send + Sync + 'static) -> Self {
