@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod connect;
 mod console;
+mod descriptors;
 mod embedded;
 mod exit;
 mod failure;

@@ -6,7 +6,7 @@ use clap::{Parser, error::ErrorKind};
 
 use crate::{
     args::{Cli, Command, Global, ShellCommand},
-    command::{self, raw::RawArgs},
+    command::{self, bench::BenchCommand, raw::RawArgs},
     console::{Console, Terminals},
     embedded::Embedded,
     exit::Exit,
@@ -49,6 +49,7 @@ pub fn run<A: Into<OsString> + Clone>(
     let task = match command {
         Some(ShellCommand::Server(arguments)) => return concierge_server::cli::run(&arguments.gateway),
         Some(ShellCommand::Run(arguments)) => Task::Script(arguments),
+        Some(ShellCommand::Bench(command)) => Task::Bench(command),
         Some(ShellCommand::Raw(arguments)) => Task::Raw(arguments),
         Some(ShellCommand::Client(command)) => Task::Command(command),
         Some(ShellCommand::Repl) | None => Task::Converse,
@@ -132,6 +133,8 @@ enum Task {
     Script(RunArgs),
     /// The wire by hand.
     Raw(RawArgs),
+    /// A measurement.
+    Bench(BenchCommand),
     /// One command.
     Command(Command),
 }
@@ -147,10 +150,12 @@ async fn perform(
     if can_edit_lines(console) && matches!(task, Task::Converse) {
         return at_a_terminal(&settings, output, console, &mut signals).await;
     }
+    // What was measured until then is still told: a measurement looks at signals itself.
+    let insisting = !matches!(task, Task::Bench(_));
     let watched = console.is_process && !console.terminals.stdout;
     tokio::select! {
         result = without_terminal(task, &settings, output, console) => result.map(|()| Exit::Done),
-        exit = signals.insist() => Ok(exit),
+        exit = signals.insist(), if insisting => Ok(exit),
         () = output_closed(), if watched => Ok(Exit::Done),
     }
 }
@@ -177,6 +182,10 @@ async fn without_terminal(
         }
         Task::Script(arguments) => run_script(&arguments, settings, output, console).await,
         Task::Raw(arguments) => command::raw::run(arguments, settings, output, console).await,
+        Task::Bench(command) => {
+            let url = settings.url_or_default();
+            command::bench::run(command, settings, &url, output, Some(Signals::listen()?)).await
+        }
         Task::Command(command) => command::run(command, settings, output, console).await,
     }
 }

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     command::{
+        bench::BenchCommand,
         clients::ClientsCommand,
         events::EventsArgs,
         listen::{ListenArgs, UnlistenArgs},
@@ -48,6 +49,9 @@ pub(crate) enum ShellCommand {
     Server(Box<GatewayArgs>),
     /// Speak the wire: a JSON payload per line in, one per line out
     Raw(RawArgs),
+    /// Measure a gateway: throughput, latency, and whether everything arrives
+    #[command(subcommand, disable_help_subcommand = true)]
+    Bench(BenchCommand),
     /// Everything that a connected client can do.
     #[command(flatten)]
     Client(Command),
@@ -111,6 +115,9 @@ pub(crate) enum ReplCommand {
     Client(Command),
     /// Show the gateway: where it is, and how many are there
     Server,
+    /// Measure the gateway: throughput, latency, and whether everything arrives
+    #[command(subcommand, disable_help_subcommand = true)]
+    Bench(BenchCommand),
     /// End subscriptions
     Unlisten(UnlistenArgs),
     /// Connect again, after the connection was lost

@@ -1,6 +1,7 @@
 //! What each command does with a connected client. The shell and the REPL come here with the same [`Command`]; how it was typed,
 //! how a connection comes about and how results look is decided elsewhere.
 
+pub(crate) mod bench;
 pub(crate) mod clients;
 pub(crate) mod events;
 pub(crate) mod listen;

@@ -7,6 +7,7 @@ mod human;
 #[cfg_attr(not(test), expect(dead_code, reason = "filters come before the options that name them"))]
 mod jq;
 pub(crate) mod json;
+mod progress;
 mod record;
 mod records;
 mod style;
@@ -15,6 +16,7 @@ mod tsv;
 
 pub(crate) use escape::{escape, escape_json};
 pub(crate) use form::Form;
+pub(crate) use progress::{Progress, grouped};
 pub(crate) use record::{Record, View};
 pub(crate) use records::{
     Gateway, Names, Pong, Sent, ServiceCreated, ServiceShown, Services, Version, Whoami, client_of,
@@ -49,6 +51,8 @@ pub(crate) struct Output {
     error_palette: Palette,
     form: Form,
     terminal: bool,
+    /// Whether the standard error is a terminal of this process alone, on which a bar may be drawn.
+    bars: bool,
     verbose: bool,
 }
 
@@ -64,6 +68,7 @@ impl Output {
             error_palette: Palette::new(color.decide(terminals.stderr, environment)),
             form,
             terminal: terminals.stdout,
+            bars: console.is_process && terminals.stderr && environment.var("TERM") != Some("dumb"),
             verbose,
         }
     }
@@ -72,7 +77,7 @@ impl Output {
     #[must_use]
     pub(crate) fn onto(&self, screen: Arc<dyn Sink>) -> Self {
         let stderr = Arc::clone(&screen);
-        Self { stdout: screen, stderr, error_palette: self.palette, ..self.clone() }
+        Self { stdout: screen, stderr, error_palette: self.palette, bars: false, ..self.clone() }
     }
 
     /// The same, with data going to a place that is no terminal.
@@ -108,6 +113,11 @@ impl Output {
     /// Whether the output is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
+    }
+
+    /// Whether bars are drawn on the standard error.
+    fn shows_bars(&self) -> bool {
+        self.bars
     }
 
     /// The colours of the standard output.

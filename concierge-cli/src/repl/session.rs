@@ -186,6 +186,9 @@ impl Session {
             }
             ReplCommand::Connect => self.connect_again(output).await?,
             ReplCommand::Server => self.show_gateway(output).await?,
+            ReplCommand::Bench(command) => {
+                command::bench::run(command, &self.settings, &self.location.url, output, None).await?;
+            }
             ReplCommand::Mute => self.connected()?.live.mute(),
             ReplCommand::Unmute => {
                 let unseen = self.connected()?.live.unmute();

@@ -1,5 +1,6 @@
 //! The whole program: arguments in, output and exit code out, against a gateway in this process.
 
+mod bench;
 mod commands;
 mod failures;
 mod filters;

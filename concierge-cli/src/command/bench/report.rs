@@ -1,0 +1,269 @@
+//! What a run came to: the result of `bench`, in every form.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::{latency::Percentiles, run::Counts, schedule::Rate};
+use crate::output::{Cell, Record, Role, Table, View, escape, grouped, json::object};
+
+/// The columns of percentiles, as people and programs know them.
+const COLUMNS: [(&str, &str); 5] =
+    [("p50", "p50_us"), ("p90", "p90_us"), ("p99", "p99_us"), ("p99.9", "p99_9_us"), ("max", "max_us")];
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// By itself.
+    Done,
+    /// By Ctrl-C.
+    Interrupted,
+    /// Because the connection was lost, or the gateway did not go on.
+    Broken,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Report {
+    /// What was measured: `send`, `fanout`, `request`, `connect`.
+    pub scenario: &'static str,
+    /// The gateway.
+    pub url: String,
+    /// Its program, when it told.
+    pub server: Option<String>,
+    /// How fast it was to go.
+    pub rate: Rate,
+    /// The messages under way of each sender, where that was the bound.
+    pub window: Option<usize>,
+    /// How many sent, or came and went.
+    pub clients: u64,
+    /// How many received what each of them sent.
+    pub receivers: u64,
+    /// The size of each message's `data`, in bytes; none where nothing is sent.
+    pub size: Option<usize>,
+    /// The time that was measured.
+    pub measured: Duration,
+    /// How it ended.
+    pub ended: Ended,
+    /// What was counted, the warm-up included.
+    pub counts: Counts,
+    /// The latencies, each with what it is.
+    pub latencies: Vec<(&'static str, Percentiles)>,
+    /// How late the generator was by its own fault.
+    pub lateness: (&'static str, Percentiles),
+    /// How many processors the generator used; none where the gateway runs in the same process.
+    pub generator: Option<f64>,
+}
+
+impl Report {
+    /// What matters most: how much there was in a second of that which was measured last, deliveries or answers.
+    fn throughput(&self) -> f64 {
+        let count = self.latencies.last().map_or(0, |(_, percentiles)| percentiles.count);
+        per_second(count, self.measured)
+    }
+
+    /// Bytes of `data` in a second.
+    fn bytes_per_second(&self) -> Option<f64> {
+        self.size.map(|size| self.throughput() * float(size as u64))
+    }
+
+    /// What is counted.
+    fn unit(&self) -> &'static str {
+        match self.scenario {
+            "fanout" => "deliveries",
+            "request" => "round trips",
+            "connect" => "connections",
+            _ => "messages",
+        }
+    }
+
+    /// Whether everything arrived, once, in order, and nothing was refused.
+    pub(crate) fn is_flawless(&self) -> bool {
+        let Counts { refused, missing, reordered, duplicated, .. } = self.counts;
+        (refused, missing, reordered, duplicated) == (0, 0, 0, 0)
+    }
+
+    /// What was amiss, as a sentence's end.
+    pub(crate) fn flaws(&self) -> String {
+        let Counts { refused, missing, reordered, duplicated, .. } = self.counts;
+        let refused_as = if self.scenario == "connect" { "not let in" } else { "refused" };
+        let parts = [
+            (missing, "missing"),
+            (reordered, "out of order"),
+            (duplicated, "delivered twice"),
+            (refused, refused_as),
+        ];
+        let told = parts.into_iter().filter(|(count, _)| *count > 0);
+        told.map(|(count, what)| format!("{} {what}", grouped(count))).collect::<Vec<_>>().join(", ")
+    }
+
+    fn title(&self) -> String {
+        let many = |count: u64, one: &str, more: &str| {
+            format!("{} {}", grouped(count), if count == 1 { one } else { more })
+        };
+        let who = match self.scenario {
+            "fanout" => format!("1 owner, {}", many(self.receivers, "subscriber", "subscribers")),
+            "request" => format!("{} of requester and responder", many(self.clients, "pair", "pairs")),
+            "connect" => format!("{} at a time", many(self.clients, "client", "clients")),
+            _ => format!("{} of sender and receiver", many(self.clients, "pair", "pairs")),
+        };
+        let size =
+            self.size.map(|size| format!(", {}", many(size as u64, "byte", "bytes"))).unwrap_or_default();
+        let pace = match (self.rate, self.window) {
+            (Rate::PerSecond(rate), _) => format!("{}/s", grouped(rate.get().into())),
+            (Rate::Max, Some(window)) => format!("as fast as it goes, {window} under way"),
+            (Rate::Max, None) => "as fast as it goes".to_owned(),
+        };
+        let ended = match self.ended {
+            Ended::Done => "",
+            Ended::Interrupted => " (interrupted)",
+            Ended::Broken => " (broken off)",
+        };
+        format!("{who}{size}, {pace}, for {:.2} s{ended}", self.measured.as_secs_f64())
+    }
+
+    /// The latencies, and how late the generator was, where it had a time to keep.
+    fn lines(&self) -> impl Iterator<Item = &(&'static str, Percentiles)> {
+        self.latencies.iter().chain((self.lateness.1.count > 0).then_some(&self.lateness))
+    }
+
+    fn table(&self) -> Table {
+        const HEADS: [&str; 6] = ["COUNT", "p50 µs", "p90 µs", "p99 µs", "p99.9 µs", "max µs"];
+        let numbers: Vec<Vec<String>> = self
+            .lines()
+            .map(|(_, percentiles)| {
+                [percentiles.count].into_iter().chain(values(percentiles)).map(grouped).collect()
+            })
+            .collect();
+        let width = |column: usize, head: &str| {
+            let widths = numbers.iter().filter_map(|row| row.get(column)).map(String::len);
+            widths.max().unwrap_or_default().max(head.chars().count())
+        };
+        let widths: Vec<usize> = HEADS.iter().enumerate().map(|(column, head)| width(column, head)).collect();
+        let right = |text: &str, width: &usize| format!("{text:>width$}");
+        let mut table = Table::default();
+        let heads: Vec<String> = HEADS.iter().zip(&widths).map(|(head, width)| right(head, width)).collect();
+        table.heading(&[&[""], heads.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat());
+        for ((name, _), row) in self.lines().zip(&numbers) {
+            let role = if *name == self.lateness.0 { Role::Dim } else { Role::Heading };
+            let cells = row.iter().zip(&widths).map(|(text, width)| Cell::plain(right(text, width)));
+            table.row([Cell::new(role, *name)].into_iter().chain(cells));
+        }
+        table
+    }
+}
+
+impl Record for Report {
+    fn object(&self) -> String {
+        let Counts { sent, answered, refused, delivered, missing, reordered, duplicated } = self.counts;
+        let latency: Map<String, Value> = self
+            .lines()
+            .map(|(name, percentiles)| ((*name).replace(' ', "_"), fields(percentiles)))
+            .collect();
+        let rate = match self.rate {
+            Rate::PerSecond(rate) => json!(rate.get()),
+            Rate::Max => Value::Null,
+        };
+        let ended = match self.ended {
+            Ended::Done => "done",
+            Ended::Interrupted => "interrupted",
+            Ended::Broken => "broken",
+        };
+        object(
+            "bench_result",
+            &[
+                ("scenario", json!(self.scenario)),
+                ("url", json!(self.url)),
+                ("server", json!(self.server)),
+                ("ended", json!(ended)),
+                ("rate_per_s", rate),
+                ("window", json!(self.window)),
+                ("clients", json!(self.clients)),
+                ("receivers", json!(self.receivers)),
+                ("size_bytes", json!(self.size)),
+                ("measured_s", json!(rounded(self.measured.as_secs_f64()))),
+                ("throughput_per_s", json!(rounded(self.throughput()))),
+                ("bytes_per_s", json!(self.bytes_per_second().map(rounded))),
+                ("sent", json!(sent)),
+                ("answered", json!(answered)),
+                ("refused", json!(refused)),
+                ("delivered", json!(delivered)),
+                ("missing", json!(missing)),
+                ("reordered", json!(reordered)),
+                ("duplicated", json!(duplicated)),
+                ("latency", Value::Object(latency)),
+                ("generator_cpus", json!(self.generator.map(rounded))),
+            ],
+        )
+    }
+
+    fn human(&self, view: View) -> String {
+        let palette = view.palette;
+        let server = self.server.as_ref().map(|server| format!(" ({})", escape(server))).unwrap_or_default();
+        let scenario = palette.paint(Role::Heading, self.scenario);
+        let throughput = format!("{} {}/s", grouped(whole(self.throughput())), self.unit());
+        let bytes = self.bytes_per_second().map(|bytes| format!(", {} B/s", grouped(whole(bytes))));
+        let cpus = self.generator.map(|cpus| format!("; the generator used {cpus:.2} processors"));
+        let verdict = match (self.is_flawless(), self.scenario) {
+            (true, "connect") => palette.paint(Role::Joined, "all were let in"),
+            (true, _) => palette.paint(Role::Joined, "all arrived, once and in order"),
+            (false, _) => palette.paint(Role::Error, &self.flaws()),
+        };
+        format!(
+            "{scenario} on {}{server}\n{}\n{}{}{}{}\n{verdict}\n",
+            escape(&self.url),
+            self.title(),
+            self.table().render(palette),
+            palette.paint(Role::Heading, &throughput),
+            bytes.unwrap_or_default(),
+            cpus.unwrap_or_default(),
+        )
+    }
+
+    fn rows(&self) -> Vec<Vec<String>> {
+        let row = |(name, percentiles): &(&'static str, Percentiles)| {
+            let texts = [self.scenario.to_owned(), (*name).to_owned(), percentiles.count.to_string()];
+            texts.into_iter().chain(values(percentiles).map(|value| value.to_string())).collect()
+        };
+        self.latencies.iter().map(row).collect()
+    }
+
+    fn raw(&self) -> Vec<String> {
+        vec![whole(self.throughput()).to_string()]
+    }
+}
+
+fn values(percentiles: &Percentiles) -> impl Iterator<Item = u64> + use<> {
+    let Percentiles { p50, p90, p99, p999, max, .. } = *percentiles;
+    [p50, p90, p99, p999, max].into_iter()
+}
+
+fn fields(percentiles: &Percentiles) -> Value {
+    let named =
+        COLUMNS.iter().zip(values(percentiles)).map(|((_, key), value)| ((*key).to_owned(), json!(value)));
+    Value::Object([("count".to_owned(), json!(percentiles.count))].into_iter().chain(named).collect())
+}
+
+fn per_second(count: u64, time: Duration) -> f64 {
+    if time.is_zero() { 0.0 } else { float(count) / time.as_secs_f64() }
+}
+
+/// Counts are far below where this would lose a digit that anybody reads.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate is never negative, and saturates"
+)]
+fn whole(rate: f64) -> u64 {
+    rate.round() as u64
+}
+
+/// Three digits behind the point are more than a measurement is good for.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
