@@ -108,6 +108,20 @@ pub struct Resumed {
     pub restored: Restored,
 }
 
+impl Resumed {
+    /// What a client tells that came back, for passing it on from where it was told.
+    pub fn new(
+        uuid: Uuid,
+        previous: Uuid,
+        epoch: u64,
+        gap: Duration,
+        attempts: u32,
+        restored: Restored,
+    ) -> Self {
+        Self { uuid, previous, epoch, gap, attempts, restored }
+    }
+}
+
 impl Event {
     /// The `type` of the payload on the wire; none for what is no payload.
     pub fn kind(&self) -> Option<&str> {
