@@ -1,11 +1,27 @@
 //! Connecting: from settings to a connected client under a name that is free.
 
+use std::time::Duration;
+
 use concierge_client::{
     Client, ClientBuilder, ConnectError, Events, GatewayUrl,
-    payload::{ClientName, CloseCode, Intents},
+    payload::{ClientName, CloseCode, Intents, Nickname, Secret, Tags},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{failure::Failure, identity::NameChoice, output::Output, settings::Settings};
+
+/// What a client tells the gateway of itself besides its name, and how long it waits for the answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Introduction {
+    /// How it is shown to people.
+    pub nickname: Option<Nickname>,
+    /// Words about it.
+    pub tags: Tags,
+    /// What the gateway asks of those who may come in.
+    pub secret: Option<Secret>,
+    /// How long connecting, and each answer, may take.
+    pub timeout: Duration,
+}
 
 /// What a connection is for, which decides what the gateway need not send.
 #[derive(Debug, Clone, Copy)]
@@ -14,11 +30,21 @@ pub(crate) struct Purpose {
     pub intents: Intents,
     /// How many events may wait to be shown.
     pub capacity: usize,
+    /// Whether it is looked for again when it is lost.
+    pub lasting: bool,
+}
+
+impl Introduction {
+    /// What the settings say, for this gateway.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let Settings { nickname, tags, secret, timeout, .. } = settings.clone();
+        Self { nickname, tags, secret, timeout }
+    }
 }
 
 /// Connects under the first name that is free. The events begin with the first one there is.
 pub(crate) async fn connect(
-    settings: &Settings,
+    introduction: &Introduction,
     url: &GatewayUrl,
     name: &NameChoice,
     purpose: Purpose,
@@ -27,7 +53,7 @@ pub(crate) async fn connect(
     let mut taken = None;
     for candidate in name.candidates() {
         output.detail(&format!("connecting to {url} as {candidate}"));
-        match builder(settings, url, &candidate, purpose)?.connect_with_events().await {
+        match builder(introduction, url, &candidate, purpose)?.connect_with_events().await {
             Ok((client, events)) => {
                 let session = client.session();
                 let server = session.server().unwrap_or("a gateway of unknown make");
@@ -47,23 +73,25 @@ pub(crate) async fn connect(
 }
 
 fn builder(
-    settings: &Settings,
+    introduction: &Introduction,
     url: &GatewayUrl,
     name: &ClientName,
     purpose: Purpose,
 ) -> Result<ClientBuilder, Failure> {
     let mut builder = Client::builder(url, name)
         .map_err(ConnectError::from)?
-        .tags(settings.tags.iter())
+        .tags(introduction.tags.iter())
         .intents(purpose.intents)
         .events_capacity(purpose.capacity)
-        .connect_timeout(settings.timeout)
-        .call_timeout(settings.timeout)
-        .no_reconnect();
-    if let Some(nickname) = &settings.nickname {
+        .connect_timeout(introduction.timeout)
+        .call_timeout(introduction.timeout);
+    if !purpose.lasting {
+        builder = builder.no_reconnect();
+    }
+    if let Some(nickname) = &introduction.nickname {
         builder = builder.nickname(nickname.as_str());
     }
-    if let Some(secret) = &settings.secret {
+    if let Some(secret) = &introduction.secret {
         builder = builder.secret(secret.clone());
     }
     Ok(builder)

@@ -1,11 +1,13 @@
 //! The names this client goes by when none was given: `cli_` and eight digits for a command, the login name in the REPL.
 
 use concierge_client::payload::ClientName;
+use serde::{Deserialize, Serialize};
 
-use crate::console::Environment;
+use crate::{console::Environment, settings::Label};
 
 /// How a client may be named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum NameChoice {
     /// By this name or not at all: somebody gave it.
     Given(ClientName),
@@ -18,6 +20,11 @@ impl NameChoice {
     pub(crate) fn of_login(environment: &Environment) -> Self {
         let login = environment.var("USER").or_else(|| environment.var("LOGNAME")).unwrap_or("user");
         Self::Numbered(reduced(login))
+    }
+
+    /// The name of a held session, reduced in the same way.
+    pub(crate) fn of_session(session: &Label) -> Self {
+        Self::Numbered(reduced(session.as_str()))
     }
 
     /// A name that nobody else has: `cli_` and eight random hexadecimal digits.

@@ -9,6 +9,7 @@ mod embedded;
 mod exit;
 mod failure;
 mod grammar;
+mod hold;
 mod identity;
 mod input;
 mod link;

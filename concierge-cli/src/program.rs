@@ -6,11 +6,12 @@ use clap::{Parser, error::ErrorKind};
 
 use crate::{
     args::{Cli, Command, Global, ShellCommand},
-    command::{self, bench::BenchCommand, raw::RawArgs},
+    command::{self, bench::BenchCommand, hold::HoldArgs, raw::RawArgs},
     console::{Console, Terminals},
     embedded::Embedded,
     exit::Exit,
     failure::{Failure, without_number},
+    hold::{self, Address},
     identity::NameChoice,
     input::Lines,
     output::{ColorChoice, Format, Output},
@@ -51,6 +52,7 @@ pub fn run<A: Into<OsString> + Clone>(
         Some(ShellCommand::Run(arguments)) => Task::Script(arguments),
         Some(ShellCommand::Bench(command)) => Task::Bench(command),
         Some(ShellCommand::Raw(arguments)) => Task::Raw(arguments),
+        Some(ShellCommand::Hold(arguments)) => Task::Hold(arguments),
         Some(ShellCommand::Client(command)) => Task::Command(command),
         Some(ShellCommand::Repl) | None => Task::Converse,
     };
@@ -135,6 +137,8 @@ enum Task {
     Raw(RawArgs),
     /// A measurement.
     Bench(BenchCommand),
+    /// A connection that stays.
+    Hold(HoldArgs),
     /// One command.
     Command(Command),
 }
@@ -147,14 +151,25 @@ async fn perform(
 ) -> Result<Exit, Failure> {
     let settings = Settings::resolve(global, &console.environment)?;
     let mut signals = Signals::listen()?;
+    let task = match task {
+        Task::Hold(arguments) => {
+            // One in the environment is for other commands.
+            if global.session.is_some() {
+                return Err(not_on_a_session("hold"));
+            }
+            return command::hold::run(arguments, &settings, output, console, &mut signals).await;
+        }
+        task => task,
+    };
+    let session = hold::choose(global, &console.environment)?;
     if can_edit_lines(console) && matches!(task, Task::Converse) {
-        return at_a_terminal(&settings, output, console, &mut signals).await;
+        return at_a_terminal(session, &settings, output, console, &mut signals).await;
     }
     // What was measured until then is still told: a measurement looks at signals itself.
     let insisting = !matches!(task, Task::Bench(_));
     let watched = console.is_process && !console.terminals.stdout;
     tokio::select! {
-        result = without_terminal(task, &settings, output, console) => result.map(|()| Exit::Done),
+        result = without_terminal(task, session, &settings, output, console) => result.map(|()| Exit::Done),
         exit = signals.insist(), if insisting => Ok(exit),
         () = output_closed(), if watched => Ok(Exit::Done),
     }
@@ -167,8 +182,15 @@ fn can_edit_lines(console: &Console) -> bool {
     console.is_process && stdin && stdout && able
 }
 
+/// A command that has no use for a held session.
+fn not_on_a_session(command: &str) -> Failure {
+    Failure::usage(format!("`{command}` makes a connection of its own, and does not run on a session"))
+        .hint("leave out --session, and unset CONCIERGE_SESSION or say --url")
+}
+
 async fn without_terminal(
     task: Task,
+    session: Option<Address>,
     settings: &Settings,
     output: &Output,
     console: &mut Console,
@@ -177,30 +199,35 @@ async fn without_terminal(
         Task::Converse => {
             // At a keyboard, a slip is no reason to end.
             let keep_going = console.terminals.stdin;
-            let input = RunArgs { file: "-".into(), keep_going, embedded: settings.url.is_none() };
-            run_script(&input, settings, output, console).await
+            let embedded = settings.url.is_none() && session.is_none();
+            let input = RunArgs { file: "-".into(), keep_going, embedded };
+            run_script(&input, session, settings, output, console).await
         }
-        Task::Script(arguments) => run_script(&arguments, settings, output, console).await,
+        Task::Script(arguments) => run_script(&arguments, session, settings, output, console).await,
+        Task::Hold(_) => Err(not_on_a_session("hold")),
+        Task::Raw(_) if session.is_some() => Err(not_on_a_session("raw")),
         Task::Raw(arguments) => command::raw::run(arguments, settings, output, console).await,
+        Task::Bench(_) if session.is_some() => Err(not_on_a_session("bench")),
         Task::Bench(command) => {
             let url = settings.url_or_default();
             command::bench::run(command, settings, &url, output, Some(Signals::listen()?)).await
         }
-        Task::Command(command) => command::run(command, settings, output, console).await,
+        Task::Command(command) => command::run(command, session.as_ref(), settings, output, console).await,
     }
 }
 
 async fn at_a_terminal(
+    session: Option<Address>,
     settings: &Settings,
     output: &Output,
     console: &Console,
     signals: &mut Signals,
 ) -> Result<Exit, Failure> {
-    let embedded = match &settings.url {
-        Some(_) => None,
-        None => Some(Embedded::start().await?),
+    let embedded = match (&settings.url, &session) {
+        (None, None) => Some(Embedded::start().await?),
+        _ => None,
     };
-    let location = location(settings, embedded.as_ref());
+    let location = location(session, settings, embedded.as_ref()).await?;
     let name = session_name(settings, console);
     let history = history_file(&console.environment, &location.short());
     let terminal = Arc::clone(&console.stdout);
@@ -213,13 +240,16 @@ async fn at_a_terminal(
 
 async fn run_script(
     arguments: &RunArgs,
+    session: Option<Address>,
     settings: &Settings,
     output: &Output,
     console: &mut Console,
 ) -> Result<(), Failure> {
     let (lines, name) = open_script(&arguments.file, console)?;
+    // What was typed wins over the environment.
+    let session = session.filter(|_| !arguments.embedded);
     let embedded = if arguments.embedded { Some(Embedded::start().await?) } else { None };
-    let location = location(settings, embedded.as_ref());
+    let location = location(session, settings, embedded.as_ref()).await?;
     if location.embedded {
         output.note(&format!("on a gateway of its own at {}", location.url));
     }
@@ -243,11 +273,17 @@ fn open_script(path: &Path, console: &mut Console) -> Result<(Lines, String), Fa
     Ok((Lines::start(&name, Box::new(BufReader::new(file))), name))
 }
 
-fn location(settings: &Settings, embedded: Option<&Embedded>) -> Location {
-    match embedded {
-        Some(embedded) => Location { url: embedded.url().clone(), embedded: true },
-        None => Location { url: settings.url_or_default(), embedded: false },
-    }
+async fn location(
+    session: Option<Address>,
+    settings: &Settings,
+    embedded: Option<&Embedded>,
+) -> Result<Location, Failure> {
+    let url = match (embedded, &session) {
+        (Some(embedded), _) => embedded.url().clone(),
+        (None, Some(session)) => session.join(settings.timeout).await?.url()?,
+        (None, None) => settings.url_or_default(),
+    };
+    Ok(Location { url, embedded: embedded.is_some(), session })
 }
 
 fn session_name(settings: &Settings, console: &Console) -> NameChoice {

@@ -32,7 +32,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub keep_going: bool,
     /// Run it on a gateway embedded in this process
-    #[arg(long, conflicts_with = "url")]
+    #[arg(long, conflicts_with_all = ["url", "session"])]
     pub embedded: bool,
 }
 

@@ -1,6 +1,10 @@
 //! Settings: what the flags, the environment and the defaults come to. Flags win over the environment, which wins over the
 //! defaults.
 
+mod label;
+
+pub(crate) use label::Label;
+
 use std::{
     fs::{self, File},
     io::Read,

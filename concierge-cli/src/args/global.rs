@@ -9,6 +9,7 @@ use crate::{
     failure::Failure,
     grammar::{parse_name, parse_span},
     output::{ColorChoice, Form, Format},
+    settings::Label,
 };
 
 /// What every command takes.
@@ -49,6 +50,15 @@ pub(crate) struct Global {
     )]
     // A text, as the gateway's own option of this name is, because `server` takes both.
     pub secret_file: Option<String>,
+    /// The session of `concierge hold` to run on
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        help = "The session of `concierge hold` to run on [env: CONCIERGE_SESSION]",
+        help_heading = "Connection"
+    )]
+    pub session: Option<Label>,
     /// How long connecting, and each answer, may take [default: 10s]
     #[arg(long, global = true, value_name = "TIME", value_parser = parse_span, help_heading = "Connection")]
     pub timeout: Option<Duration>,

@@ -12,6 +12,7 @@ use crate::{
         bench::BenchCommand,
         clients::ClientsCommand,
         events::EventsArgs,
+        hold::HoldArgs,
         listen::{ListenArgs, UnlistenArgs},
         ping::PingArgs,
         raw::RawArgs,
@@ -47,6 +48,8 @@ pub(crate) enum ShellCommand {
     Run(RunArgs),
     /// Run a gateway, as `concierge-server` does
     Server(Box<GatewayArgs>),
+    /// Keep a connection in the background, for commands with --session
+    Hold(HoldArgs),
     /// Speak the wire: a JSON payload per line in, one per line out
     Raw(RawArgs),
     /// Measure a gateway: throughput, latency, and whether everything arrives

@@ -3,7 +3,7 @@
 use clap::Args;
 use concierge_client::{
     Event,
-    payload::{Message, SelfSubscribe, SelfUnsubscribe, ServiceName, Target},
+    payload::{Message, SelfUnsubscribe, ServiceName, Target},
 };
 
 use super::{
@@ -26,6 +26,9 @@ pub(crate) struct ListenArgs {
     /// The services to subscribe to
     #[arg(value_name = "SERVICE", value_parser = parse_service)]
     pub services: Vec<ServiceName>,
+    /// In a held session: stay subscribed afterwards
+    #[arg(long, requires = "services")]
+    pub keep: bool,
     /// When to end
     #[command(flatten)]
     pub limits: Limits,
@@ -40,11 +43,17 @@ pub(crate) struct UnlistenArgs {
 }
 
 pub(super) async fn listen(arguments: ListenArgs, context: &Context<'_>) -> Result<(), Failure> {
-    let ListenArgs { services, limits } = arguments;
+    let ListenArgs { services, keep, limits } = arguments;
+    if keep && matches!(context.place, Place::Shell { .. }) && context.link.session().is_none() {
+        return Err(Failure::usage(
+            "nothing stays subscribed when this command leaves: --keep is for sessions",
+        )
+        .hint("hold a session: concierge hold NAME; then concierge --session NAME listen …"));
+    }
     // Before subscribing: a message may come right behind the answer.
     let mut feed = Feed::open(context);
     for service in &services {
-        subscribe(service, context).await?;
+        subscribe(service, keep, context).await?;
     }
     let endless = limits.count.is_none() && limits.span.is_none();
     match context.place {
@@ -89,9 +98,8 @@ pub(crate) async fn unlisten(services: Vec<ServiceName>, context: &Context<'_>) 
     Ok(())
 }
 
-async fn subscribe(service: &ServiceName, context: &Context<'_>) -> Result<(), Failure> {
-    let request = SelfSubscribe { service: service.clone() };
-    match context.link.call(request).await {
+async fn subscribe(service: &ServiceName, keep: bool, context: &Context<'_>) -> Result<(), Failure> {
+    match context.link.listen(service.clone(), keep).await {
         Ok(result) if matches!(context.place, Place::Session(_)) => context.output.record(&result),
         Ok(_) => Ok(()),
         Err(error) => Err(explain(error, context.link).await),

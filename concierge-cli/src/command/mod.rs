@@ -4,6 +4,7 @@
 pub(crate) mod bench;
 pub(crate) mod clients;
 pub(crate) mod events;
+pub(crate) mod hold;
 pub(crate) mod listen;
 mod missing;
 pub(crate) mod ping;
@@ -18,17 +19,18 @@ pub(crate) use stream::{Shown, Watch};
 use std::sync::Mutex;
 
 use concierge_client::{
-    Events, GatewayUrl,
+    GatewayUrl,
     payload::{Intent, Intents},
 };
 
 use crate::{
     args::Command,
-    connect::{Purpose, connect},
+    connect::{Introduction, Purpose, connect},
     console::Console,
     failure::Failure,
+    hold::Address,
     identity::NameChoice,
-    link::Link,
+    link::{Link, Told},
     output::{Output, Version},
     settings::Settings,
 };
@@ -48,10 +50,10 @@ pub(crate) struct Context<'a> {
 /// Where a command runs, which decides how long what it makes lasts and who shows events.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
-    /// In the shell: the connection ends with the command.
+    /// In the shell: the connection ends with the command, unless it is a held session.
     Shell {
         /// The connection's events, from its beginning; whoever shows them takes them.
-        events: &'a Mutex<Option<Events>>,
+        events: &'a Mutex<Option<Told>>,
     },
     /// In the REPL or a script: the connection stays, and events are shown as they come.
     Session(&'a dyn Shown),
@@ -60,6 +62,7 @@ pub(crate) enum Place<'a> {
 /// Runs a command of the shell: connects, does it, leaves.
 pub(crate) async fn run(
     command: Command,
+    session: Option<&Address>,
     settings: &Settings,
     output: &Output,
     console: &mut Console,
@@ -78,19 +81,44 @@ pub(crate) async fn run(
         }
         other => other,
     };
-    let url = settings.url_or_default();
-    let name = match &settings.name {
-        Some(given) => NameChoice::Given(given.clone()),
-        None => NameChoice::random(),
+    let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024, lasting: false };
+    let (link, events, url) = match session {
+        Some(session) => join(session, purpose, settings).await?,
+        None => connect_alone(purpose, settings, output).await?,
     };
-    let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024 };
-    let (client, events) = connect(settings, &url, &name, purpose, output).await?;
-    let link = Link::own(client);
     let events = Mutex::new(Some(events));
     let place = Place::Shell { events: &events };
     let result = execute(command, &Context { link: &link, url: &url, output, place }).await;
     link.close().await;
     result
+}
+
+/// A held session, for one command.
+async fn join(
+    session: &Address,
+    purpose: Purpose,
+    settings: &Settings,
+) -> Result<(Link, Told, GatewayUrl), Failure> {
+    let held = session.join(settings.timeout).await?;
+    let url = held.url()?;
+    let link = Link::held(held);
+    let events = link.events_of(purpose.intents);
+    Ok((link, events, url))
+}
+
+/// A connection for one command.
+async fn connect_alone(
+    purpose: Purpose,
+    settings: &Settings,
+    output: &Output,
+) -> Result<(Link, Told, GatewayUrl), Failure> {
+    let url = settings.url_or_default();
+    let name = match &settings.name {
+        Some(given) => NameChoice::Given(given.clone()),
+        None => NameChoice::random(),
+    };
+    let (client, events) = connect(&Introduction::of(settings), &url, &name, purpose, output).await?;
+    Ok((Link::own(client), Told::Own(events), url))
 }
 
 /// Does what a command says, on a connection that is there.

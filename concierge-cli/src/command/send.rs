@@ -13,7 +13,7 @@ use super::{Context, Place, missing::explain};
 use crate::{
     failure::{Failure, without_number},
     grammar::{PayloadError, PayloadSource, json_or_text, parse_target},
-    link::CallFailure,
+    link::{CallFailure, Link},
     output::Sent,
 };
 
@@ -77,22 +77,25 @@ pub(super) async fn send(arguments: SendArgs, context: &Context<'_>) -> Result<(
     match link.call(SendMessage::new(arguments.target.clone(), data)).await {
         Ok(_) => output.record(&Sent { target: arguments.target }),
         Err(CallFailure::Rejected(rejection @ Rejection::Refused { desc: None })) => {
-            Err(refused(rejection, &arguments.target, *place))
+            Err(refused(rejection, &arguments.target, *place, link))
         }
         Err(error) => Err(explain(error, link).await),
     }
 }
 
 /// A bare no has only the reasons that the target leaves.
-fn refused(rejection: Rejection, target: &Target, place: Place<'_>) -> Failure {
+fn refused(rejection: Rejection, target: &Target, place: Place<'_>, link: &Link) -> Failure {
     let failure = Failure::from(CallFailure::Rejected(rejection));
     match target {
         Target::Service { service } => {
             let message =
                 format!("only the owner and the subscribers of {:?} may send to it", service.as_str());
-            failure.because(&message).hint(match place {
-                Place::Session(_) => format!("subscribe first: listen '{service}'"),
-                Place::Shell { .. } => {
+            failure.because(&message).hint(match (place, link.session()) {
+                (Place::Session(_), _) => format!("subscribe first: listen '{service}'"),
+                (Place::Shell { .. }, Some(session)) => {
+                    format!("stay subscribed: concierge --session {session} listen '{service}' --keep")
+                }
+                (Place::Shell { .. }, None) => {
                     "subscribe and send over one connection: in the REPL or in a script, `listen` first"
                         .to_owned()
                 }

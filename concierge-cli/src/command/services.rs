@@ -111,6 +111,7 @@ async fn create(arguments: CreateArgs, context: &Context<'_>) -> Result<(), Fail
         .hint(format!("choose another name, or subscribe to it: listen '{name}'")));
     }
     match place {
+        Place::Shell { .. } if link.session().is_some() => Ok(()),
         Place::Shell { .. } if hold => {
             output
                 .note(&format!("{name:?} is open until this is interrupted (Ctrl-C)", name = name.as_str()));
@@ -118,7 +119,7 @@ async fn create(arguments: CreateArgs, context: &Context<'_>) -> Result<(), Fail
         }
         Place::Shell { .. } => {
             output.note(
-                "it is gone now, with the client that opened it; `--hold` keeps it open, and so does the REPL",
+                "it is gone now, with the client that opened it; `--hold` keeps it open, and so do the REPL and `concierge hold`",
             );
             Ok(())
         }
@@ -135,9 +136,9 @@ async fn remove(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Fai
             let failure = Failure::from(error)
                 .because(&format!("only the client that opened {:?} may delete it", name.as_str()));
             Err(match place {
-                Place::Shell { .. } => failure
-                    .hint("each command is a client of its own: open and delete it in one REPL or script"),
-                Place::Session(_) => failure,
+                Place::Shell { .. } if link.session().is_none() => failure
+                    .hint("each command is a client of its own: open and delete it in one REPL or script, or on a held session"),
+                _ => failure,
             })
         }
         Err(error) => Err(explain(error, link).await),

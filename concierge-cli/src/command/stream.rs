@@ -3,12 +3,12 @@
 use std::{sync::PoisonError, time::Duration};
 
 use clap::Args;
-use concierge_client::{Event, Events};
+use concierge_client::{CloseCause, Event};
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Context, Place};
-use crate::{exit::Exit, failure::Failure, grammar::parse_span, output::Output};
+use crate::{exit::Exit, failure::Failure, grammar::parse_span, link::Told, output::Output};
 
 /// When a stream ends by itself, which is success.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -49,7 +49,7 @@ pub(crate) trait Watch: Send {
 /// Events, shown by whoever reads them or before they are read.
 pub(super) enum Feed {
     /// They are to be shown.
-    Own(Events),
+    Own(Told),
     /// They have been shown, or were handed over.
     Shown(Box<dyn Watch>),
 }
@@ -70,6 +70,13 @@ impl Feed {
         match self {
             Self::Own(events) => events.next().await,
             Self::Shown(watch) => watch.next().await,
+        }
+    }
+
+    fn ended(&self, cause: CloseCause) -> Failure {
+        match self {
+            Self::Own(events) => events.ended(cause),
+            Self::Shown(_) => cause.into(),
         }
     }
 
@@ -103,7 +110,7 @@ pub(super) async fn follow(
             () = at(deadline) => return Ok(()),
         };
         match event {
-            Some(Event::Closed(cause)) => return Err(Failure::from(cause)),
+            Some(Event::Closed(cause)) => return Err(feed.ended(cause)),
             None => return Err(Failure::new(Exit::Lost, "the connection has ended")),
             Some(event @ Event::Lagged { .. }) => feed.show(&event, output)?,
             Some(event) => {

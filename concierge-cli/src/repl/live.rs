@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use concierge_client::{CloseCause, Event, Events};
+use concierge_client::{CloseCause, Event};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,6 +14,7 @@ use super::{directory::Directory, prompt::Standing};
 use crate::{
     command::{Shown, Watch},
     failure::Failure,
+    link::Told,
     output::Output,
 };
 
@@ -61,7 +62,7 @@ impl Live {
     /// Shows these events from now on, on a thread of its own: a terminal that is slow holds up nothing else. `capacity` is how
     /// many of them can be waiting.
     pub(super) fn start(
-        events: Events,
+        events: Told,
         capacity: usize,
         output: Output,
         directory: Arc<Directory>,
@@ -193,7 +194,7 @@ fn reached(waiting: &mut Vec<(usize, oneshot::Sender<()>)>, enough: impl Fn(usiz
 impl Shared {
     async fn show_all(
         self: Arc<Self>,
-        mut events: Events,
+        mut events: Told,
         capacity: usize,
         mut barriers: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     ) {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use concierge_client::{Client, GatewayUrl, payload::Intents};
+use concierge_client::{
+    GatewayUrl,
+    payload::{ClientFetchAll, Intents, ServiceFetchAll},
+};
 use tokio::time::Duration;
 
 use super::{
@@ -15,11 +18,12 @@ use super::{
 use crate::{
     args::ReplCommand,
     command::{self, Context, Place},
-    connect::{Purpose, connect},
+    connect::{Introduction, Purpose, connect},
     exit::Exit,
     failure::Failure,
+    hold::Address,
     identity::NameChoice,
-    link::Link,
+    link::{Link, Told},
     output::{Gateway, Output},
     settings::Settings,
 };
@@ -37,6 +41,8 @@ pub(crate) struct Location {
     pub url: GatewayUrl,
     /// Whether it runs in this process.
     pub embedded: bool,
+    /// The held session by which it is reached, if it is one.
+    pub session: Option<Address>,
 }
 
 /// One connection that stays.
@@ -52,7 +58,6 @@ pub(crate) struct Session {
 }
 
 struct Connection {
-    client: Client,
     link: Link,
     live: Live,
 }
@@ -71,6 +76,9 @@ impl Location {
     pub(crate) fn short(&self) -> String {
         if self.embedded {
             return "local".to_owned();
+        }
+        if let Some(session) = &self.session {
+            return session.name().to_string();
         }
         format!("{}:{}", self.url.host(), self.url.port())
     }
@@ -99,11 +107,10 @@ impl Session {
 
     /// Connects, and shows what arrives from then on.
     pub(crate) async fn connect(&mut self) -> Result<(), Failure> {
-        let purpose = Purpose { intents: Intents::ALL, capacity: WAITING_EVENTS };
-        let (client, events) =
-            connect(&self.settings, &self.location.url, &self.name, purpose, &self.output).await?;
+        let (link, events) = self.open().await?;
         // Before events are followed: what they tell comes on top of these lists.
-        let (clients, services) = (client.clients().await?, client.services().await?);
+        let clients = link.call(ClientFetchAll {}).await?.clients;
+        let services = link.call(ServiceFetchAll {}).await?.services;
         self.directory.fill(&clients, &services);
         self.standing.set(true);
         let live = Live::start(
@@ -114,8 +121,21 @@ impl Session {
             self.standing.clone(),
             self.audience,
         );
-        self.connection = Some(Connection { link: Link::own(client.clone()), client, live });
+        self.connection = Some(Connection { link, live });
         Ok(())
+    }
+
+    async fn open(&self) -> Result<(Link, Told), Failure> {
+        if let Some(session) = &self.location.session {
+            let link = Link::held(session.join(self.settings.timeout).await?);
+            let events = link.events();
+            return Ok((link, events));
+        }
+        let introduction = Introduction::of(&self.settings);
+        let purpose = Purpose { intents: Intents::ALL, capacity: WAITING_EVENTS, lasting: false };
+        let (client, events) =
+            connect(&introduction, &self.location.url, &self.name, purpose, &self.output).await?;
+        Ok((Link::own(client), Told::Own(events)))
     }
 
     /// Carries out a line. What arrived before it was done is shown when this returns.
@@ -149,7 +169,7 @@ impl Session {
     /// Leaves: what is under way is finished, what has arrived is shown.
     pub(crate) async fn leave(self) -> Result<(), Failure> {
         let Some(connection) = &self.connection else { return Ok(()) };
-        if connection.client.drain(DRAIN).await.is_err() {
+        if !connection.link.drain(DRAIN).await {
             self.output.note("some requests had no answer when the time was up");
         }
         self.caught_up().await
@@ -172,10 +192,7 @@ impl Session {
 
     /// The name this client has, or had when the connection was lost.
     pub(crate) fn client_name(&self) -> String {
-        self.connection
-            .as_ref()
-            .map(|connection| connection.client.session().name.to_string())
-            .unwrap_or_default()
+        self.connection.as_ref().map(|connection| connection.link.who().name).unwrap_or_default()
     }
 
     async fn carry_out(&mut self, command: ReplCommand, output: &Output) -> Result<Flow, Failure> {
@@ -216,12 +233,13 @@ impl Session {
     }
 
     async fn show_gateway(&self, output: &Output) -> Result<(), Failure> {
-        let client = &self.connected()?.client;
-        let (clients, services) = (client.clients().await?.len(), client.services().await?.len());
+        let link = &self.connected()?.link;
+        let clients = link.call(ClientFetchAll {}).await?.clients.len();
+        let services = link.call(ServiceFetchAll {}).await?.services.len();
         output.record(&Gateway {
             url: self.location.url.to_string(),
             embedded: self.location.embedded,
-            server: client.session().server().map(str::to_owned),
+            server: link.who().server,
             clients,
             services,
         })
