@@ -229,9 +229,12 @@ async fn at_a_terminal(
     };
     let location = location(session, settings, embedded.as_ref()).await?;
     let name = session_name(settings, console);
-    let history = history_file(&console.environment, &location.short());
-    let terminal = Arc::clone(&console.stdout);
-    let result = repl::run(settings, location, name, output, terminal, history, signals).await;
+    let stage = repl::Stage {
+        terminal: Arc::clone(&console.stdout),
+        marks: repl::Marks::of(&console.environment),
+        history: history_file(&console.environment, &location.short()),
+    };
+    let result = repl::run(settings, location, name, output, stage, signals).await;
     if let Some(embedded) = embedded {
         embedded.stop().await;
     }

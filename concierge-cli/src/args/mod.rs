@@ -20,7 +20,7 @@ use crate::{
         services::ServicesCommand,
     },
     exit::exit_codes,
-    repl::HelpArgs,
+    repl::{HelpArgs, OnlyArgs},
     script::RunArgs,
 };
 
@@ -129,6 +129,8 @@ pub(crate) enum ReplCommand {
     Mute,
     /// Show again what arrives
     Unmute,
+    /// Show only what comes from a client or concerns a service, or of one type
+    Only(OnlyArgs),
     /// Show the commands, or how one is used
     Help(HelpArgs),
     /// Leave, as Ctrl-D does

@@ -14,7 +14,7 @@ mod style;
 mod table;
 mod tsv;
 
-pub(crate) use escape::{escape, escape_json};
+pub(crate) use escape::{escape, escape_json, is_hostile};
 pub(crate) use form::Form;
 pub(crate) use progress::{Progress, grouped};
 pub(crate) use record::{Record, View};

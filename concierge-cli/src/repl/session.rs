@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use concierge_client::{
     GatewayUrl,
-    payload::{ClientFetchAll, Intents, ServiceFetchAll},
+    payload::{ClientFetchAll, Intents, Secret, ServiceFetchAll},
 };
 use tokio::time::Duration;
 
 use super::{
     directory::Directory,
+    filter::Filter,
     help,
     line::{self, Request},
-    live::{Audience, Live},
-    prompt::Standing,
+    live::{Audience, Live, Scene},
+    prompt::{Standing, State},
 };
 use crate::{
     args::ReplCommand,
@@ -28,8 +29,14 @@ use crate::{
     settings::Settings,
 };
 
-/// How many events may wait to be shown before the oldest are counted instead.
-const WAITING_EVENTS: usize = 16 * 1024;
+/// How many events may wait to be shown before the oldest are counted instead: a person does not want to see what is long past, a
+/// script is to miss as little as can be.
+const fn waiting_events(audience: Audience) -> usize {
+    match audience {
+        Audience::Person => 4 * 1024,
+        Audience::Script => 16 * 1024,
+    }
+}
 
 /// How long requests that are under way may take when the session ends.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -50,10 +57,7 @@ pub(crate) struct Session {
     settings: Settings,
     location: Location,
     name: NameChoice,
-    output: Output,
-    audience: Audience,
-    directory: Arc<Directory>,
-    standing: Standing,
+    scene: Scene,
     connection: Option<Connection>,
 }
 
@@ -97,10 +101,13 @@ impl Session {
             settings,
             location,
             name,
-            output,
-            audience,
-            directory: Arc::default(),
-            standing: Standing::default(),
+            scene: Scene {
+                output,
+                audience,
+                directory: Arc::default(),
+                standing: Standing::default(),
+                filter: Arc::default(),
+            },
             connection: None,
         }
     }
@@ -111,16 +118,9 @@ impl Session {
         // Before events are followed: what they tell comes on top of these lists.
         let clients = link.call(ClientFetchAll {}).await?.clients;
         let services = link.call(ServiceFetchAll {}).await?.services;
-        self.directory.fill(&clients, &services);
-        self.standing.set(true);
-        let live = Live::start(
-            events,
-            WAITING_EVENTS,
-            self.output.clone(),
-            Arc::clone(&self.directory),
-            self.standing.clone(),
-            self.audience,
-        );
+        self.scene.directory.fill(&clients, &services);
+        self.scene.standing.set(State::Connected);
+        let live = Live::start(link.clone(), events, waiting_events(self.scene.audience), self.scene.clone());
         self.connection = Some(Connection { link, live });
         Ok(())
     }
@@ -132,9 +132,14 @@ impl Session {
             return Ok((link, events));
         }
         let introduction = Introduction::of(&self.settings);
-        let purpose = Purpose { intents: Intents::ALL, capacity: WAITING_EVENTS, lasting: false };
+        let purpose = Purpose {
+            intents: Intents::ALL,
+            capacity: waiting_events(self.scene.audience),
+            // A script's next line is to fail.
+            lasting: self.scene.audience == Audience::Person,
+        };
         let (client, events) =
-            connect(&introduction, &self.location.url, &self.name, purpose, &self.output).await?;
+            connect(&introduction, &self.location.url, &self.name, purpose, &self.scene.output).await?;
         Ok((Link::own(client), Told::Own(events)))
     }
 
@@ -142,17 +147,20 @@ impl Session {
     pub(crate) async fn execute(&mut self, line: &str) -> Result<Flow, Failure> {
         let result = match line::parse(line)? {
             Request::Nothing => return Ok(Flow::Continue),
-            Request::Help(text) => self.output.text(&text).map(|()| Flow::Continue),
+            Request::Help(text) => self.scene.output.text(&text).map(|()| Flow::Continue),
             Request::Command(command, options) => {
                 let output = match options.form()? {
-                    Some(form) => self.output.with_form(form),
-                    None => self.output.clone(),
+                    Some(form) => self.scene.output.with_form(form),
+                    None => self.scene.output.clone(),
                 };
                 self.carry_out(*command, &output).await
             }
         };
         self.caught_up().await?;
         result.map_err(|failure| match failure.exit() {
+            Exit::Lost if self.scene.standing.is_waiting() => {
+                failure.hint("the connection is being restored; try again when the prompt shows it")
+            }
             Exit::Lost => failure.hint("`connect` connects again, `exit` leaves"),
             _ => failure,
         })
@@ -170,24 +178,34 @@ impl Session {
     pub(crate) async fn leave(self) -> Result<(), Failure> {
         let Some(connection) = &self.connection else { return Ok(()) };
         if !connection.link.drain(DRAIN).await {
-            self.output.note("some requests had no answer when the time was up");
+            self.scene.output.note("some requests had no answer when the time was up");
         }
         self.caught_up().await
     }
 
     /// Who is there.
     pub(crate) fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.directory)
+        Arc::clone(&self.scene.directory)
     }
 
-    /// Whether the connection stands.
+    /// What is shown of what arrives.
+    pub(crate) fn filter(&self) -> Arc<Filter> {
+        Arc::clone(&self.scene.filter)
+    }
+
+    /// The secret that the gateway is given.
+    pub(crate) fn secret(&self) -> Option<Secret> {
+        self.settings.secret.clone()
+    }
+
+    /// How the connection stands.
     pub(crate) fn standing(&self) -> Standing {
-        self.standing.clone()
+        self.scene.standing.clone()
     }
 
     /// Where results go.
     pub(crate) fn output(&self) -> &Output {
-        &self.output
+        &self.scene.output
     }
 
     /// The name this client has, or had when the connection was lost.
@@ -206,14 +224,9 @@ impl Session {
             ReplCommand::Bench(command) => {
                 command::bench::run(command, &self.settings, &self.location.url, output, None).await?;
             }
-            ReplCommand::Mute => self.connected()?.live.mute(),
-            ReplCommand::Unmute => {
-                let unseen = self.connected()?.live.unmute();
-                output.note(&match unseen {
-                    1 => "one event was not shown".to_owned(),
-                    unseen => format!("{unseen} events were not shown"),
-                });
-            }
+            ReplCommand::Mute => output.note(&self.scene.filter.mute()),
+            ReplCommand::Unmute => output.note(&self.scene.filter.unmute()),
+            ReplCommand::Only(arguments) => output.note(&self.scene.filter.only(arguments.patterns)),
             ReplCommand::Unlisten(arguments) => {
                 command::listen::unlisten(arguments.services, &self.context(output)?).await?;
             }
@@ -223,6 +236,12 @@ impl Session {
     }
 
     async fn connect_again(&mut self, output: &Output) -> Result<(), Failure> {
+        if self.scene.standing.is_waiting() {
+            output.note(
+                "the connection is being restored already: the prompt shows when the next attempt begins",
+            );
+            return Ok(());
+        }
         if self.connection.as_ref().is_some_and(|connection| !connection.live.has_ended()) {
             output.note(&format!("connected to {} as {}", self.location.url, self.client_name()));
             return Ok(());
