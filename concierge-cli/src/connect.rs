@@ -72,7 +72,8 @@ pub(crate) async fn connect(
     Err(taken.unwrap_or_else(|| Failure::usage("there is no name to connect under")))
 }
 
-fn builder(
+/// A client as these want it: one that ends with its connection.
+pub(crate) fn builder(
     introduction: &Introduction,
     url: &GatewayUrl,
     name: &ClientName,

@@ -106,13 +106,19 @@ impl From<std::io::Error> for Failure {
 
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
-        let exit = match &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&ConnectError> for Failure {
+    fn from(error: &ConnectError) -> Self {
+        let exit = match error {
             ConnectError::Build(_) => Exit::Usage,
             ConnectError::Timeout { .. } => Exit::TimedOut,
             ConnectError::Refused { code, .. } => exit_of_close(*code),
             _ => Exit::Unreachable,
         };
-        Self::new(exit, with_sources(&error)).hinted_by(error.hint())
+        Self::new(exit, with_sources(error)).hinted_by(error.hint())
     }
 }
 

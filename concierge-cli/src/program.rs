@@ -6,7 +6,7 @@ use clap::{Parser, error::ErrorKind};
 
 use crate::{
     args::{Cli, Command, Global, ShellCommand},
-    command::{self, bench::BenchCommand, hold::HoldArgs, raw::RawArgs},
+    command::{self, bench::BenchCommand, doctor::DoctorArgs, hold::HoldArgs, raw::RawArgs},
     console::{Console, Terminals},
     embedded::Embedded,
     exit::Exit,
@@ -50,6 +50,7 @@ pub fn run<A: Into<OsString> + Clone>(
     let task = match command {
         Some(ShellCommand::Server(arguments)) => return concierge_server::cli::run(&arguments.gateway),
         Some(ShellCommand::Run(arguments)) => Task::Script(arguments),
+        Some(ShellCommand::Doctor(arguments)) => Task::Doctor(arguments),
         Some(ShellCommand::Bench(command)) => Task::Bench(command),
         Some(ShellCommand::Raw(arguments)) => Task::Raw(arguments),
         Some(ShellCommand::Hold(arguments)) => Task::Hold(arguments),
@@ -135,6 +136,8 @@ enum Task {
     Script(RunArgs),
     /// The wire by hand.
     Raw(RawArgs),
+    /// A look at the connection.
+    Doctor(DoctorArgs),
     /// A measurement.
     Bench(BenchCommand),
     /// A connection that stays.
@@ -207,7 +210,12 @@ async fn without_terminal(
         Task::Hold(_) => Err(not_on_a_session("hold")),
         Task::Raw(_) if session.is_some() => Err(not_on_a_session("raw")),
         Task::Raw(arguments) => command::raw::run(arguments, settings, output, console).await,
+        Task::Doctor(_) if session.is_some() => Err(not_on_a_session("doctor")),
         Task::Bench(_) if session.is_some() => Err(not_on_a_session("bench")),
+        Task::Doctor(arguments) => {
+            let (url, environment) = (settings.url_or_default(), &console.environment);
+            command::doctor::run(arguments, settings, &url, environment, output).await
+        }
         Task::Bench(command) => {
             let url = settings.url_or_default();
             command::bench::run(command, settings, &url, output, Some(Signals::listen()?)).await

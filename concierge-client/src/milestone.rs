@@ -55,6 +55,16 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// An answer with these headers, for the tests of whoever looks at answers.
+    pub fn new<N, V>(status: u16, headers: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<String>,
+        V: Into<String>,
+    {
+        let headers = headers.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self { status, headers: headers.collect() }
+    }
+
     /// The first value of a header, by its name in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));

@@ -10,6 +10,7 @@
 mod architecture;
 mod bad_input;
 mod conversation;
+mod doctor;
 mod drill;
 mod ending;
 mod examples;

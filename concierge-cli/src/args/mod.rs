@@ -11,6 +11,7 @@ use crate::{
     command::{
         bench::BenchCommand,
         clients::ClientsCommand,
+        doctor::DoctorArgs,
         events::EventsArgs,
         hold::HoldArgs,
         listen::{ListenArgs, UnlistenArgs},
@@ -55,6 +56,8 @@ pub(crate) enum ShellCommand {
     /// Measure a gateway: throughput, latency, and whether everything arrives
     #[command(subcommand, disable_help_subcommand = true)]
     Bench(BenchCommand),
+    /// Check the connection step by step, and what is around it
+    Doctor(DoctorArgs),
     /// Everything that a connected client can do.
     #[command(flatten)]
     Client(Command),

@@ -3,6 +3,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod clients;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod hold;
 pub(crate) mod listen;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod commands;
+mod doctor;
 mod failures;
 mod filters;
 mod gateway;

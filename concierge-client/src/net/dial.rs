@@ -159,7 +159,7 @@ fn answered<B>(response: &Response<B>) -> Milestone {
     let headers = response.headers().iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
-    Milestone::Answered(Answer { status: response.status().as_u16(), headers: headers.collect() })
+    Milestone::Answered(Answer::new(response.status().as_u16(), headers))
 }
 
 fn invalid_uri(url: &GatewayUrl, error: &dyn std::error::Error) -> ConnectError {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use hdrhistogram::Histogram;
+use serde::Serialize;
 
 /// The longest that is told apart, in microseconds: an hour.
 const LONGEST: u64 = 3_600_000_000;
@@ -14,19 +15,24 @@ const LONGEST: u64 = 3_600_000_000;
 const SHARDS: usize = 8;
 
 /// What is told of latencies, in microseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Percentiles {
     /// How many there are.
     pub count: u64,
     /// Half are at most this.
+    #[serde(rename = "p50_us")]
     pub p50: u64,
     /// Nine of ten.
+    #[serde(rename = "p90_us")]
     pub p90: u64,
     /// All but one of a hundred.
+    #[serde(rename = "p99_us")]
     pub p99: u64,
     /// All but one of a thousand.
+    #[serde(rename = "p99_9_us")]
     pub p999: u64,
     /// The longest.
+    #[serde(rename = "max_us")]
     pub max: u64,
 }
 

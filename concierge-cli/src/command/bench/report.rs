@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use concierge_client::payload::encode;
+use serde::{Serialize, Serializer};
 
 use super::{latency::Percentiles, run::Counts, schedule::Rate};
-use crate::output::{Cell, Record, Role, Table, View, escape, grouped, json::object};
-
-/// The columns of percentiles, as people and programs know them.
-const COLUMNS: [(&str, &str); 5] =
-    [("p50", "p50_us"), ("p90", "p90_us"), ("p99", "p99_us"), ("p99.9", "p99_9_us"), ("max", "max_us")];
+use crate::output::{Cell, Record, Role, Table, View, escape, grouped};
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Ended {
     /// By itself.
     Done,
@@ -53,6 +51,42 @@ pub(crate) struct Report {
     pub lateness: (&'static str, Percentiles),
     /// How many processors the generator used; none where the gateway runs in the same process.
     pub generator: Option<f64>,
+}
+
+/// A result as JSON.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'static str,
+    scenario: &'static str,
+    url: &'a str,
+    server: Option<&'a str>,
+    ended: Ended,
+    rate_per_s: Option<u32>,
+    window: Option<usize>,
+    clients: u64,
+    receivers: u64,
+    size_bytes: Option<usize>,
+    measured_s: f64,
+    throughput_per_s: f64,
+    bytes_per_s: Option<f64>,
+    sent: u64,
+    answered: u64,
+    refused: u64,
+    delivered: u64,
+    missing: u64,
+    reordered: u64,
+    duplicated: u64,
+    latency: Latencies<'a>,
+    generator_cpus: Option<f64>,
+}
+
+/// Latencies by what they are, in the order they are told.
+struct Latencies<'a>(Vec<&'a (&'static str, Percentiles)>);
+
+impl Serialize for Latencies<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, percentiles)| (name.replace(' ', "_"), percentiles)))
+    }
 }
 
 impl Report {
@@ -156,45 +190,33 @@ impl Report {
 impl Record for Report {
     fn object(&self) -> String {
         let Counts { sent, answered, refused, delivered, missing, reordered, duplicated } = self.counts;
-        let latency: Map<String, Value> = self
-            .lines()
-            .map(|(name, percentiles)| ((*name).replace(' ', "_"), fields(percentiles)))
-            .collect();
-        let rate = match self.rate {
-            Rate::PerSecond(rate) => json!(rate.get()),
-            Rate::Max => Value::Null,
-        };
-        let ended = match self.ended {
-            Ended::Done => "done",
-            Ended::Interrupted => "interrupted",
-            Ended::Broken => "broken",
-        };
-        object(
-            "bench_result",
-            &[
-                ("scenario", json!(self.scenario)),
-                ("url", json!(self.url)),
-                ("server", json!(self.server)),
-                ("ended", json!(ended)),
-                ("rate_per_s", rate),
-                ("window", json!(self.window)),
-                ("clients", json!(self.clients)),
-                ("receivers", json!(self.receivers)),
-                ("size_bytes", json!(self.size)),
-                ("measured_s", json!(rounded(self.measured.as_secs_f64()))),
-                ("throughput_per_s", json!(rounded(self.throughput()))),
-                ("bytes_per_s", json!(self.bytes_per_second().map(rounded))),
-                ("sent", json!(sent)),
-                ("answered", json!(answered)),
-                ("refused", json!(refused)),
-                ("delivered", json!(delivered)),
-                ("missing", json!(missing)),
-                ("reordered", json!(reordered)),
-                ("duplicated", json!(duplicated)),
-                ("latency", Value::Object(latency)),
-                ("generator_cpus", json!(self.generator.map(rounded))),
-            ],
-        )
+        encode(&Document {
+            r#type: "bench_result",
+            scenario: self.scenario,
+            url: &self.url,
+            server: self.server.as_deref(),
+            ended: self.ended,
+            rate_per_s: match self.rate {
+                Rate::PerSecond(rate) => Some(rate.get()),
+                Rate::Max => None,
+            },
+            window: self.window,
+            clients: self.clients,
+            receivers: self.receivers,
+            size_bytes: self.size,
+            measured_s: rounded(self.measured.as_secs_f64()),
+            throughput_per_s: rounded(self.throughput()),
+            bytes_per_s: self.bytes_per_second().map(rounded),
+            sent,
+            answered,
+            refused,
+            delivered,
+            missing,
+            reordered,
+            duplicated,
+            latency: Latencies(self.lines().collect()),
+            generator_cpus: self.generator.map(rounded),
+        })
     }
 
     fn human(&self, view: View) -> String {
@@ -236,12 +258,6 @@ impl Record for Report {
 fn values(percentiles: &Percentiles) -> impl Iterator<Item = u64> + use<> {
     let Percentiles { p50, p90, p99, p999, max, .. } = *percentiles;
     [p50, p90, p99, p999, max].into_iter()
-}
-
-fn fields(percentiles: &Percentiles) -> Value {
-    let named =
-        COLUMNS.iter().zip(values(percentiles)).map(|((_, key), value)| ((*key).to_owned(), json!(value)));
-    Value::Object([("count".to_owned(), json!(percentiles.count))].into_iter().chain(named).collect())
 }
 
 fn per_second(count: u64, time: Duration) -> f64 {
