@@ -29,8 +29,6 @@ pub enum Exit {
     LocalIo,
     /// 78: the embedded gateway's configuration is unsafe or contradicts itself.
     Configuration,
-    /// 129: the terminal was taken away, or SIGHUP.
-    HungUp,
     /// 130: interrupted, by Ctrl-C or SIGINT.
     Interrupted,
     /// 143: terminated, by SIGTERM.
@@ -53,7 +51,7 @@ Exit codes:
     8  an expectation failed
     9  partly done (`run --keep-going`)
    10  local input or output failed
-  130  interrupted (129: hung up, 143: terminated)
+  130  interrupted (143: terminated)
 The gateway (`concierge server`) has its own: 0 stopped, 2 usage, 10 cannot bind, 78 configuration."
     };
 }
@@ -61,7 +59,7 @@ pub(crate) use exit_codes;
 
 impl Exit {
     /// Every exit there is.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::Done,
         Self::Rejected,
         Self::Usage,
@@ -74,7 +72,6 @@ impl Exit {
         Self::Partly,
         Self::LocalIo,
         Self::Configuration,
-        Self::HungUp,
         Self::Interrupted,
         Self::Terminated,
     ];
@@ -94,7 +91,6 @@ impl Exit {
             Self::Partly => 9,
             Self::LocalIo => 10,
             Self::Configuration => 78,
-            Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }

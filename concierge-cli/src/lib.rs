@@ -12,6 +12,8 @@ mod grammar;
 mod hold;
 mod identity;
 mod input;
+mod interpreter;
+mod language;
 mod link;
 mod output;
 mod program;

@@ -1,6 +1,6 @@
 //! From arguments to exit code: what was typed decides which part of the program runs, and how its end is told.
 
-use std::{ffi::OsString, fs::File, io::BufReader, path::Path, process::ExitCode, sync::Arc};
+use std::{ffi::OsString, path::Path, process::ExitCode, sync::Arc};
 
 use clap::{Parser, error::ErrorKind};
 
@@ -10,13 +10,14 @@ use crate::{
     console::{Console, Terminals},
     embedded::Embedded,
     exit::Exit,
-    failure::{Failure, without_number},
+    failure::Failure,
     hold::{self, Address},
     identity::NameChoice,
     input::Lines,
+    interpreter::{Interpreter, Rules, Sharing, Shell},
     output::{ColorChoice, Format, Output},
-    repl::{self, Audience, Location, Session},
-    script::{self, RunArgs},
+    repl::{self, Audience, Location, Session, Surroundings},
+    script::{self, RunArgs, Script},
     settings::{Settings, history_file},
     signals::{Signals, output_closed},
     usage::{Grammar, explain},
@@ -202,8 +203,12 @@ async fn without_terminal(
         Task::Converse => {
             // At a keyboard, a slip is no reason to end.
             let keep_going = console.terminals.stdin;
-            let embedded = settings.url.is_none() && session.is_none();
-            let input = RunArgs { file: "-".into(), keep_going, embedded };
+            let input = RunArgs {
+                file: "-".into(),
+                keep_going,
+                allow_shell: keep_going,
+                embedded: settings.url.is_none() && session.is_none(),
+            };
             run_script(&input, session, settings, output, console).await
         }
         Task::Script(arguments) => run_script(&arguments, session, settings, output, console).await,
@@ -237,12 +242,12 @@ async fn at_a_terminal(
     };
     let location = location(session, settings, embedded.as_ref()).await?;
     let name = session_name(settings, console);
-    let stage = repl::Stage {
+    let surroundings = Surroundings {
         terminal: Arc::clone(&console.stdout),
-        marks: repl::Marks::of(&console.environment),
         history: history_file(&console.environment, &location.short()),
+        shell: Shell::new(&console.environment, Sharing::Terminal),
     };
-    let result = repl::run(settings, location, name, output, stage, signals).await;
+    let result = repl::run(settings, location, name, output, surroundings, signals).await;
     if let Some(embedded) = embedded {
         embedded.stop().await;
     }
@@ -256,7 +261,7 @@ async fn run_script(
     output: &Output,
     console: &mut Console,
 ) -> Result<(), Failure> {
-    let (lines, name) = open_script(&arguments.file, console)?;
+    let script = open_script(&arguments.file, console)?;
     // What was typed wins over the environment.
     let session = session.filter(|_| !arguments.embedded);
     let embedded = if arguments.embedded { Some(Embedded::start().await?) } else { None };
@@ -266,22 +271,22 @@ async fn run_script(
     }
     let choice = session_name(settings, console);
     let session = Session::new(settings.clone(), location, choice, output.clone(), Audience::Script);
-    let result = script::run(lines, &name, session, arguments.keep_going, output).await;
+    let sharing = if console.is_process { Sharing::Outputs } else { Sharing::Nothing };
+    let shell = Shell::new(&console.environment, sharing);
+    let rules = Rules { keep_going: arguments.keep_going, shell: arguments.allow_shell };
+    let result = script::run(script, Interpreter::new(session, shell, rules)).await;
     if let Some(embedded) = embedded {
         embedded.stop().await;
     }
     result
 }
 
-fn open_script(path: &Path, console: &mut Console) -> Result<(Lines, String), Failure> {
-    if path == Path::new("-") {
-        let input = console.stdin.take().ok_or_else(|| Failure::local("there is no input to read"))?;
-        return Ok((Lines::start("the input", input), "input".to_owned()));
+fn open_script<'a>(path: &'a Path, console: &mut Console) -> Result<Script<'a>, Failure> {
+    if path != Path::new("-") {
+        return Ok(Script::File(path));
     }
-    let name = path.display().to_string();
-    let file = File::open(path)
-        .map_err(|error| Failure::local(format!("could not read {name}: {}", without_number(&error))))?;
-    Ok((Lines::start(&name, Box::new(BufReader::new(file))), name))
+    let input = console.stdin.take().ok_or_else(|| Failure::local("there is no input to read"))?;
+    Ok(Script::Input(Lines::start("the input", input)))
 }
 
 async fn location(

@@ -21,7 +21,8 @@ use crate::{
         services::ServicesCommand,
     },
     exit::exit_codes,
-    repl::{HelpArgs, OnlyArgs},
+    interpreter::LanguageCommand,
+    repl::HelpArgs,
     script::RunArgs,
 };
 
@@ -119,6 +120,9 @@ pub(crate) enum ReplCommand {
     /// Everything that a connected client can do.
     #[command(flatten)]
     Client(Command),
+    /// What a script says besides.
+    #[command(flatten)]
+    Language(LanguageCommand),
     /// Show the gateway: where it is, and how many are there
     Server,
     /// Measure the gateway: throughput, latency, and whether everything arrives
@@ -132,8 +136,6 @@ pub(crate) enum ReplCommand {
     Mute,
     /// Show again what arrives
     Unmute,
-    /// Show only what comes from a client or concerns a service, or of one type
-    Only(OnlyArgs),
     /// Show the commands, or how one is used
     Help(HelpArgs),
     /// Leave, as Ctrl-D does

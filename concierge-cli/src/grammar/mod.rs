@@ -2,14 +2,16 @@
 //! values out; files and pipes that a payload names are read by `command/`.
 
 mod payload;
+mod reference;
 mod span;
 mod target;
 mod words;
 
 pub(crate) use payload::{PayloadError, PayloadSource, is_assignment, json_or_text};
+pub(crate) use reference::{Reference, name_at};
 pub(crate) use span::parse_span;
 pub(crate) use target::{parse_target, write_target};
-pub(crate) use words::{SplitError, Word, first, is_comment, split};
+pub(crate) use words::{Operator, SplitError, Word, first, is_comment, split, split_text};
 
 use std::{borrow::Cow, str::FromStr};
 

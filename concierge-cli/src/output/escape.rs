@@ -52,8 +52,7 @@ fn replace(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a terminal would act upon it, or it cannot be seen.
-pub(crate) fn is_hostile(character: char) -> bool {
+fn is_hostile(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{00AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}' | '\u{3164}'

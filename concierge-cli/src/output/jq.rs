@@ -46,14 +46,33 @@ struct Wanted(Arc<AtomicBool>);
 impl Filter {
     /// Reads a filter. What is wrong with it is told with its column.
     pub(crate) fn compile(text: &str) -> Result<Self, Failure> {
-        Self::compile_for(text, PATIENCE)
+        Self::compile_with(text, [])
     }
 
-    fn compile_for(text: &str, patience: Duration) -> Result<Self, Failure> {
+    /// Reads a filter that may mention variables: their names, and their values as JSON.
+    pub(crate) fn compile_with<'a>(
+        text: &str,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, Failure> {
+        Self::compile_for(text, variables, PATIENCE)
+    }
+
+    fn compile_for<'a>(
+        text: &str,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+        patience: Duration,
+    ) -> Result<Self, Failure> {
+        // Those that are not mentioned need not be read.
+        let variables: Vec<_> = variables
+            .into_iter()
+            .map(|(name, json)| (format!("${name}"), json))
+            .filter(|(name, _)| text.contains(name.as_str()))
+            .map(|(name, json)| (name, json.to_owned()))
+            .collect();
         let (sender, incoming) = mpsc::channel::<Work>();
         let (compiled, told) = mpsc::sync_channel(1);
         let text = text.to_owned();
-        let run = move || match Program::compile(&text) {
+        let run = move || match Program::compile(&text, &variables) {
             Ok(program) => {
                 // Whoever asked is waiting.
                 let _ = compiled.send(Ok(()));
@@ -137,6 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn variables_are_values() {
+        let variables = [("n", "2"), ("name", r#""x y""#), ("unused", "nonsense")];
+        let filter = Filter::compile_with(".[$n] == $name, $n", variables).unwrap();
+        assert_eq!(filter.run(r#"[0,1,"x y"]"#), Ok(vec!["true".to_owned(), "2".to_owned()]));
+        let shadowed = Filter::compile_with("1 as $n | $n", variables).unwrap();
+        assert_eq!(shadowed.run("0"), Ok(vec!["1".to_owned()]));
+        assert!(Filter::compile_with("$nam", variables).is_err());
+    }
+
+    #[test]
     fn numbers_stay_as_they_were_written() {
         for number in ["1.10", "1e1000", "123456789012345678901234567890", "-0.0", "1.0"] {
             assert_eq!(filtered(".", number), [number]);
@@ -206,7 +235,7 @@ mod tests {
             "[limit(100000000; repeat(1))] | length",
             "repeat(1)",
         ] {
-            let filter = Filter::compile_for(filter, Duration::from_millis(30)).unwrap();
+            let filter = Filter::compile_for(filter, [], Duration::from_millis(30)).unwrap();
             let told = filter.run("0").unwrap_err().message().to_owned();
             assert!(
                 told.contains("too long") || told.contains("too deep") || told.contains("more than"),

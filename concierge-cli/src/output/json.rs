@@ -50,7 +50,7 @@ pub(super) fn failure(failure: &Failure) -> String {
 }
 
 /// An object with `v` and `ts` before its own fields.
-pub(super) fn document(object: &str) -> String {
+pub(crate) fn document(object: &str) -> String {
     let fields = object.strip_prefix('{').unwrap_or(object);
     format!("{{\"v\":{FORM},\"ts\":\"{}\",{fields}", now())
 }

@@ -4,7 +4,6 @@
 mod escape;
 mod form;
 mod human;
-#[cfg_attr(not(test), expect(dead_code, reason = "filters come before the options that name them"))]
 mod jq;
 pub(crate) mod json;
 mod progress;
@@ -14,8 +13,9 @@ mod style;
 mod table;
 mod tsv;
 
-pub(crate) use escape::{escape, escape_json, is_hostile};
+pub(crate) use escape::{escape, escape_json};
 pub(crate) use form::Form;
+pub(crate) use jq::Filter;
 pub(crate) use progress::{Progress, grouped};
 pub(crate) use record::{Record, View};
 pub(crate) use records::{
@@ -82,14 +82,12 @@ impl Output {
 
     /// The same, with data going to a place that is no terminal.
     #[must_use]
-    #[expect(dead_code, reason = "results that go elsewhere come with pipes")]
     pub(crate) fn going_to(&self, sink: Arc<dyn Sink>) -> Self {
         Self { stdout: sink, palette: Palette::default(), terminal: false, ..self.clone() }
     }
 
     /// The same, with every result handed to this first.
     #[must_use]
-    #[expect(dead_code, reason = "results that go elsewhere come with pipes")]
     pub(crate) fn tapped(&self, tap: Arc<dyn Tap>) -> Self {
         Self { tap: Some(tap), ..self.clone() }
     }

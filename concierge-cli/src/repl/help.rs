@@ -2,10 +2,11 @@
 
 use clap::{Args, Command, CommandFactory};
 
-use super::line::as_typed_here;
 use crate::{
     args::ReplLine,
     failure::Failure,
+    interpreter,
+    language::as_typed_here,
     output::{Cell, Palette, Role, Table},
     suggest::nearest,
 };
@@ -13,7 +14,7 @@ use crate::{
 /// `help`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HelpArgs {
-    /// A command, or `targets`, `payloads`, `keys`
+    /// A command, or `targets`, `payloads`, `keys`, `scripting`, `variables`, `pipes`, `jobs`
     pub topic: Vec<String>,
 }
 
@@ -57,11 +58,11 @@ A line that starts with a space is not remembered.
 ";
 
 /// The page of a topic, or of all commands.
-pub(super) fn page(topic: &[String], palette: Palette) -> Result<String, Failure> {
+pub(crate) fn page(topic: &[String], palette: Palette) -> Result<String, Failure> {
     let mut tree = ReplLine::command();
     tree.build();
     let Some((first, rest)) = topic.split_first() else { return Ok(overview(&tree, palette)) };
-    if let Some((_, text)) = TOPICS.iter().find(|(name, _)| name == first) {
+    if let Some((_, text)) = TOPICS.iter().chain(&interpreter::TOPICS).find(|(name, _)| name == first) {
         return Ok((*text).to_owned());
     }
     let mut command = tree.find_subcommand(first).ok_or_else(|| unknown(first, &tree))?;
@@ -72,7 +73,11 @@ pub(super) fn page(topic: &[String], palette: Palette) -> Result<String, Failure
 }
 
 fn unknown(topic: &str, tree: &Command) -> Failure {
-    let names = tree.get_subcommands().map(Command::get_name).chain(TOPICS.map(|(name, _)| name));
+    let names = tree
+        .get_subcommands()
+        .map(Command::get_name)
+        .chain(TOPICS.map(|(name, _)| name))
+        .chain(interpreter::TOPICS.map(|(name, _)| name));
     let failure = Failure::usage(format!("there is no help about {topic:?}"));
     match nearest(topic, names) {
         Some(meant) => failure.hint(format!("did you mean `help {meant}`?")),
@@ -88,7 +93,7 @@ fn overview(tree: &Command, palette: Palette) -> String {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         table.row([Cell::new(Role::Client, format!("  {}", usage(command))), Cell::plain(about)]);
     }
-    let topics: Vec<_> = TOPICS.iter().map(|(name, _)| *name).collect();
+    let topics: Vec<_> = TOPICS.iter().chain(&interpreter::TOPICS).map(|(name, _)| *name).collect();
     format!(
         "{}{}\n",
         table.render(palette),

@@ -1,50 +1,33 @@
 //! The REPL: a session at a terminal. It owns the prompt, the screen around it and what is remembered; what a line does is in
-//! `session.rs`, and the commands themselves are the shell's.
+//! `interpreter/`, and the commands themselves are the shell's.
 
-mod assistant;
 mod complete;
 mod directory;
 mod editor;
-mod filter;
 mod help;
-mod highlight;
-mod hint;
-mod line;
 mod live;
 mod prompt;
 mod screen;
 mod session;
 mod terminal;
-mod typed;
 
-pub(crate) use filter::OnlyArgs;
-pub(crate) use help::HelpArgs;
-pub(crate) use line::is_open;
+pub(crate) use help::{HelpArgs, page as help_page};
 pub(crate) use live::Audience;
-pub(crate) use prompt::Marks;
 pub(crate) use session::{Flow, Location, Session};
 
-use std::{
-    path::PathBuf,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
-
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use self::{
-    assistant::Assistant,
-    editor::{Draft, LineEditor, Read},
-    prompt::Prompt,
+    editor::{Assistant, LineEditor, Read},
     screen::Screen,
-    terminal::{Happening, Happenings, Quiet},
-    typed::Typed,
+    terminal::Quiet,
 };
 use crate::{
     exit::Exit,
     failure::Failure,
     identity::NameChoice,
+    interpreter::{Interpreter, Rules, Shell},
+    language::is_open,
     output::{Output, Sink},
     settings::Settings,
     signals::{Signals, interrupt_editor},
@@ -53,17 +36,14 @@ use crate::{
 /// How long the line editor may take to give up its line.
 const GIVE_UP: Duration = Duration::from_secs(1);
 
-/// How often a prompt that counts down is painted.
-const COUNT: Duration = Duration::from_secs(1);
-
-/// The terminal that a session is held at.
-pub(crate) struct Stage {
-    /// Where text goes.
+/// What the REPL has around it.
+pub(crate) struct Surroundings {
+    /// The screen.
     pub terminal: Arc<dyn Sink>,
-    /// What the prompt can be drawn with.
-    pub marks: Marks,
     /// Where lines are remembered.
     pub history: Option<PathBuf>,
+    /// What runs other programs.
+    pub shell: Shell,
 }
 
 /// Talks with whoever sits at the terminal, until they leave.
@@ -72,39 +52,34 @@ pub(crate) async fn run(
     location: Location,
     name: NameChoice,
     output: &Output,
-    stage: Stage,
+    surroundings: Surroundings,
     signals: &mut Signals,
 ) -> Result<Exit, Failure> {
-    let screen = Arc::new(Screen::new(stage.terminal));
+    let Surroundings { terminal, history, shell } = surroundings;
+    let screen = Arc::new(Screen::new(terminal));
     let output = output.onto(Arc::clone(&screen) as Arc<dyn Sink>);
     let place = location.short();
     greet(&location, &output)?;
-    let mut session = Session::new(settings.clone(), location, name, output, Audience::Person);
+    let session = Session::new(settings.clone(), location, name, output, Audience::Person);
+    let mut interpreter = Interpreter::new(session, shell, Rules { keep_going: false, shell: true });
     // Nothing reads the keyboard yet: Ctrl-C comes as a signal.
     tokio::select! {
-        result = session.connect() => result?,
+        result = interpreter.connect() => result?,
         exit = signals.next() => return Ok(exit),
     }
-    let prompt = Prompt { name: session.client_name(), place, remark: None, marks: stage.marks };
-    let prompt = Arc::new(Mutex::new(prompt));
+    let session = interpreter.session();
     let assistant = Assistant {
         screen: Arc::clone(&screen),
         directory: session.directory(),
         standing: session.standing(),
-        prompt: Arc::clone(&prompt),
-        typed: Arc::new(Typed::default()),
         palette: session.output().palette(),
-        secret: session.secret(),
     };
-    let happenings = Happenings::listen()?;
     let _quiet = Quiet::start();
-    let editor = LineEditor::start(assistant, stage.history)?;
-    let mut desk = Desk { editor, screen: Arc::clone(&screen), prompt, signals, happenings };
-    let exit = desk.converse(&mut session).await;
+    let mut editor = LineEditor::start(assistant, history)?;
+    let exit = converse(&mut interpreter, &mut editor, &place, signals).await;
     screen.end();
-    let left = session.leave().await;
-    // Nobody is there to be told what could not be shown.
-    if exit == Exit::HungUp { Ok(exit) } else { left.map(|()| exit) }
+    interpreter.leave().await?;
+    Ok(exit)
 }
 
 fn greet(location: &Location, output: &Output) -> Result<(), Failure> {
@@ -115,110 +90,51 @@ fn greet(location: &Location, output: &Output) -> Result<(), Failure> {
     output.text(&(output.palette().paint(crate::output::Role::Dim, help) + "\n"))
 }
 
-/// Where a session is held: keys come in, and everything that happens to a terminal.
-struct Desk<'a> {
-    editor: LineEditor,
-    screen: Arc<Screen>,
-    prompt: Arc<Mutex<Prompt>>,
-    signals: &'a mut Signals,
-    happenings: Happenings,
-}
-
-impl Desk<'_> {
-    /// A line after the other.
-    async fn converse(&mut self, session: &mut Session) -> Exit {
-        let mut draft = Draft::default();
-        loop {
-            let prompt = self.prompt_of(session);
-            self.editor.ask(prompt, std::mem::take(&mut draft));
-            match self.read(session).await {
-                Ok(Read::Line(line)) => {
-                    if let Some(exit) = self.perform(session, &line).await {
+/// A line after the other.
+async fn converse(
+    interpreter: &mut Interpreter,
+    editor: &mut LineEditor,
+    place: &str,
+    signals: &mut Signals,
+) -> Exit {
+    loop {
+        editor.ask(prompt::plain(&interpreter.session().client_name(), place));
+        let read = loop {
+            tokio::select! {
+                read = editor.next() => break read,
+                exit = signals.next() => {
+                    if exit == Exit::Terminated {
+                        interrupt_editor();
+                        // The terminal is as it was once the line is given up; waiting for ever would be worse.
+                        let _ = tokio::time::timeout(GIVE_UP, editor.next()).await;
+                        return Exit::Terminated;
+                    }
+                }
+            }
+        };
+        let line = match read {
+            Read::Line(line) => line,
+            Read::Interrupted => continue,
+            Read::End => return Exit::Done,
+        };
+        for statement in statements(&line) {
+            tokio::select! {
+                result = interpreter.execute(&statement) => match result {
+                    Ok(Flow::Continue) => {}
+                    Ok(Flow::Leave) => return Exit::Done,
+                    Err(failure) => {
+                        interpreter.session().output().failure(&failure);
+                        break;
+                    }
+                },
+                exit = signals.next() => {
+                    if exit == Exit::Terminated {
                         return exit;
                     }
-                }
-                Ok(Read::Interrupted) => {}
-                Ok(Read::Suspended(unfinished)) => {
-                    self.happenings.suspend().await;
-                    draft = unfinished;
-                }
-                Ok(Read::End) if terminal::is_there() => return Exit::Done,
-                Ok(Read::End) => return Exit::HungUp,
-                Err(exit) => return exit,
-            }
-        }
-    }
-
-    /// The prompt for the next line, as wide as it will stay.
-    fn prompt_of(&self, session: &Session) -> String {
-        let mut prompt = self.prompt.lock().unwrap_or_else(PoisonError::into_inner);
-        prompt.name = session.client_name();
-        prompt.remark = session.filter().remark();
-        prompt.plain(session.standing().state(), Instant::now(), terminal::columns())
-    }
-
-    /// The line that was asked for; or the end, when it comes from outside.
-    async fn read(&mut self, session: &Session) -> Result<Read, Exit> {
-        let standing = session.standing();
-        let mut count = interval(COUNT);
-        count.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                read = self.editor.next() => return Ok(read),
-                _ = count.tick() => if standing.is_waiting() {
-                    self.screen.repaint();
-                },
-                exit = self.signals.next() => if exit == Exit::Terminated {
-                    self.give_up().await;
-                    return Err(exit);
-                },
-                happening = self.happenings.next() => match happening {
-                    Happening::HungUp => {
-                        self.give_up().await;
-                        return Err(Exit::HungUp);
-                    }
-                    // Whoever had it going on may have changed the terminal's modes.
-                    Happening::Stop | Happening::Resumed => self.editor.suspend(),
-                }
-            }
-        }
-    }
-
-    /// Ends the reading of a line. The terminal is as it was once that is done; waiting for ever would be worse.
-    async fn give_up(&mut self) {
-        interrupt_editor();
-        let _ = timeout(GIVE_UP, self.editor.next()).await;
-    }
-
-    /// Carries out what a line says. The end, if it comes to that.
-    async fn perform(&mut self, session: &mut Session, line: &str) -> Option<Exit> {
-        for statement in statements(line) {
-            let result = {
-                let mut execution = pin!(session.execute(&statement));
-                loop {
-                    tokio::select! {
-                        result = &mut execution => break Ok(result),
-                        exit = self.signals.next() => break Err(exit),
-                        happening = self.happenings.next() => match happening {
-                            Happening::HungUp => break Err(Exit::HungUp),
-                            Happening::Stop => self.happenings.suspend().await,
-                            Happening::Resumed => {}
-                        }
-                    }
-                }
-            };
-            match result {
-                Ok(Ok(Flow::Continue)) => {}
-                Ok(Ok(Flow::Leave)) => return Some(Exit::Done),
-                Ok(Err(failure)) => {
-                    session.output().failure(&failure);
                     break;
                 }
-                Err(Exit::Interrupted) => break,
-                Err(exit) => return Some(exit),
             }
         }
-        None
     }
 }
 

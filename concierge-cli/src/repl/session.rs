@@ -1,42 +1,34 @@
-//! A session: one connection that stays, and the lines that are carried out on it. The REPL and scripts are the same interpreter.
+//! A session: one connection that stays, and the commands that are carried out on it. Lines are the interpreter's.
 
 use std::sync::Arc;
 
 use concierge_client::{
     GatewayUrl,
-    payload::{ClientFetchAll, Intents, Secret, ServiceFetchAll},
+    payload::{ClientFetchAll, Intents, ServiceFetchAll},
 };
 use tokio::time::Duration;
 
 use super::{
     directory::Directory,
-    filter::Filter,
-    help,
-    line::{self, Request},
-    live::{Audience, Live, Scene},
-    prompt::{Standing, State},
+    live::{Audience, Live},
+    prompt::Standing,
 };
 use crate::{
     args::ReplCommand,
-    command::{self, Context, Place},
+    command::{self, Context, Place, Shown, Watch},
     connect::{Introduction, Purpose, connect},
     exit::Exit,
     failure::Failure,
     hold::Address,
     identity::NameChoice,
+    interpreter::Arrivals,
     link::{Link, Told},
     output::{Gateway, Output},
     settings::Settings,
 };
 
-/// How many events may wait to be shown before the oldest are counted instead: a person does not want to see what is long past, a
-/// script is to miss as little as can be.
-const fn waiting_events(audience: Audience) -> usize {
-    match audience {
-        Audience::Person => 4 * 1024,
-        Audience::Script => 16 * 1024,
-    }
-}
+/// How many events may wait to be shown before the oldest are counted instead.
+const WAITING_EVENTS: usize = 16 * 1024;
 
 /// How long requests that are under way may take when the session ends.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -57,7 +49,11 @@ pub(crate) struct Session {
     settings: Settings,
     location: Location,
     name: NameChoice,
-    scene: Scene,
+    output: Output,
+    audience: Audience,
+    directory: Arc<Directory>,
+    standing: Standing,
+    arrivals: Arc<Arrivals>,
     connection: Option<Connection>,
 }
 
@@ -101,13 +97,11 @@ impl Session {
             settings,
             location,
             name,
-            scene: Scene {
-                output,
-                audience,
-                directory: Arc::default(),
-                standing: Standing::default(),
-                filter: Arc::default(),
-            },
+            output,
+            audience,
+            directory: Arc::default(),
+            standing: Standing::default(),
+            arrivals: Arc::default(),
             connection: None,
         }
     }
@@ -118,9 +112,18 @@ impl Session {
         // Before events are followed: what they tell comes on top of these lists.
         let clients = link.call(ClientFetchAll {}).await?.clients;
         let services = link.call(ServiceFetchAll {}).await?.services;
-        self.scene.directory.fill(&clients, &services);
-        self.scene.standing.set(State::Connected);
-        let live = Live::start(link.clone(), events, waiting_events(self.scene.audience), self.scene.clone());
+        self.directory.fill(&clients, &services);
+        self.standing.set(true);
+        self.arrivals.begin();
+        let live = Live::start(
+            events,
+            WAITING_EVENTS,
+            self.output.clone(),
+            Arc::clone(&self.directory),
+            self.standing.clone(),
+            Arc::clone(&self.arrivals),
+            self.audience,
+        );
         self.connection = Some(Connection { link, live });
         Ok(())
     }
@@ -132,38 +135,47 @@ impl Session {
             return Ok((link, events));
         }
         let introduction = Introduction::of(&self.settings);
-        let purpose = Purpose {
-            intents: Intents::ALL,
-            capacity: waiting_events(self.scene.audience),
-            // A script's next line is to fail.
-            lasting: self.scene.audience == Audience::Person,
-        };
+        let purpose = Purpose { intents: Intents::ALL, capacity: WAITING_EVENTS, lasting: false };
         let (client, events) =
-            connect(&introduction, &self.location.url, &self.name, purpose, &self.scene.output).await?;
+            connect(&introduction, &self.location.url, &self.name, purpose, &self.output).await?;
         Ok((Link::own(client), Told::Own(events)))
     }
 
-    /// Carries out a line. What arrived before it was done is shown when this returns.
-    pub(crate) async fn execute(&mut self, line: &str) -> Result<Flow, Failure> {
-        let result = match line::parse(line)? {
-            Request::Nothing => return Ok(Flow::Continue),
-            Request::Help(text) => self.scene.output.text(&text).map(|()| Flow::Continue),
-            Request::Command(command, options) => {
-                let output = match options.form()? {
-                    Some(form) => self.scene.output.with_form(form),
-                    None => self.scene.output.clone(),
-                };
-                self.carry_out(*command, &output).await
+    /// Carries out a command. A stream that goes apart takes what it wants of what arrives, and shows it where its output leads.
+    pub(crate) async fn carry_out(
+        &mut self,
+        command: ReplCommand,
+        output: &Output,
+        apart: bool,
+    ) -> Result<(), Failure> {
+        match command {
+            // These need no session.
+            ReplCommand::Exit | ReplCommand::Help(_) | ReplCommand::Language(_) => {}
+            ReplCommand::Connect => self.connect_again(output).await?,
+            ReplCommand::Server => self.show_gateway(output).await?,
+            ReplCommand::Bench(command) => {
+                command::bench::run(command, &self.settings, &self.location.url, output, None).await?;
             }
-        };
-        self.caught_up().await?;
-        result.map_err(|failure| match failure.exit() {
-            Exit::Lost if self.scene.standing.is_waiting() => {
-                failure.hint("the connection is being restored; try again when the prompt shows it")
+            ReplCommand::Mute => self.connected()?.live.mute(),
+            ReplCommand::Unmute => {
+                let unseen = self.connected()?.live.unmute();
+                output.note(&match unseen {
+                    1 => "one event was not shown".to_owned(),
+                    unseen => format!("{unseen} events were not shown"),
+                });
             }
-            Exit::Lost => failure.hint("`connect` connects again, `exit` leaves"),
-            _ => failure,
-        })
+            ReplCommand::Unlisten(arguments) => {
+                command::listen::unlisten(arguments.services, &self.context(output)?).await?;
+            }
+            ReplCommand::Client(command) if apart => {
+                let Connection { link, live, .. } = self.connected()?;
+                let (claim, url) = (live.claim(), &self.location.url);
+                let context = Context { link, url, output, place: Place::Session(&claim) };
+                command::execute(command, &context).await?;
+            }
+            ReplCommand::Client(command) => command::execute(command, &self.context(output)?).await?,
+        }
+        Ok(())
     }
 
     /// Waits until everything that has arrived is shown.
@@ -178,34 +190,50 @@ impl Session {
     pub(crate) async fn leave(self) -> Result<(), Failure> {
         let Some(connection) = &self.connection else { return Ok(()) };
         if !connection.link.drain(DRAIN).await {
-            self.scene.output.note("some requests had no answer when the time was up");
+            self.output.note("some requests had no answer when the time was up");
         }
         self.caught_up().await
     }
 
+    /// What has arrived and was not expected yet.
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
+    /// Who sees what arrives.
+    pub(crate) fn audience(&self) -> Audience {
+        self.audience
+    }
+
+    /// The connection, for what is carried out besides.
+    pub(crate) fn link(&self) -> Result<Link, Failure> {
+        self.connected().map(|connection| connection.link.clone())
+    }
+
+    /// Where the connection leads.
+    pub(crate) fn url(&self) -> &GatewayUrl {
+        &self.location.url
+    }
+
+    /// What arrives is not shown to a person until this is dropped.
+    pub(crate) fn hold(&self) -> Option<Box<dyn Watch>> {
+        let connection = self.connection.as_ref().filter(|_| self.audience == Audience::Person)?;
+        Some(connection.live.claim().watch(&self.output))
+    }
+
     /// Who is there.
     pub(crate) fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.scene.directory)
+        Arc::clone(&self.directory)
     }
 
-    /// What is shown of what arrives.
-    pub(crate) fn filter(&self) -> Arc<Filter> {
-        Arc::clone(&self.scene.filter)
-    }
-
-    /// The secret that the gateway is given.
-    pub(crate) fn secret(&self) -> Option<Secret> {
-        self.settings.secret.clone()
-    }
-
-    /// How the connection stands.
+    /// Whether the connection stands.
     pub(crate) fn standing(&self) -> Standing {
-        self.scene.standing.clone()
+        self.standing.clone()
     }
 
     /// Where results go.
     pub(crate) fn output(&self) -> &Output {
-        &self.scene.output
+        &self.output
     }
 
     /// The name this client has, or had when the connection was lost.
@@ -213,35 +241,7 @@ impl Session {
         self.connection.as_ref().map(|connection| connection.link.who().name).unwrap_or_default()
     }
 
-    async fn carry_out(&mut self, command: ReplCommand, output: &Output) -> Result<Flow, Failure> {
-        match command {
-            ReplCommand::Exit => return Ok(Flow::Leave),
-            ReplCommand::Help(arguments) => {
-                output.text(&help::page(&arguments.topic, output.palette())?)?;
-            }
-            ReplCommand::Connect => self.connect_again(output).await?,
-            ReplCommand::Server => self.show_gateway(output).await?,
-            ReplCommand::Bench(command) => {
-                command::bench::run(command, &self.settings, &self.location.url, output, None).await?;
-            }
-            ReplCommand::Mute => output.note(&self.scene.filter.mute()),
-            ReplCommand::Unmute => output.note(&self.scene.filter.unmute()),
-            ReplCommand::Only(arguments) => output.note(&self.scene.filter.only(arguments.patterns)),
-            ReplCommand::Unlisten(arguments) => {
-                command::listen::unlisten(arguments.services, &self.context(output)?).await?;
-            }
-            ReplCommand::Client(command) => command::execute(command, &self.context(output)?).await?,
-        }
-        Ok(Flow::Continue)
-    }
-
     async fn connect_again(&mut self, output: &Output) -> Result<(), Failure> {
-        if self.scene.standing.is_waiting() {
-            output.note(
-                "the connection is being restored already: the prompt shows when the next attempt begins",
-            );
-            return Ok(());
-        }
         if self.connection.as_ref().is_some_and(|connection| !connection.live.has_ended()) {
             output.note(&format!("connected to {} as {}", self.location.url, self.client_name()));
             return Ok(());

@@ -6,5 +6,6 @@ mod doctor;
 mod failures;
 mod filters;
 mod gateway;
+mod language;
 mod processes;
 mod scripts;

@@ -29,8 +29,11 @@ const MOST_TOLD: usize = 200;
 /// How much a number of `range` costs, in steps: it takes memory, too, where it is kept.
 const RANGE_STEP: u64 = 10;
 
-/// A filter that was read.
-pub(super) struct Program(jaq_core::Filter<Metered>);
+/// A filter that was read, and the values of the variables it sees.
+pub(super) struct Program {
+    filter: jaq_core::Filter<Metered>,
+    variables: Vec<Val>,
+}
 
 /// What filters run on: values, and a meter.
 enum Metered {}
@@ -60,8 +63,8 @@ impl Clone for Tools<'_> {
 }
 
 impl Program {
-    /// Reads a filter.
-    pub(super) fn compile(text: &str) -> Result<Self, Failure> {
+    /// Reads a filter. Variables are names that begin with `$`, and JSON.
+    pub(super) fn compile(text: &str, variables: &[(String, String)]) -> Result<Self, Failure> {
         let arena = Arena::default();
         let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
         let modules = Loader::new(definitions)
@@ -71,18 +74,16 @@ impl Program {
             .map_err(|errors| unreadable(text, &errors))?;
         let filter = Compiler::default()
             .with_funs(functions())
+            .with_global_vars(variables.iter().map(|(name, _)| name.as_str()))
             .compile(modules)
             .map_err(|errors| undefined(text, &errors))?;
-        Ok(Self(filter))
+        let variables = variables.iter().map(|(_, json)| value(json)).collect::<Result<_, _>>()?;
+        Ok(Self { filter, variables })
     }
 
     /// What it makes of a JSON value.
     pub(super) fn run(&self, json: &str, limits: &Limits<'_>) -> Result<Vec<String>, Failure> {
-        if is_nested_deeper(json, MOST_NESTED) {
-            return Err(failure(format!("the value is nested more than {MOST_NESTED} levels deep")));
-        }
-        let input = read::parse_single(json.as_bytes())
-            .map_err(|error| failure(format!("the value is not JSON: {error}")))?;
+        let input = value(json)?;
         limits.hold(|meter| self.results(input, meter)).unwrap_or_else(|stopped| {
             Err(failure(match stopped {
                 Stopped::TooLong => "the filter works too long on one record",
@@ -94,10 +95,10 @@ impl Program {
     }
 
     fn results(&self, input: Val, meter: &Meter<'_>) -> Result<Vec<String>, Failure> {
-        let tools = Tools { lut: &self.0.lut, meter };
-        let context = jaq_core::Ctx::<Metered>::new(tools, Vars::new([]));
+        let tools = Tools { lut: &self.filter.lut, meter };
+        let context = jaq_core::Ctx::<Metered>::new(tools, Vars::new(self.variables.iter().cloned()));
         let (mut results, mut bytes) = (Vec::new(), 0);
-        for result in self.0.id.run((context, input)) {
+        for result in self.filter.id.run((context, input)) {
             let text = to_json(result.map_err(thrown)?)?;
             bytes += text.len();
             results.push(text);
@@ -109,6 +110,14 @@ impl Program {
         }
         Ok(results)
     }
+}
+
+/// Reads a JSON value.
+fn value(json: &str) -> Result<Val, Failure> {
+    if is_nested_deeper(json, MOST_NESTED) {
+        return Err(failure(format!("the value is nested more than {MOST_NESTED} levels deep")));
+    }
+    read::parse_single(json.as_bytes()).map_err(|error| failure(format!("the value is not JSON: {error}")))
 }
 
 /// The functions of the language that stay within it.

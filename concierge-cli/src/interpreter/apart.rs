@@ -1,0 +1,156 @@
+//! What is carried out besides the lines: commands on the session's connection, which show for themselves what arrives.
+
+use concierge_client::{Event, GatewayUrl};
+use futures_util::{FutureExt, future::BoxFuture};
+
+use super::{
+    Ground, Start,
+    plumbing::{Plumbing, Wanted},
+    read_head,
+};
+use crate::{
+    args::{Command, ReplCommand},
+    command::{self, Context, Place, Shown, Watch},
+    failure::Failure,
+    language::{Pipeline, Statement},
+    link::{Link, Told},
+    output::Output,
+    repl::{Flow, Session},
+};
+
+/// A place beside a session.
+pub(super) struct Apart {
+    link: Link,
+    url: GatewayUrl,
+    ground: Ground,
+}
+
+impl Apart {
+    /// Beside this session, with its variables as they are now.
+    pub(super) fn new(session: &Session, ground: &Ground) -> Result<Self, Failure> {
+        Ok(Self { link: session.link()?, url: session.url().clone(), ground: ground.clone() })
+    }
+
+    /// Whether a statement can be carried out here.
+    pub(super) fn check(&self, statement: &Statement) -> Result<(), Failure> {
+        match statement {
+            Statement::Watch { statement, .. } => self.check(statement),
+            Statement::Pipeline(pipeline) => self.command(pipeline).map(|_| ()),
+            _ => Err(not_here()),
+        }
+    }
+
+    /// Carries out a statement.
+    pub(super) fn carry_out<'a>(&'a self, statement: &'a Statement) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            match statement {
+                Statement::Pipeline(pipeline) => self.carry_out_pipeline(pipeline).await,
+                Statement::Watch { every, count, statement } => {
+                    let mut done = 0;
+                    loop {
+                        self.carry_out(statement).await?;
+                        done += 1;
+                        if *count == Some(done) {
+                            return Ok(());
+                        }
+                        tokio::time::sleep(*every).await;
+                    }
+                }
+                _ => Err(not_here()),
+            }
+        }
+        .boxed()
+    }
+
+    async fn carry_out_pipeline(&self, pipeline: &Pipeline) -> Result<(), Failure> {
+        let (command, base) = self.command(pipeline)?;
+        let goes_nowhere = pipeline.stages.is_empty() && pipeline.redirection.is_none();
+        // What arrives is shown in any case.
+        let wanted = if goes_nowhere && shows_events(&command) { Wanted::Dropped } else { Wanted::Shown };
+        let plumbing = Plumbing::lay(pipeline, &self.ground, &base, wanted, true)?;
+        let output = plumbing.output.clone();
+        let is_stream = is_stream(&ReplCommand::Client(command.clone()));
+        let work = async move {
+            let place = Place::Session(self);
+            let context = Context { link: &self.link, url: &self.url, output: &output, place };
+            command::execute(command, &context).await.map(|()| Flow::Continue)
+        };
+        attend(plumbing, is_stream, work).await.map(|_| ())
+    }
+
+    fn command(&self, pipeline: &Pipeline) -> Result<(Command, Output), Failure> {
+        match read_head(&pipeline.head, &self.ground)? {
+            Start::Command(ReplCommand::Client(command), base) => Ok((command, base)),
+            _ => Err(not_here()),
+        }
+    }
+}
+
+fn not_here() -> Failure {
+    Failure::usage("only what talks to the gateway can be a job").hint("listen chat > chat.log &")
+}
+
+impl Shown for Apart {
+    fn watch(&self, _output: &Output) -> Box<dyn Watch> {
+        Box::new(Own(self.link.events()))
+    }
+
+    fn goes_apart(&self) -> bool {
+        true
+    }
+}
+
+/// Events that this place shows.
+struct Own(Told);
+
+impl Watch for Own {
+    fn next(&mut self) -> BoxFuture<'_, Option<Event>> {
+        self.0.next().boxed()
+    }
+
+    fn were_shown(&self) -> bool {
+        false
+    }
+}
+
+/// Waits for a command, and for everything that it tells to come through.
+pub(super) async fn attend(
+    mut plumbing: Plumbing,
+    is_stream: bool,
+    work: impl Future<Output = Result<Flow, Failure>>,
+) -> Result<(Flow, String), Failure> {
+    let mut first = plumbing.take_first();
+    let result = if is_stream {
+        tokio::select! {
+            result = work => result,
+            () = Plumbing::had_enough(&mut first) => Ok(Flow::Continue),
+        }
+    } else {
+        work.await
+    };
+    let (flow, result) = match result {
+        Ok(flow) => (flow, Ok(())),
+        Err(failure) => (Flow::Continue, Err(failure)),
+    };
+    plumbing.finish(result, first).await.map(|value| (flow, value))
+}
+
+/// Whether a command tells more than one thing, over time: one that nobody reads any more can end.
+pub(super) fn is_stream(command: &ReplCommand) -> bool {
+    matches!(command, ReplCommand::Client(Command::Listen(_) | Command::Events(_) | Command::Ping(_)))
+}
+
+/// Whether a command goes on until it is stopped.
+pub(super) fn is_endless(command: &ReplCommand) -> bool {
+    let limits = match command {
+        ReplCommand::Client(Command::Listen(arguments)) => arguments.limits,
+        ReplCommand::Client(Command::Events(arguments)) => arguments.limits,
+        _ => return false,
+    };
+    limits.count.is_none() && limits.span.is_none()
+}
+
+/// Whether what a command tells is what arrives.
+fn shows_events(command: &Command) -> bool {
+    matches!(command, Command::Listen(_) | Command::Events(_))
+}

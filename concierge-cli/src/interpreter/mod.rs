@@ -1,0 +1,341 @@
+//! The interpreter: carries out the lines of the REPL and of scripts on a session. What a line says is read in `language/`; what
+//! arrives meanwhile is shown by the session.
+
+mod apart;
+mod arrivals;
+mod command;
+mod expect;
+mod jobs;
+mod pages;
+mod plumbing;
+mod results;
+mod shell;
+mod source;
+mod variables;
+
+pub(crate) use arrivals::Arrivals;
+pub(crate) use command::LanguageCommand;
+pub(crate) use pages::TOPICS;
+pub(crate) use shell::{Sharing, Shell};
+pub(crate) use source::Rules;
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use futures_util::{FutureExt, future::LocalBoxFuture};
+
+use self::{
+    apart::{Apart, attend, is_endless, is_stream},
+    jobs::Jobs,
+    plumbing::{Asides, Plumbing, Wanted},
+    results::{Onward, Text, Trouble, show_value},
+    shell::{Reads, Writes},
+    variables::Listed,
+};
+use crate::{
+    args::{Command, ReplCommand},
+    exit::Exit,
+    failure::Failure,
+    language::{
+        Assigned, Condition, Head, Line, Pipeline, Request, Statement, Variables, parse, read_command,
+        read_send,
+    },
+    output::{Filter, Output, Tap},
+    repl::{Audience, Flow, Session, help_page},
+};
+
+/// A session, and what lines leave behind for those that follow.
+pub(crate) struct Interpreter {
+    session: Session,
+    ground: Ground,
+    jobs: Jobs,
+    rules: Rules,
+    /// The files whose lines are being carried out, from the outermost.
+    open: Vec<PathBuf>,
+    /// How many lines failed that others followed.
+    failed: u64,
+}
+
+/// What a statement stands on.
+#[derive(Clone)]
+struct Ground {
+    variables: Arc<Variables>,
+    shell: Shell,
+    output: Output,
+}
+
+impl Ground {
+    /// A filter that sees the variables.
+    fn filter(&self, text: &str) -> Result<Filter, Failure> {
+        Filter::compile_with(text, self.variables.iter())
+    }
+}
+
+impl Interpreter {
+    /// An interpreter on a session.
+    pub(crate) fn new(session: Session, shell: Shell, rules: Rules) -> Self {
+        let output = session.output().clone();
+        let is_told = session.audience() == Audience::Person;
+        Self {
+            ground: Ground { variables: Arc::default(), shell, output: output.clone() },
+            session,
+            jobs: Jobs::new(output, is_told),
+            rules,
+            open: Vec::new(),
+            failed: 0,
+        }
+    }
+
+    /// The session that lines are carried out on.
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Connects, and shows what arrives from then on.
+    pub(crate) async fn connect(&mut self) -> Result<(), Failure> {
+        self.session.connect().await
+    }
+
+    /// Carries out a line. What arrived before it was done is shown when this returns.
+    pub(crate) async fn execute(&mut self, line: &str) -> Result<Flow, Failure> {
+        let Line { statement, background } = parse(line)?;
+        if statement == Statement::Nothing {
+            return Ok(Flow::Continue);
+        }
+        let result = if background || self.goes_on_by_itself(&statement)? {
+            self.start_job(statement, line)
+        } else {
+            self.carry_out(&statement).await
+        };
+        self.session.caught_up().await?;
+        result.map_err(|failure| match failure.exit() {
+            Exit::Lost if failure.hinted().is_none() => {
+                failure.hint("`connect` connects again, `exit` leaves")
+            }
+            _ => failure,
+        })
+    }
+
+    /// Leaves: jobs end, what is under way is finished, what has arrived is shown. Fails as a job that had failed.
+    pub(crate) async fn leave(self) -> Result<(), Failure> {
+        let jobs = self.jobs.finish();
+        let left = self.session.leave().await;
+        jobs.and(left)
+    }
+
+    fn carry_out<'a>(&'a mut self, statement: &'a Statement) -> LocalBoxFuture<'a, Result<Flow, Failure>> {
+        async move {
+            match statement {
+                Statement::Nothing => Ok(Flow::Continue),
+                Statement::Pipeline(pipeline) => {
+                    Ok(self.carry_out_pipeline(pipeline, Wanted::Shown).await?.0)
+                }
+                Statement::Shell(text) => {
+                    self.run_shell(text, Wanted::Shown).await?;
+                    Ok(Flow::Continue)
+                }
+                Statement::Let { name, value } => {
+                    let value = self.value(value).await?;
+                    Arc::make_mut(&mut self.ground.variables).set(name, value)?;
+                    Ok(Flow::Continue)
+                }
+                Statement::Time(statement) => {
+                    let start = Instant::now();
+                    let result = self.carry_out(statement).await;
+                    self.session.caught_up().await?;
+                    self.ground.output.note(&format!("it took {:.1?}", start.elapsed()));
+                    result
+                }
+                Statement::Watch { every, count, statement } => {
+                    let mut done = 0;
+                    loop {
+                        let flow = self.carry_out(statement).await?;
+                        done += 1;
+                        if flow == Flow::Leave || *count == Some(done) {
+                            return Ok(flow);
+                        }
+                        tokio::time::sleep(*every).await;
+                    }
+                }
+            }
+        }
+        .boxed_local()
+    }
+
+    /// What a variable is to stand for.
+    async fn value(&mut self, assigned: &Assigned) -> Result<String, Failure> {
+        match assigned {
+            Assigned::Json(json) => Ok(json.clone()),
+            Assigned::Word(word) => match word.reference() {
+                Some(reference) => self.ground.variables.value(reference),
+                None => Ok(serde_json::Value::from(self.ground.variables.expand(word)?).to_string()),
+            },
+            Assigned::Result(statement) => match &**statement {
+                Statement::Pipeline(pipeline) => Ok(self.carry_out_pipeline(pipeline, Wanted::Kept).await?.1),
+                Statement::Shell(text) => self.run_shell(text, Wanted::Kept).await,
+                _ => Err(Failure::usage("only a command has a result that a variable can stand for")),
+            },
+        }
+    }
+
+    /// Carries out a command, and takes its results where they belong. Their value is the second.
+    async fn carry_out_pipeline(
+        &mut self,
+        pipeline: &Pipeline,
+        wanted: Wanted,
+    ) -> Result<(Flow, String), Failure> {
+        let ground = self.ground.clone();
+        let (command, base) = match read_head(&pipeline.head, &ground)? {
+            Start::Command(command, base) => (command, base),
+            Start::Help(text) => {
+                ground.output.text(&text)?;
+                return Ok((Flow::Continue, "null".to_owned()));
+            }
+            Start::Value(value) => {
+                let plumbing = Plumbing::lay(pipeline, &ground, &ground.output, wanted, false)?;
+                let (gather, output) = (Arc::clone(&plumbing.gather), plumbing.output.clone());
+                let work = async move {
+                    if gather.take(value)? {
+                        show_value(&gather.value(), &output)?;
+                    }
+                    Ok(Flow::Continue)
+                };
+                let told = attend(plumbing, false, work).await?;
+                if !pipeline.stages.is_empty() {
+                    self.remember(&told.1)?;
+                }
+                return Ok(told);
+            }
+        };
+        let apart = wanted == Wanted::Kept || !pipeline.stages.is_empty() || pipeline.redirection.is_some();
+        let (is_stream, tells) = (is_stream(&command), tells(&command));
+        let plumbing = Plumbing::lay(pipeline, &ground, &base, wanted, false)?;
+        let output = plumbing.output.clone();
+        let work = async { self.perform(command, output, apart).await };
+        let (flow, value) = attend(plumbing, is_stream, work).await?;
+        if tells {
+            self.remember(&value)?;
+        }
+        Ok((flow, value))
+    }
+
+    /// What was told last.
+    fn remember(&mut self, value: &str) -> Result<(), Failure> {
+        Arc::make_mut(&mut self.ground.variables).set("_", value.to_owned())
+    }
+
+    async fn perform(&mut self, command: ReplCommand, output: Output, apart: bool) -> Result<Flow, Failure> {
+        match command {
+            ReplCommand::Exit => return Ok(Flow::Leave),
+            ReplCommand::Language(command) => return self.perform_own(command, &output).await,
+            ReplCommand::Help(arguments) => {
+                output.text(&help_page(&arguments.topic, output.palette())?)?;
+            }
+            command => self.session.carry_out(command, &output, apart).boxed_local().await?,
+        }
+        Ok(Flow::Continue)
+    }
+
+    async fn perform_own(&mut self, command: LanguageCommand, output: &Output) -> Result<Flow, Failure> {
+        match command {
+            LanguageCommand::Vars => output.record(&Listed::of(&self.ground.variables))?,
+            LanguageCommand::Jobs => output.record(&self.jobs.list())?,
+            LanguageCommand::Stop(arguments) => self.jobs.stop(&arguments.job)?,
+            LanguageCommand::Wait(arguments) => self.jobs.wait(arguments.job).await?,
+            LanguageCommand::Sleep(arguments) => tokio::time::sleep(arguments.time).await,
+            LanguageCommand::Expect(arguments) => {
+                let words = [vec![arguments.kind], arguments.conditions].concat();
+                let condition = Condition::read(&words)?;
+                expect::expect(&condition, self.session.arrivals(), &self.ground, output).await?;
+            }
+            LanguageCommand::Assert(arguments) => expect::assert(&arguments, &self.ground).await?,
+            LanguageCommand::Source(arguments) => return self.source(&arguments.file).boxed_local().await,
+            LanguageCommand::Let(_) | LanguageCommand::Time(_) | LanguageCommand::Watch(_) => {
+                return Err(Failure::usage("that stands at the beginning of a line, before any option"));
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Runs a shell's command, and gives what it wrote if that is to be kept.
+    async fn run_shell(&mut self, text: &str, wanted: Wanted) -> Result<String, Failure> {
+        // What arrives meanwhile stays off a screen that somebody else writes to.
+        let _held = self.session.hold();
+        let Ground { shell, variables, output } = &self.ground;
+        let (kept, trouble) = (Arc::<Text>::default(), Trouble::default());
+        let asides = Arc::new(Asides(output.clone()));
+        let writes = match wanted {
+            Wanted::Kept => Writes::There(Arc::clone(&kept) as _, asides),
+            _ if shell.shares_outputs() => Writes::Here,
+            _ => {
+                let onward = Onward { output: output.clone(), trouble: trouble.clone() };
+                Writes::There(Arc::new(onward), asides)
+            }
+        };
+        let (running, _) = shell.start(text, Reads::Keyboard, writes, variables, false)?;
+        let ended = running.finish().await;
+        trouble.take().map_or(Ok(()), Err)?;
+        ended?;
+        Ok(kept.value())
+    }
+
+    /// Whether a statement is a stream into a file, which nobody needs to wait for.
+    fn goes_on_by_itself(&self, statement: &Statement) -> Result<bool, Failure> {
+        let Statement::Pipeline(pipeline @ Pipeline { redirection: Some(_), .. }) = statement else {
+            return Ok(false);
+        };
+        match read_head(&pipeline.head, &self.ground)? {
+            Start::Command(command, _) => Ok(is_endless(&command)),
+            _ => Ok(false),
+        }
+    }
+
+    fn start_job(&self, statement: Statement, line: &str) -> Result<Flow, Failure> {
+        let text = line.trim().trim_end_matches('&').trim_end();
+        let apart = Apart::new(&self.session, &self.ground)?;
+        // A mistake is told at once.
+        apart.check(&statement)?;
+        self.jobs.start(text, async move { apart.carry_out(&statement).await })?;
+        Ok(Flow::Continue)
+    }
+}
+
+/// What a pipeline begins with.
+enum Start {
+    Command(ReplCommand, Output),
+    Help(String),
+    Value(String),
+}
+
+fn read_head(head: &Head, ground: &Ground) -> Result<Start, Failure> {
+    match head {
+        Head::Words(words) => match read_command(words, &ground.variables)? {
+            Request::Help(text) => Ok(Start::Help(text)),
+            Request::Command(command, options) => {
+                let output = match options.form()? {
+                    Some(form) => ground.output.with_form(form),
+                    None => ground.output.clone(),
+                };
+                Ok(Start::Command(*command, output))
+            }
+        },
+        Head::Send(short) => {
+            let command = Command::Send(read_send(short, &ground.variables)?);
+            Ok(Start::Command(ReplCommand::Client(command), ground.output.clone()))
+        }
+        Head::Value(word) => match word.reference() {
+            Some(reference) => Ok(Start::Value(ground.variables.value(reference)?)),
+            None => Err(Failure::usage("a command is missing at the beginning of the line")),
+        },
+    }
+}
+
+/// Whether what a command tells is what was told last.
+fn tells(command: &ReplCommand) -> bool {
+    matches!(
+        command,
+        ReplCommand::Client(_)
+            | ReplCommand::Server
+            | ReplCommand::Unlisten(_)
+            | ReplCommand::Language(LanguageCommand::Expect(_))
+    )
+}

@@ -1,0 +1,206 @@
+//! Where what a command tells goes: through filters and commands of a shell, to a file, to a variable, or to the screen.
+
+use std::{
+    fs::OpenOptions,
+    io::PipeWriter,
+    sync::{Arc, Mutex},
+};
+
+use super::{
+    Ground,
+    results::{Gather, Nowhere, Onward, Sieve, SieveSink, Target, Text, Trouble, unwritable},
+    shell::{Reads, Running, Writes},
+};
+use crate::{
+    failure::Failure,
+    language::{Pipeline, Redirection, Stage},
+    output::{Filter, Output, Sink},
+};
+
+/// The way from a command to where its results end up.
+pub(super) struct Plumbing {
+    /// What the command writes to.
+    pub output: Output,
+    /// What it tells.
+    pub gather: Arc<Gather>,
+    text: Option<Arc<Text>>,
+    /// The commands of a shell, in order.
+    running: Vec<Running>,
+    trouble: Trouble,
+}
+
+/// Who wants the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Whoever looks at the screen.
+    Shown,
+    /// A variable, and nobody else.
+    Kept,
+    /// Nobody: what it tells is on the screen already.
+    Dropped,
+}
+
+impl Plumbing {
+    /// Lays it, from its end: every file is open and every command runs when this returns.
+    pub(super) fn lay(
+        pipeline: &Pipeline,
+        ground: &Ground,
+        base: &Output,
+        wanted: Wanted,
+        background: bool,
+    ) -> Result<Self, Failure> {
+        let mut pipes = Pipes { ground, base, background, trouble: Trouble::default(), running: Vec::new() };
+        let leading =
+            pipeline.stages.iter().take_while(|stage| matches!(stage, Stage::Filter { .. })).count();
+        let (filters, rest) = pipeline.stages.split_at_checked(leading).unwrap_or((&pipeline.stages, &[]));
+        let sieves = sieves(filters, ground)?;
+        let has_shell = !rest.is_empty();
+        let text = (wanted == Wanted::Kept && has_shell).then(Arc::<Text>::default);
+        let (end, goes_elsewhere) = match (&pipeline.redirection, &text) {
+            (Some(redirection), _) => (pipes.file(redirection)?, true),
+            (None, Some(text)) => (base.going_to(Arc::clone(text) as Arc<dyn Sink>), true),
+            (None, None) if wanted == Wanted::Dropped => (base.going_to(Arc::new(Nowhere)), true),
+            (None, None) => (base.clone(), false),
+        };
+        let next = pipes.commands(rest, end, goes_elsewhere)?;
+        let written = wanted != Wanted::Kept || has_shell || pipeline.redirection.is_some();
+        let gather = Arc::new(if sieves.is_empty() {
+            Gather::keeping(written)
+        } else {
+            Gather::filtering(sieves, written.then(|| next.clone()))
+        });
+        let Pipes { trouble, mut running, .. } = pipes;
+        running.reverse();
+        Ok(Self { output: next.tapped(Arc::clone(&gather) as _), gather, text, running, trouble })
+    }
+
+    /// Waits for the end of the first command that is fed, if there is one: feeding it further is of no use.
+    pub(super) async fn had_enough(running: &mut Option<Running>) {
+        match running {
+            Some(running) => drop(running.ended().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes out the first command that is fed.
+    pub(super) fn take_first(&mut self) -> Option<Running> {
+        if self.running.is_empty() { None } else { Some(self.running.remove(0)) }
+    }
+
+    /// Waits until everything has come through, and tells what went wrong first. The value of what was told, if all went well.
+    pub(super) async fn finish(
+        self,
+        result: Result<(), Failure>,
+        first: Option<Running>,
+    ) -> Result<String, Failure> {
+        let Self { output, gather, text, running, trouble } = self;
+        let value = gather.value();
+        // What is fed ends when nobody can write to it any more.
+        drop((output, gather));
+        let mut ended = Ok(());
+        for running in first.into_iter().chain(running) {
+            ended = ended.and(running.finish().await);
+        }
+        if let Some(failure) = trouble.take() {
+            return Err(failure);
+        }
+        match result {
+            // Whoever read had enough.
+            Err(failure) if failure.exit() == crate::exit::Exit::Done => {}
+            other => other?,
+        }
+        ended?;
+        Ok(text.map_or(value, |text| text.value()))
+    }
+}
+
+/// What the pieces are made with.
+struct Pipes<'a> {
+    ground: &'a Ground,
+    base: &'a Output,
+    background: bool,
+    trouble: Trouble,
+    /// From the last to the first.
+    running: Vec<Running>,
+}
+
+impl Pipes<'_> {
+    fn file(&self, redirection: &Redirection) -> Result<Output, Failure> {
+        let typed = self.ground.variables.expand(&redirection.file)?;
+        let name = crate::grammar::text(&typed).into_owned();
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .append(redirection.append)
+            .truncate(!redirection.append)
+            .open(&name)
+            .map_err(|error| unwritable(&name, &error))?;
+        Ok(self.base.going_to(Arc::new(Target {
+            writer: Mutex::new(file),
+            name,
+            trouble: self.trouble.clone(),
+        })))
+    }
+
+    /// The commands of a shell, and filters between them, from the last to the first. Where to write to the first.
+    fn commands(&mut self, stages: &[Stage], end: Output, goes_elsewhere: bool) -> Result<Output, Failure> {
+        let mut next = end;
+        let mut is_last = !goes_elsewhere;
+        for stage in stages.iter().rev() {
+            next = match stage {
+                Stage::Shell(text) => {
+                    let shares = is_last && !self.background && self.ground.shell.shares_outputs();
+                    let feed = self.command(text, (!shares).then_some(next))?;
+                    let sink = Target {
+                        writer: Mutex::new(feed),
+                        name: text.clone(),
+                        trouble: self.trouble.clone(),
+                    };
+                    self.base.going_to(Arc::new(sink))
+                }
+                filter @ Stage::Filter { .. } => {
+                    let sieves = sieves(std::slice::from_ref(filter), self.ground)?;
+                    let sink = SieveSink { sieves, into: next, trouble: self.trouble.clone() };
+                    self.base.going_to(Arc::new(sink))
+                }
+            };
+            is_last = false;
+        }
+        Ok(next)
+    }
+
+    fn command(&mut self, text: &str, output: Option<Output>) -> Result<PipeWriter, Failure> {
+        let writes = match output {
+            None => Writes::Here,
+            Some(output) => Writes::There(
+                Arc::new(Onward { output, trouble: self.trouble.clone() }),
+                Arc::new(Asides(self.base.clone())),
+            ),
+        };
+        let Ground { shell, variables, .. } = self.ground;
+        let (running, feed) = shell.start(text, Reads::Pipe, writes, variables, self.background)?;
+        self.running.push(running);
+        feed.ok_or_else(|| Failure::local(format!("nothing can be written to `{text}`")))
+    }
+}
+
+/// What a command tells besides, where it cannot do so itself.
+pub(super) struct Asides(pub(super) Output);
+
+impl Sink for Asides {
+    fn write_text(&self, text: &str) -> std::io::Result<()> {
+        text.lines().for_each(|line| self.0.note(line));
+        Ok(())
+    }
+}
+
+/// Filters, which see the variables.
+fn sieves(stages: &[Stage], ground: &Ground) -> Result<Vec<Sieve>, Failure> {
+    let sieve = |stage: &Stage| match stage {
+        Stage::Filter { text, raw } => {
+            Some(ground.filter(text).map(|filter: Filter| Sieve { filter, raw: *raw }))
+        }
+        Stage::Shell(_) => None,
+    };
+    stages.iter().filter_map(sieve).collect()
+}

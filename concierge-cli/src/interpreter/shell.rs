@@ -1,0 +1,237 @@
+//! Commands of a shell: started with what they read and write, waited for, and ended with whoever wanted them.
+
+use std::{
+    io::{self, BufReader, PipeReader, PipeWriter},
+    os::unix::process::ExitStatusExt,
+    process::Stdio,
+    sync::Arc,
+};
+
+use rustix::{
+    process::{Pid, Signal, kill_process_group},
+    stdio::stdin,
+    termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr},
+};
+use tokio::{
+    process::{Child, Command},
+    sync::oneshot,
+};
+
+use crate::{
+    console::Environment,
+    exit::Exit,
+    failure::{Failure, without_number},
+    input::read_text,
+    language::{Variables, as_text},
+    output::Sink,
+};
+
+/// The shell that is run, and what it shares with this program.
+#[derive(Debug, Clone)]
+pub(crate) struct Shell {
+    program: String,
+    sharing: Sharing,
+}
+
+/// What a shell's command shares with this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// The terminal: somebody types.
+    Terminal,
+    /// The outputs: a script runs.
+    Outputs,
+    /// Nothing: what it writes is passed on.
+    Nothing,
+}
+
+/// What a command reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// What is written to it.
+    Pipe,
+    /// What is typed, or nothing in a script.
+    Keyboard,
+}
+
+/// What a command writes to.
+pub(super) enum Writes {
+    /// Where this program writes.
+    Here,
+    /// Somewhere else. The second is for what it tells besides.
+    There(Arc<dyn Sink>, Arc<dyn Sink>),
+}
+
+/// A command that runs. It ends when this is dropped.
+pub(super) struct Running {
+    child: Child,
+    text: String,
+    /// The processes of a job, which Ctrl-C is not for.
+    group: Option<Pid>,
+    read: Vec<oneshot::Receiver<()>>,
+    _terminal: Option<Lent>,
+}
+
+impl Shell {
+    /// The shell that the environment names.
+    pub(crate) fn new(environment: &Environment, sharing: Sharing) -> Self {
+        Self { program: environment.var("SHELL").unwrap_or("/bin/sh").to_owned(), sharing }
+    }
+
+    /// Whether a command may write where this program writes.
+    pub(super) fn shares_outputs(&self) -> bool {
+        self.sharing != Sharing::Nothing
+    }
+
+    /// Starts a command. With [`Reads::Pipe`] there is something to write to.
+    pub(super) fn start(
+        &self,
+        text: &str,
+        reads: Reads,
+        writes: Writes,
+        variables: &Variables,
+        background: bool,
+    ) -> Result<(Running, Option<PipeWriter>), Failure> {
+        let failed = |error: io::Error| {
+            Failure::local(format!("cannot run {}: {}", self.program, without_number(&error)))
+        };
+        let mut command = Command::new(&self.program);
+        command.arg("-c").arg(text).kill_on_drop(true);
+        command.envs(mentioned(text, variables));
+        let keyboard = reads == Reads::Keyboard && self.sharing == Sharing::Terminal && !background;
+        let mut feed = None;
+        match reads {
+            Reads::Keyboard if keyboard => {}
+            Reads::Keyboard => {
+                command.stdin(Stdio::null());
+            }
+            Reads::Pipe => {
+                let (end, start) = io::pipe().map_err(failed)?;
+                command.stdin(end);
+                feed = Some(start);
+            }
+        }
+        let mut read = Vec::new();
+        let mut pass_on = |sink: Arc<dyn Sink>| -> io::Result<PipeWriter> {
+            let (end, start) = io::pipe()?;
+            read.push(follow(end, sink));
+            Ok(start)
+        };
+        if let Writes::There(data, asides) = writes {
+            command.stdout(pass_on(data).map_err(failed)?);
+            if background || self.sharing == Sharing::Nothing {
+                command.stderr(pass_on(asides).map_err(failed)?);
+            }
+        }
+        if background {
+            command.process_group(0);
+        }
+        let terminal =
+            if self.sharing == Sharing::Terminal && !background { Lent::lend(keyboard) } else { None };
+        let child = command.spawn().map_err(failed)?;
+        let group = child.id().filter(|_| background).and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        Ok((Running { child, text: text.to_owned(), group, read, _terminal: terminal }, feed))
+    }
+}
+
+impl Running {
+    /// Waits until it has ended, and tells how. Cancel safe.
+    pub(super) async fn ended(&mut self) -> Result<(), Failure> {
+        let status = self
+            .child
+            .wait()
+            .await
+            .map_err(|error| Failure::local(format!("cannot wait for `{}`: {error}", self.text)))?;
+        match (status.code(), status.signal().and_then(Signal::from_named_raw)) {
+            // Whoever read what it wrote had enough.
+            (Some(0), _) | (_, Some(Signal::PIPE)) => Ok(()),
+            (_, Some(Signal::INT)) => Err(Failure::silent(Exit::Interrupted)),
+            (Some(code), _) => Err(Failure::local(format!("`{}` ended with status {code}", self.text))),
+            (None, _) => {
+                let signal = status.signal().unwrap_or_default();
+                Err(Failure::local(format!("`{}` was ended by signal {signal}", self.text)))
+            }
+        }
+    }
+
+    /// Waits until all that it wrote was passed on, too.
+    pub(super) async fn finish(mut self) -> Result<(), Failure> {
+        let result = self.ended().await;
+        for read in &mut self.read {
+            // It is gone when it has read everything.
+            let _ = read.await;
+        }
+        self.group = None;
+        result
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            // They may have ended by themselves.
+            let _ = kill_process_group(group, Signal::TERM);
+        }
+    }
+}
+
+/// Passes on what comes out of a pipe, on a thread: line by line, and what follows the last line end, too.
+fn follow(pipe: PipeReader, sink: Arc<dyn Sink>) -> oneshot::Receiver<()> {
+    let (done, told) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        while let Ok(Some(text)) = read_text(&mut pipe) {
+            if sink.write_text(&text).is_err() {
+                // Then the pipe closes, and whoever writes to it learns that.
+                break;
+            }
+        }
+        // Whoever waited may have gone.
+        let _ = done.send(());
+    });
+    told
+}
+
+/// The variables that a command mentions, for its environment: their text is never part of a command.
+fn mentioned(text: &str, variables: &Variables) -> Vec<(String, String)> {
+    let is_mentioned = |name: &str| {
+        [format!("${name}"), format!("${{{name}")].iter().any(|mention| text.contains(mention.as_str()))
+    };
+    variables
+        .iter()
+        .filter(|(name, json)| *name != "_" && is_mentioned(name) && !json.contains("\\u0000"))
+        .map(|(name, json)| (name.to_owned(), as_text(json).into_owned()))
+        .collect()
+}
+
+/// The terminal as a command finds it that somebody else would have started: it echoes, and the cursor is at the beginning of a line
+/// afterwards.
+struct Lent {
+    before: Option<Termios>,
+}
+
+impl Lent {
+    fn lend(keyboard: bool) -> Option<Self> {
+        let before = tcgetattr(stdin()).ok()?;
+        if !keyboard {
+            return Some(Self { before: None });
+        }
+        let mut echoing = before.clone();
+        echoing.local_modes.insert(LocalModes::ECHO);
+        tcsetattr(stdin(), OptionalActions::Drain, &echoing).ok()?;
+        Some(Self { before: Some(before) })
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            // A terminal that is gone needs nothing.
+            let _ = tcsetattr(stdin(), OptionalActions::Drain, before);
+        }
+        // At the beginning of a line the spaces stay in it, elsewhere they go over to the next one: the prompt covers no text.
+        let width = tcgetwinsize(stdin()).map_or(80, |size| usize::from(size.ws_col.max(2)));
+        let mark = format!("\u{23ce}{}\r \r", " ".repeat(width - 1));
+        // The same.
+        let _ = rustix::io::write(rustix::stdio::stdout(), mark.as_bytes());
+    }
+}

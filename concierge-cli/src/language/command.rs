@@ -1,0 +1,304 @@
+//! From words to commands of the tree, with variables replaced: a value is what it is, and never an option, a file to be read or
+//! a form of payload.
+
+use clap::{Parser, error::ErrorKind};
+
+use super::{ShortForm, Variables};
+use crate::{
+    args::{Command, OutputArgs, ReplCommand, ReplLine},
+    command::send::SendArgs,
+    failure::Failure,
+    grammar::{Word, is_assignment},
+    usage::{Grammar, explain},
+};
+
+/// What words ask for.
+#[derive(Debug, Clone)]
+pub(crate) enum Request {
+    /// A command.
+    Command(Box<ReplCommand>, OutputArgs),
+    /// To read this.
+    Help(String),
+}
+
+/// Reads the words of a command.
+pub(crate) fn read_command(words: &[Word], variables: &Variables) -> Result<Request, Failure> {
+    let expanded =
+        words.iter().map(|word| variables.expand(word)).collect::<Result<Vec<String>, Failure>>()?;
+    refuse_options(words, &expanded)?;
+    match ReplLine::try_parse_from(&expanded) {
+        Ok(mut parsed) => {
+            if let Some(payload) = payload_of(&mut parsed.command) {
+                let typed = words_of(payload, words, &expanded);
+                *payload = read_payload(&typed, variables)?;
+            }
+            Ok(Request::Command(Box::new(parsed.command), parsed.output))
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp) => {
+            Ok(Request::Help(as_typed_here(&error.to_string())))
+        }
+        Err(error) => Err(explain(&error, Grammar::Session)),
+    }
+}
+
+/// Reads a short form.
+pub(crate) fn read_send(short: &ShortForm, variables: &Variables) -> Result<SendArgs, Failure> {
+    let words: Vec<&Word> = short.payload.iter().collect();
+    Ok(SendArgs { target: short.target.clone(), payload: read_payload(&words, variables)? })
+}
+
+/// Help as it is true here: usage and examples have no program's name before them, and what only a shell has is left out.
+pub(crate) fn as_typed_here(help: &str) -> String {
+    let lines = help.replace("Usage:  ", "Usage: ");
+    let lines = lines.lines().filter(|line| !line.contains("| concierge ")).map(|line| {
+        match line.strip_prefix("  concierge ") {
+            Some(example) => format!("  {}\n", example.replace("--name bob ", "").replace(" --hold", "")),
+            None => format!("{line}\n"),
+        }
+    });
+    lines.collect()
+}
+
+/// A value that looks like an option is not one.
+fn refuse_options(words: &[Word], expanded: &[String]) -> Result<(), Failure> {
+    for (word, text) in words.iter().zip(expanded) {
+        if word.text == "--" {
+            break;
+        }
+        if text.starts_with('-') && !word.text.starts_with('-') {
+            return Err(Failure::usage(format!(
+                "{} begins with `-` and would be taken for an option",
+                word.text
+            ))
+            .hint(format!("after `--` nothing is an option: … -- {}", word.text)));
+        }
+    }
+    Ok(())
+}
+
+/// The payload of a command that has one.
+fn payload_of(command: &mut ReplCommand) -> Option<&mut Vec<String>> {
+    match command {
+        ReplCommand::Client(Command::Send(arguments)) => Some(&mut arguments.payload),
+        _ => None,
+    }
+}
+
+/// Which words a payload was read from: the last ones that say the same.
+fn words_of<'a>(payload: &[String], words: &'a [Word], expanded: &[String]) -> Vec<&'a Word> {
+    let mut left = words.iter().zip(expanded).rev();
+    let mut typed: Vec<&Word> = payload
+        .iter()
+        .rev()
+        .filter_map(|part| left.find(|(_, text)| *text == part).map(|(word, _)| word))
+        .collect();
+    typed.reverse();
+    typed
+}
+
+/// The words of a payload with their variables replaced. What form the payload has is decided by what was typed.
+fn read_payload(words: &[&Word], variables: &Variables) -> Result<Vec<String>, Failure> {
+    if words.iter().all(|word| word.expansions.is_empty()) {
+        return Ok(words.iter().map(|word| word.text.clone()).collect());
+    }
+    if let [only] = words {
+        if let Some(reference) = only.reference() {
+            return Ok(vec![variables.value(reference)?]);
+        }
+        if only.text.starts_with('@') {
+            return Ok(vec![variables.expand(only)?]);
+        }
+    }
+    if words.first().is_some_and(|word| assigned(word).is_some()) {
+        return words.iter().map(|word| read_assignment(word, variables)).collect();
+    }
+    let texts = words.iter().map(|word| variables.expand(word)).collect::<Result<Vec<String>, Failure>>()?;
+    Ok(vec![serde_json::Value::from(texts.join(" ")).to_string()])
+}
+
+/// `key=` or `key:=` as it was typed, before any variable.
+fn assigned(word: &Word) -> Option<&str> {
+    let first = word.expansions.first().map_or(word.text.len(), |expansion| expansion.place.start);
+    let typed = word.text.get(..first)?;
+    is_assignment(typed).then_some(typed)
+}
+
+/// `key=$x` has the text of a value, `key:=$x` the value itself.
+fn read_assignment(word: &Word, variables: &Variables) -> Result<String, Failure> {
+    if let (Some(typed), [only]) = (assigned(word), word.expansions.as_slice())
+        && typed.ends_with(":=")
+        && typed.find('=') == Some(typed.len() - 1)
+        && only.place == (typed.len()..word.text.len())
+    {
+        return Ok(format!("{typed}{}", variables.value(&only.reference)?));
+    }
+    variables.expand(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use concierge_client::payload::Target;
+
+    use super::*;
+    use crate::{
+        exit::Exit,
+        language::{Head, Pipeline, Statement, parse},
+    };
+
+    fn variables() -> Variables {
+        let mut variables = Variables::default();
+        for (name, json) in [
+            ("bob", r#""bob""#),
+            ("n", "1.10"),
+            ("file", r#""@/etc/passwd""#),
+            ("assign", r#""a=b""#),
+            ("json", r#""{\"a\":1}""#),
+            ("number", r#""42""#),
+            ("dash", r#""-""#),
+            ("option", r#""--json""#),
+            ("all", r#"{"clients":[{"name":"x y"}]}"#),
+        ] {
+            variables.set(name, json.to_owned()).unwrap();
+        }
+        variables
+    }
+
+    fn read(line: &str) -> Result<Request, Failure> {
+        match parse(line)?.statement {
+            Statement::Pipeline(Pipeline { head: Head::Words(words), .. }) => {
+                read_command(&words, &variables())
+            }
+            Statement::Pipeline(Pipeline { head: Head::Send(short), .. }) => {
+                let arguments = read_send(&short, &variables())?;
+                let command = ReplCommand::Client(Command::Send(arguments));
+                Ok(Request::Command(Box::new(command), OutputArgs::default()))
+            }
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn sent(line: &str) -> (Target, Vec<String>) {
+        match read(line) {
+            Ok(Request::Command(command, _)) => match *command {
+                ReplCommand::Client(Command::Send(arguments)) => (arguments.target, arguments.payload),
+                other => panic!("{line}: {other:?}"),
+            },
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn payload(line: &str) -> String {
+        sent(line).1.join(" ")
+    }
+
+    #[test]
+    fn short_forms_send() {
+        assert_eq!(sent("@bob hi"), (Target::name("bob"), vec![r#""hi""#.to_owned()]));
+        assert_eq!(sent(r#"#chat {"a": 1}"#).0, Target::service("chat".parse().unwrap()));
+        assert_eq!(sent(r#"#"söö x" hi"#).0, Target::service("söö x".parse().unwrap()));
+        assert_eq!(sent("@all hi").0, Target::name("all"));
+    }
+
+    #[test]
+    fn the_text_of_a_short_form_is_just_what_was_typed() {
+        assert_eq!(payload("@bob it's   late"), r#""it's   late""#);
+        assert_eq!(payload("@bob what's that, isn't it"), r#""what's that, isn't it""#);
+        assert_eq!(payload("@bob look at {this"), r#""look at {this""#);
+        assert_eq!(payload("@bob @alice said hi"), r#""@alice said hi""#);
+        assert_eq!(payload("@bob hi # and no more"), r#""hi""#);
+        assert_eq!(payload("@bob pay $bob $5"), r#""pay $bob $5""#);
+        assert_eq!(payload("@bob 42"), "42");
+    }
+
+    #[test]
+    fn a_short_form_takes_payloads_of_every_kind() {
+        assert_eq!(payload(r#"@bob {"a": 1.10}"#), r#"{"a": 1.10}"#);
+        assert_eq!(payload(r#"@bob '{"a": 1}'"#), r#"{"a": 1}"#);
+        assert_eq!(payload("@bob 'hi there'"), "hi there");
+        assert_eq!(payload("@bob a=b c:=1"), "a=b c:=1");
+        assert_eq!(payload("@bob @file.json"), "@file.json");
+        assert_eq!(payload(r#"@bob "hi""#), r#""hi""#);
+    }
+
+    #[test]
+    fn a_short_form_that_makes_no_sense_is_refused() {
+        for line in
+            ["@bob", "@", "@bob {]", "@bob {} {}", r#"@bob {"a":1}x"#, "@bob # nothing", "@bob $nobody"]
+        {
+            assert_eq!(read(line).unwrap_err().exit(), Exit::Usage, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_variable_alone_is_sent_as_the_value_it_is() {
+        for (line, json) in [
+            ("@bob $n", "1.10"),
+            ("@bob $all", r#"{"clients":[{"name":"x y"}]}"#),
+            ("send bob $all.clients.0.name", r#""x y""#),
+            ("send bob $number", r#""42""#),
+            ("send $bob $file", r#""@/etc/passwd""#),
+            ("send bob $assign", r#""a=b""#),
+            ("send bob $json", r#""{\"a\":1}""#),
+            ("send bob -- $dash", r#""-""#),
+        ] {
+            assert_eq!(sent(line), (Target::name("bob"), vec![json.to_owned()]), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_variable_among_others_is_text() {
+        assert_eq!(payload("send bob hi $bob and $n"), r#""hi bob and 1.10""#);
+        assert_eq!(payload("send bob $file x"), r#""@/etc/passwd x""#);
+        assert_eq!(payload("send bob ${file}x"), r#""@/etc/passwdx""#);
+        assert_eq!(payload("send bob a=$assign b:=$n c:=$bob d=x$n"), r#"a=a=b b:=1.10 c:="bob" d=x1.10"#);
+        assert_eq!(payload("send bob @${bob}.json"), "@bob.json");
+        assert_eq!(payload("send bob '$bob' \\$bob"), "$bob $bob");
+        assert_eq!(payload(r#"send bob {"a":"$bob"}"#), r#"{"a":"$bob"}"#);
+    }
+
+    #[test]
+    fn a_value_is_no_option() {
+        let failure = read("send bob $option").unwrap_err();
+        assert_eq!(failure.message(), "$option begins with `-` and would be taken for an option");
+        assert_eq!(payload("send bob -- $option"), r#""--json""#);
+    }
+
+    #[test]
+    fn commands_take_options_anywhere() {
+        for line in ["--json whoami", "whoami --json", "whoami -o json"] {
+            match read(line) {
+                Ok(Request::Command(_, output)) => {
+                    let form = output.form().unwrap().unwrap();
+                    assert_eq!(form.format, crate::output::Format::Json, "{line}");
+                }
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+        assert_eq!(payload("send bob {\"a\": 1} --json"), "{\"a\": 1}");
+        assert_eq!(payload("send bob -5"), "-5");
+    }
+
+    #[test]
+    fn every_command_has_help() {
+        for line in ["send --help", "services --help", "services ls -h", "watch --help", "let -h"] {
+            assert!(matches!(read(line), Ok(Request::Help(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_examples_of_help_can_be_typed_here() {
+        let commands =
+            ["send", "listen", "events", "services ls", "services create", "clients show", "whoami", "ping"];
+        for command in commands {
+            let Ok(Request::Help(text)) = read(&format!("{command} --help")) else { panic!("{command}") };
+            let (_, examples) = text.split_once("Examples:\n").unwrap();
+            let typed = |line: &str| line.trim().split("    ").next().unwrap_or_default().to_owned();
+            let examples: Vec<_> =
+                examples.lines().take_while(|line| line.starts_with("  ")).map(typed).collect();
+            assert!(!examples.is_empty(), "{command}");
+            for example in examples {
+                assert!(matches!(read(&example), Ok(Request::Command(..))), "{example}");
+            }
+        }
+    }
+}

@@ -1,0 +1,502 @@
+//! A line as a statement: a command with what it writes to, a short form, a shell's command, or one of the words that take a whole
+//! statement: `let`, `time`, `watch`.
+
+use std::time::Duration;
+
+use clap::CommandFactory;
+
+use super::{
+    ShortForm, Stage,
+    short::{is_open_short, read_short},
+    stage::{Redirection, Tail, read_tail},
+    unsplit,
+};
+use crate::{
+    args::ReplLine,
+    failure::Failure,
+    grammar::{SplitError, Word, is_comment, name_at, parse_span, split},
+};
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// What is to be done.
+    pub statement: Statement,
+    /// Whether other lines are carried out meanwhile.
+    pub background: bool,
+}
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Statement {
+    /// Nothing: the line is empty or a comment.
+    Nothing,
+    /// A command, and what becomes of what it tells.
+    Pipeline(Pipeline),
+    /// `!COMMAND`: a shell's.
+    Shell(String),
+    /// `let NAME = …`
+    Let {
+        /// The variable.
+        name: String,
+        /// What it is to stand for.
+        value: Assigned,
+    },
+    /// `time STATEMENT`
+    Time(Box<Statement>),
+    /// `watch [-n COUNT] TIME STATEMENT`
+    Watch {
+        /// The pause between two.
+        every: Duration,
+        /// How often; for ever if none.
+        count: Option<u64>,
+        /// What is repeated.
+        statement: Box<Statement>,
+    },
+}
+
+/// What a variable is to stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Assigned {
+    /// This JSON.
+    Json(String),
+    /// This text, or another variable's value.
+    Word(Word),
+    /// The result of a statement.
+    Result(Box<Statement>),
+}
+
+/// A command, and what becomes of what it tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pipeline {
+    /// What it begins with.
+    pub head: Head,
+    /// What its results go through, in order.
+    pub stages: Vec<Stage>,
+    /// The file that they go to.
+    pub redirection: Option<Redirection>,
+}
+
+/// What results begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Head {
+    /// The words of a command.
+    Words(Vec<Word>),
+    /// A short form of `send`.
+    Send(ShortForm),
+    /// The value of a variable.
+    Value(Word),
+}
+
+/// Reads a line.
+pub(crate) fn parse(line: &str) -> Result<Line, Failure> {
+    let start = line.len() - line.trim_start().len();
+    read(line.trim(), start)
+}
+
+/// Whether a line ends within a JSON value, so that more is to come.
+pub(crate) fn is_open(line: &str) -> bool {
+    let mut text = line.trim();
+    loop {
+        if text.is_empty() || text.starts_with('!') || is_comment(text) {
+            return false;
+        }
+        if text.starts_with(['@', '#']) {
+            return is_open_short(text);
+        }
+        match keyword(text) {
+            Some((word, rest)) => text = inner(word, rest),
+            None => return matches!(split(text), Err(SplitError::OpenJson { .. })),
+        }
+    }
+}
+
+impl Statement {
+    /// Whether it wants a shell.
+    pub(crate) fn needs_shell(&self) -> bool {
+        match self {
+            Self::Shell(_) => true,
+            Self::Pipeline(pipeline) => pipeline.stages.iter().any(|stage| matches!(stage, Stage::Shell(_))),
+            Self::Let { value: Assigned::Result(statement), .. }
+            | Self::Time(statement)
+            | Self::Watch { statement, .. } => statement.needs_shell(),
+            Self::Nothing | Self::Let { .. } => false,
+        }
+    }
+}
+
+/// Reads a statement, which stands `before` bytes into its line.
+fn read(text: &str, before: usize) -> Result<Line, Failure> {
+    if text.is_empty() || is_comment(text) {
+        return Ok(Statement::Nothing.into());
+    }
+    if let Some(command) = text.strip_prefix('!') {
+        if command.trim().is_empty() {
+            return Err(Failure::usage("a command is missing after `!`").hint("!date"));
+        }
+        return Ok(Statement::Shell(command.trim().to_owned()).into());
+    }
+    if text.starts_with(['@', '#']) {
+        let head = Head::Send(read_short(text, before)?);
+        return Ok(Statement::Pipeline(Pipeline { head, stages: Vec::new(), redirection: None }).into());
+    }
+    match keyword(text) {
+        Some(("let", rest)) => read_let(rest, before + text.len() - rest.len()),
+        Some(("time", rest)) => {
+            Ok(Statement::Time(Box::new(foreground("time", rest, before + text.len() - rest.len())?)).into())
+        }
+        Some(("watch", rest)) => read_watch(rest, before + text.len() - rest.len()),
+        _ => read_pipeline(text, before),
+    }
+}
+
+/// A word that takes a whole statement, and what follows it.
+fn keyword(text: &str) -> Option<(&str, &str)> {
+    let (word, rest) = text.split_once(char::is_whitespace)?;
+    let rest = rest.trim_start();
+    // What they are for is asked as of any other command.
+    let is_help = rest.is_empty() || ["-h", "--help"].contains(&rest);
+    (matches!(word, "let" | "time" | "watch") && !is_help).then_some((word, rest))
+}
+
+/// What a statement is about that starts with such a word; nothing if that makes no sense.
+fn inner<'a>(word: &str, rest: &'a str) -> &'a str {
+    match word {
+        "let" => rest.split_once('=').map_or("", |(_, value)| value.trim_start()),
+        "watch" => repetition(rest).map_or("", |(_, _, statement)| statement),
+        _ => rest,
+    }
+}
+
+/// A statement within another.
+fn foreground(word: &str, text: &str, before: usize) -> Result<Statement, Failure> {
+    let line = read(text, before)?;
+    if line.background {
+        return Err(Failure::usage(format!("`{word}` waits for its statement: `&` has no place there")));
+    }
+    match line.statement {
+        Statement::Nothing => Err(Failure::usage(format!("`{word}` wants a statement"))),
+        statement => Ok(statement),
+    }
+}
+
+fn read_let(rest: &str, before: usize) -> Result<Line, Failure> {
+    let example = "let who = bob, let n = 3, let all = clients ls";
+    let name = name_at(rest).ok_or_else(|| {
+        Failure::usage("a name has letters, digits and `_`, and starts with no digit").hint(example)
+    })?;
+    if name == super::variables::LAST {
+        return Err(Failure::usage("$_ is the last result, and cannot be set"));
+    }
+    let value = rest.get(name.len()..).unwrap_or_default().trim_start().strip_prefix('=');
+    let Some(value) = value.map(str::trim_start) else {
+        return Err(Failure::usage(format!("`=` is missing after {name:?}")).hint(example));
+    };
+    let value = read_assigned(value, before + rest.len() - value.len())?;
+    Ok(Statement::Let { name: name.to_owned(), value }.into())
+}
+
+fn read_assigned(text: &str, before: usize) -> Result<Assigned, Failure> {
+    let result = |text| Ok(Assigned::Result(Box::new(foreground("let", text, before)?)));
+    if text.starts_with(['@', '#', '!']) && !is_comment(text) {
+        return result(text);
+    }
+    let words = split(text).map_err(|error| unsplit(&error.after(before)))?;
+    let Some(first) = words.words.first() else {
+        return Err(Failure::usage("a value is missing after `=`"));
+    };
+    let typed = text.get(first.start..first.end).unwrap_or_default();
+    let is_alone = words.words.len() == 1 && words.operator.is_none();
+    if is_alone && (typed.starts_with(['{', '[', '"']) || is_json(typed)) {
+        return Ok(Assigned::Json(typed.to_owned()));
+    }
+    if is_command(typed) || (first.reference().is_some() && words.operator.is_some()) {
+        return result(text);
+    }
+    if is_alone {
+        return Ok(Assigned::Word(first.clone()));
+    }
+    Err(Failure::usage(format!("there is no command {typed:?}"))
+        .hint("a text of several words stands in quotes: let x = 'good morning'"))
+}
+
+fn is_json(word: &str) -> bool {
+    serde_json::from_str::<&serde_json::value::RawValue>(word).is_ok()
+}
+
+fn is_command(word: &str) -> bool {
+    ReplLine::command().find_subcommand(word).is_some()
+}
+
+fn read_watch(rest: &str, before: usize) -> Result<Line, Failure> {
+    let (every, count, text) = repetition(rest)?;
+    let line = read(text, before + rest.len() - text.len())?;
+    match line.statement {
+        Statement::Nothing | Statement::Watch { .. } => {
+            Err(Failure::usage("`watch` wants a statement to repeat").hint("watch 2s clients ls"))
+        }
+        statement => Ok(Line {
+            statement: Statement::Watch { every, count, statement: Box::new(statement) },
+            background: line.background,
+        }),
+    }
+}
+
+/// How often, how many times, and what is repeated.
+fn repetition(rest: &str) -> Result<(Duration, Option<u64>, &str), Failure> {
+    let wrong = |message: String| Failure::usage(message).hint("watch 2s clients ls, watch -n 3 1s ping");
+    let cut = |text| -> (&str, &str) { str::split_once(text, char::is_whitespace).unwrap_or((text, "")) };
+    let (mut count, mut rest) = (None, rest);
+    if let Some(after) = rest.strip_prefix("-n") {
+        let (number, after) = cut(after.trim_start_matches(['=', ' ']));
+        let number = number.parse::<u64>().ok().filter(|number| *number > 0);
+        count = Some(number.ok_or_else(|| wrong("-n wants a number above 0".to_owned()))?);
+        rest = after.trim_start();
+    }
+    let (span, statement) = cut(rest);
+    let every = parse_span(span).map_err(|error| wrong(format!("`watch` wants a time first: {error}")))?;
+    Ok((every, count, statement.trim_start()))
+}
+
+fn read_pipeline(text: &str, before: usize) -> Result<Line, Failure> {
+    let words = split(text).map_err(|error| unsplit(&error.after(before)))?;
+    let tail = match words.operator {
+        Some(operator) => read_tail(operator, text.get(words.end..).unwrap_or_default(), before + words.end)?,
+        None => Tail::default(),
+    };
+    let mut words = words.words;
+    let head = match words.pop() {
+        None => return Err(Failure::usage("a command is missing at the beginning of the line")),
+        Some(only) if words.is_empty() && only.reference().is_some() => Head::Value(only),
+        Some(last) => {
+            words.push(last);
+            Head::Words(words)
+        }
+    };
+    let Tail { stages, redirection, background } = tail;
+    if let (Head::Words(words), Some(_)) = (&head, stages.first())
+        && words.first().is_some_and(|first| first.text == "assert")
+    {
+        return Err(Failure::usage("a filter with `|` in it stands in quotes")
+            .hint("assert '.clients | length == 2'"));
+    }
+    Ok(Line { statement: Statement::Pipeline(Pipeline { head, stages, redirection }), background })
+}
+
+impl From<Statement> for Line {
+    fn from(statement: Statement) -> Self {
+        Self { statement, background: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(line: &str) -> Statement {
+        parse(line).unwrap_or_else(|failure| panic!("{line}: {failure:?}")).statement
+    }
+
+    fn pipeline(line: &str) -> Pipeline {
+        match statement(line) {
+            Statement::Pipeline(pipeline) => pipeline,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn words(pipeline: &Pipeline) -> Vec<&str> {
+        match &pipeline.head {
+            Head::Words(words) => words.iter().map(|word| word.text.as_str()).collect(),
+            Head::Send(short) => short.payload.iter().map(|word| word.text.as_str()).collect(),
+            Head::Value(word) => vec![&word.text],
+        }
+    }
+
+    #[test]
+    fn empty_lines_and_comments_say_nothing() {
+        for line in ["", "  ", "# hi", "#", "#!/usr/bin/env concierge"] {
+            assert_eq!(statement(line), Statement::Nothing, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_goes_through_stages_to_a_file() {
+        let read = pipeline(r#"send bob {"a": "|"} '>' | jq .x | sort > f"#);
+        assert_eq!(words(&read), ["send", "bob", r#"{"a": "|"}"#, ">"]);
+        assert_eq!(
+            read.stages,
+            [Stage::Filter { text: ".x".to_owned(), raw: false }, Stage::Shell("sort > f".to_owned())]
+        );
+        assert_eq!(read.redirection, None);
+        let read = pipeline("clients ls >> \"my file\" # all");
+        let redirection = read.redirection.unwrap();
+        assert_eq!((redirection.file.text.as_str(), redirection.append), ("\"my file\"", true));
+    }
+
+    #[test]
+    fn an_ampersand_at_the_end_lets_it_go_on_by_itself() {
+        for line in ["listen chat &", "listen > f &", "listen | jq . &", "watch 2s ping &", "listen | cat &"]
+        {
+            assert!(parse(line).unwrap().background, "{line}");
+        }
+        for line in ["send bob a&b", "send bob '&'", "@bob you & me &", "!sleep 1 &"] {
+            assert!(!parse(line).unwrap().background, "{line}");
+        }
+        for line in ["time ping &", "let x = ping &"] {
+            assert!(parse(line).unwrap_err().message().contains("`&` has no place"), "{line}");
+        }
+    }
+
+    #[test]
+    fn in_a_short_form_nothing_is_an_operator() {
+        for text in ["a | b", "a > b", "a >> b", "x &", "a | jq .", "!date", "cost: $5 or $x", "it's | late"]
+        {
+            let read = pipeline(&format!("@bob {text}"));
+            assert_eq!(words(&read), [serde_json::to_string(text).unwrap()], "{text}");
+            assert!(read.stages.is_empty() && read.redirection.is_none());
+        }
+        let failure = parse("@bob {\"a\":1} | jq .").unwrap_err();
+        assert_eq!(failure.message(), "\"|\" follows a whole JSON value");
+        assert!(failure.hinted().unwrap().contains("`send` takes operators"));
+    }
+
+    #[test]
+    fn an_exclamation_mark_gives_the_rest_to_a_shell() {
+        assert_eq!(statement("! ls -l | wc > f # x"), Statement::Shell("ls -l | wc > f # x".to_owned()));
+        assert!(parse("!").is_err());
+    }
+
+    #[test]
+    fn a_variable_stands_for_json_text_or_a_result() {
+        let assigned = |line: &str| match statement(line) {
+            Statement::Let { name, value } => {
+                assert_eq!(name, "x", "{line}");
+                value
+            }
+            other => panic!("{line}: {other:?}"),
+        };
+        for (line, json) in [
+            ("let x = {\"a\": 1}", "{\"a\": 1}"),
+            ("let x=1.50", "1.50"),
+            ("let x =true", "true"),
+            ("let x = \"version\"", "\"version\""),
+        ] {
+            assert_eq!(assigned(line), Assigned::Json(json.to_owned()), "{line}");
+        }
+        for (line, text) in [
+            ("let x = bob", "bob"),
+            ("let x = 'clients ls'", "clients ls"),
+            ("let x = 'version'", "version"),
+            ("let x = $y.a", "$y.a"),
+            ("let x = a=b", "a=b"),
+            ("let x = svc:$y", "svc:$y"),
+        ] {
+            match assigned(line) {
+                Assigned::Word(word) => assert_eq!(word.text, text, "{line}"),
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+        for line in [
+            "let x = clients ls | jq .a",
+            "let x = version",
+            "let x = @bob hi",
+            "let x = !date",
+            "let x = $y | jq .",
+        ] {
+            assert!(matches!(assigned(line), Assigned::Result(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn statements_hold_statements() {
+        match statement("time watch -n 3 500ms clients ls | jq .") {
+            Statement::Time(inner) => match *inner {
+                Statement::Watch { every, count, statement } => {
+                    assert_eq!((every, count), (Duration::from_millis(500), Some(3)));
+                    assert!(matches!(*statement, Statement::Pipeline(_)));
+                }
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+        for help in ["watch --help", "time -h", "let --help", "time", "watch", "let"] {
+            assert_eq!(words(&pipeline(help)).first(), help.split(' ').next().as_ref(), "{help}");
+        }
+    }
+
+    #[test]
+    fn a_shell_is_needed_by_some() {
+        for line in ["!ls", "clients ls | sort", "time watch 1s ping | cat", "let x = !date"] {
+            assert!(statement(line).needs_shell(), "{line}");
+        }
+        for line in ["clients ls | jq . > f", "@bob hi | sort", "let x = 1", "# !ls", "time ping"] {
+            assert!(!statement(line).needs_shell(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told() {
+        for (line, message) in [
+            ("| sort", "a command is missing at the beginning of the line"),
+            ("> f", "a command is missing at the beginning of the line"),
+            ("clients ls |", "a command is missing after `|`"),
+            ("clients ls > ", "the file is missing after `>`"),
+            ("clients ls > a > b", "nothing can follow the file that a line writes to"),
+            ("let 5 = 1", "a name has letters, digits and `_`, and starts with no digit"),
+            ("let x 5", "`=` is missing after \"x\""),
+            ("let x =", "a value is missing after `=`"),
+            ("let _ = 5", "$_ is the last result, and cannot be set"),
+            ("let x = good morning", "there is no command \"good\""),
+            (
+                "watch soon ping",
+                "`watch` wants a time first: expected a time span such as 10s, 500ms or 1h30m",
+            ),
+            ("watch 2s", "`watch` wants a statement to repeat"),
+            ("watch 2s watch 1s ping", "`watch` wants a statement to repeat"),
+            ("@bob {bad", "not valid JSON at column 7: key must be a string"),
+            (" time send bob {\"a\" 1}", "not valid JSON at column 21: expected `:`"),
+            ("clients ls | grep it's", "the quote that opens at column 21 is not closed"),
+            ("@bob {}x", "a space is missing after the JSON value at column 8"),
+            ("@bob {\"a\":\n1,}", "not valid JSON: key must be a string at line 2 column 3"),
+        ] {
+            assert_eq!(parse(line).unwrap_err().message(), message, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_open_bracket_wants_more() {
+        for open in [
+            r#"@bob {"a":"#,
+            "send bob [1,",
+            r#"#chat "x"#,
+            "let x = {",
+            "time @bob [",
+            "watch 2s send bob {",
+            "let x = send bob {",
+        ] {
+            assert!(is_open(open), "{open}");
+        }
+        for closed in [
+            "@bob hi",
+            "@bob look at {this",
+            "send bob {]",
+            "# {",
+            "",
+            "@bob {}",
+            "it's",
+            "!echo {",
+            "ping | jq {",
+            "let x",
+            "watch {",
+        ] {
+            assert!(!is_open(closed), "{closed}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn reading_a_line_never_panics(line in r#"(let x = |time |watch 1s |@b |!)?[a-z|>&#'"`\\(){}\[\]$=. ä@!0:]{0,40}"#) {
+            let _ = (parse(&line), is_open(&line));
+        }
+    }
+}
