@@ -174,7 +174,7 @@ fn against(
 #[test]
 fn what_a_gateway_loses_repeats_and_reorders_is_counted() {
     let outcome = against(
-        &["-n", "20", "--rate", "1k", "--timeout", "300ms"],
+        &["-n", "20", "--rate", "1k", "--timeout", "3s"],
         async |number, data, sender, receiver| {
             sender.answer(&json!({"type": "OK"})).await;
             match number {
@@ -215,7 +215,7 @@ fn what_a_gateway_refuses_is_not_missing() {
 #[test]
 fn a_gateway_that_falls_silent_ends_it_with_what_there_was() {
     let outcome =
-        against(&["--rate", "max", "--timeout", "200ms"], async |number, data, sender, receiver| {
+        against(&["--rate", "max", "--timeout", "3s"], async |number, data, sender, receiver| {
             if number < 40 {
                 sender.answer(&json!({"type": "OK"})).await;
                 receiver.deliver("x", &data).await;

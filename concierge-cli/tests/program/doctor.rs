@@ -83,7 +83,7 @@ fn a_port_where_nobody_listens_fails_at_tcp() {
 fn a_server_that_says_nothing_fails_at_the_upgrade_when_the_time_is_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/ws", silent.local_addr().unwrap());
-    let outcome = run_in(&["--url", &url, "--timeout", "200ms", "doctor", "--json"], "", &[]);
+    let outcome = run_in(&["--url", &url, "--timeout", "2s", "doctor", "--json"], "", &[]);
     assert_fails(&outcome, "upgrade", 5);
 }
 
@@ -177,6 +177,6 @@ fn a_message_that_comes_back_changed_or_not_at_all_is_told() {
     });
     assert_fails(&doctor(&changing, &[]), "message", 8);
     let losing = original(async |_, _| {});
-    let outcome = run_in(&["--url", &losing, "--timeout", "500ms", "doctor", "--json"], "", &[]);
+    let outcome = run_in(&["--url", &losing, "--timeout", "3s", "doctor", "--json"], "", &[]);
     assert_fails(&outcome, "message", 5);
 }
