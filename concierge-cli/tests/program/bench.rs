@@ -173,9 +173,8 @@ fn against(
 
 #[test]
 fn what_a_gateway_loses_repeats_and_reorders_is_counted() {
-    let outcome = against(
-        &["-n", "20", "--rate", "1k", "--timeout", "3s"],
-        async |number, data, sender, receiver| {
+    let outcome =
+        against(&["-n", "20", "--rate", "1k", "--timeout", "3s"], async |number, data, sender, receiver| {
             sender.answer(&json!({"type": "OK"})).await;
             match number {
                 3 => {}
@@ -185,8 +184,7 @@ fn what_a_gateway_loses_repeats_and_reorders_is_counted() {
                 }
                 _ => receiver.deliver("x", &data).await,
             }
-        },
-    );
+        });
     assert!(&outcome == 8, "{outcome:?}");
     let record = outcome.record();
     assert_eq!((&record["missing"], &record["duplicated"]), (&json!(1), &json!(1)), "{record}");
@@ -214,13 +212,12 @@ fn what_a_gateway_refuses_is_not_missing() {
 
 #[test]
 fn a_gateway_that_falls_silent_ends_it_with_what_there_was() {
-    let outcome =
-        against(&["--rate", "max", "--timeout", "3s"], async |number, data, sender, receiver| {
-            if number < 40 {
-                sender.answer(&json!({"type": "OK"})).await;
-                receiver.deliver("x", &data).await;
-            }
-        });
+    let outcome = against(&["--rate", "max", "--timeout", "3s"], async |number, data, sender, receiver| {
+        if number < 40 {
+            sender.answer(&json!({"type": "OK"})).await;
+            receiver.deliver("x", &data).await;
+        }
+    });
     assert!(&outcome == 5, "{outcome:?}");
     let record = outcome.record();
     assert_eq!((&record["ended"], &record["delivered"]), (&json!("broken"), &json!(40)), "{record}");

@@ -283,3 +283,81 @@ fn whole(rate: f64) -> u64 {
 fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::output::Palette;
+
+    fn report(counts: Counts) -> Report {
+        let percentiles =
+            Percentiles { count: 2000, p50: 85, p90: 120, p99: 1300, p999: 20_000, max: 20_100 };
+        Report {
+            scenario: "send",
+            url: "ws://h/ws".to_owned(),
+            server: Some("gateway\u{1b}[2J 1".to_owned()),
+            rate: Rate::PerSecond(NonZeroU32::new(1000).unwrap()),
+            window: None,
+            clients: 2,
+            receivers: 1,
+            size: Some(128),
+            measured: Duration::from_secs(2),
+            ended: Ended::Done,
+            counts,
+            latencies: vec![("answer", percentiles), ("delivery", percentiles)],
+            lateness: ("generator late", Percentiles { count: 9, ..Percentiles::default() }),
+            generator: Some(0.25),
+        }
+    }
+
+    fn shown(report: &Report) -> String {
+        report.human(View { palette: Palette::default(), terminal: true })
+    }
+
+    #[test]
+    fn figures_stand_below_each_other() {
+        let expected = "\
+send on ws://h/ws (gateway\\u{1b}[2J 1)
+2 pairs of sender and receiver, 128 bytes, 1,000/s, for 2.00 s
+                COUNT  p50 µs  p90 µs  p99 µs  p99.9 µs  max µs
+answer          2,000      85     120   1,300    20,000  20,100
+delivery        2,000      85     120   1,300    20,000  20,100
+generator late      9       0       0       0         0       0
+1,000 messages/s, 128,000 B/s; the generator used 0.25 processors
+all arrived, once and in order
+";
+        assert_eq!(shown(&report(Counts::default())), expected);
+    }
+
+    #[test]
+    fn what_is_amiss_takes_the_place_of_praise() {
+        let counts = Counts { missing: 1234, reordered: 1, refused: 7, ..Counts::default() };
+        let flawed = report(counts);
+        assert!(!flawed.is_flawless());
+        assert!(shown(&flawed).ends_with("\n1,234 missing, 1 out of order, 7 refused\n"));
+        let broken =
+            Report { ended: Ended::Broken, rate: Rate::Max, window: Some(32), ..report(Counts::default()) };
+        assert!(shown(&broken).contains("as fast as it goes, 32 under way, for 2.00 s (broken off)\n"));
+    }
+
+    #[test]
+    fn units_are_in_the_names_of_fields() {
+        let object: Value = serde_json::from_str(&report(Counts::default()).object()).unwrap();
+        let at = |pointer: &str| object.pointer(pointer).cloned().unwrap_or_default();
+        assert_eq!(at("/latency/delivery/p99_9_us"), 20_000);
+        assert_eq!(at("/latency/generator_late/count"), 9);
+        assert_eq!(at("/throughput_per_s"), 1000.0);
+        assert_eq!(at("/rate_per_s"), 1000);
+        assert_eq!(at("/ended"), "done");
+    }
+
+    #[test]
+    fn nothing_measured_is_no_division_by_nothing() {
+        let nothing = Report { measured: Duration::ZERO, ..report(Counts::default()) };
+        assert_eq!(nothing.raw(), ["0"]);
+    }
+}
