@@ -171,6 +171,14 @@ impl Told {
         }
     }
 
+    /// The next event, if it is there already and need not be waited for.
+    pub(crate) fn try_next(&mut self) -> Option<Event> {
+        match self {
+            Self::Own(events) => events.try_next(),
+            Self::Held(_) => None,
+        }
+    }
+
     /// Why there are no more events after this last one.
     pub(crate) fn ended(&self, cause: CloseCause) -> Failure {
         match self {

@@ -5,7 +5,8 @@ use concierge_client::{Event, payload::ServiceName};
 
 use super::{
     Context, Place,
-    stream::{Feed, Limits, follow},
+    limits::Limits,
+    stream::{Persistence, Stream, follow},
 };
 use crate::{
     failure::Failure,
@@ -14,9 +15,16 @@ use crate::{
     suggest::nearest,
 };
 
+const EXAMPLES: &str = "\
+Examples:
+  concierge events
+  concierge events --type CLIENT_JOINED -n 1 --json
+  concierge events --from bob --idle 5s
+  concierge events --for 10s --expect '.client.name == \"bob\"'";
+
 /// `events`
 #[derive(Debug, Clone, Default, Args)]
-#[command(after_help = "Examples:\n  concierge events\n  concierge events --type CLIENT_JOINED -n 1 --json")]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct EventsArgs {
     /// Only payloads of this type, such as `MESSAGE` or `CLIENT_JOINED`; may be repeated
     #[arg(long, value_name = "TYPE")]
@@ -30,6 +38,9 @@ pub(crate) struct EventsArgs {
     /// When to end
     #[command(flatten)]
     pub limits: Limits,
+    /// What becomes of it when the connection is lost
+    #[command(flatten)]
+    pub persistence: Persistence,
 }
 
 /// The types there are, for noticing a slip.
@@ -49,15 +60,13 @@ pub(super) async fn events(arguments: EventsArgs, context: &Context<'_>) -> Resu
             context.output.note(&format!("{kind:?} is no type this version knows; did you mean {meant}?"));
         }
     }
-    if matches!(context.place, Place::Session(shown) if !shown.goes_apart())
-        && arguments.limits.count.is_none()
-        && arguments.limits.span.is_none()
+    if matches!(context.place, Place::Session(shown) if !shown.goes_apart()) && arguments.limits.is_endless()
     {
         context.output.note("events are shown as they come; -n COUNT or --for TIME waits for some");
         return Ok(());
     }
-    let mut feed = Feed::open(context);
-    follow(&mut feed, arguments.limits, context.output, |event| Ok(is_wanted(event, &arguments))).await
+    let stream = Stream::open(context, arguments.limits.clone());
+    follow(stream, |event| is_wanted(event, &arguments)).await
 }
 
 fn near_miss(kind: &str) -> Option<&'static str> {
@@ -68,7 +77,8 @@ fn near_miss(kind: &str) -> Option<&'static str> {
 }
 
 fn is_wanted(event: &Event, arguments: &EventsArgs) -> bool {
-    let kind = event.kind().unwrap_or_default();
+    // What is no payload is told by the stream.
+    let Some(kind) = event.kind() else { return false };
     let by_type = arguments.r#type.is_empty()
         || arguments.r#type.iter().any(|wanted| wanted.eq_ignore_ascii_case(kind));
     let by_client = arguments.from.as_ref().is_none_or(|wanted| {

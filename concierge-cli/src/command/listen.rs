@@ -1,23 +1,29 @@
 //! `listen`: subscribes, and prints messages.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use concierge_client::{
-    Event,
-    payload::{Message, SelfUnsubscribe, ServiceName, Target},
+    Event, Resumed, Role,
+    payload::{Message, Rejection, SelfUnsubscribe, ServiceName, Target},
 };
 
 use super::{
     Context, Place,
+    limits::Limits,
     missing::explain,
-    stream::{Feed, Limits, follow},
+    stream::{Persistence, Stream},
 };
-use crate::{exit::Exit, failure::Failure, grammar::parse_service};
+use crate::{exit::Exit, failure::Failure, grammar::parse_service, link::CallFailure};
 
 const EXAMPLES: &str = "\
 Examples:
   concierge listen chat news
   concierge --name bob listen -n 1 --json
-  concierge listen chat --for 10s";
+  concierge listen chat --for 10s
+  concierge listen jobs --wait --expect '.data.done'
+
+It connects again when the connection is lost, and says so; what is sent meanwhile is lost.";
 
 /// `listen`
 #[derive(Debug, Clone, Args)]
@@ -29,9 +35,15 @@ pub(crate) struct ListenArgs {
     /// In a held session: stay subscribed afterwards
     #[arg(long, requires = "services")]
     pub keep: bool,
+    /// Wait for services that are not there, or not any more
+    #[arg(long)]
+    pub wait: bool,
     /// When to end
     #[command(flatten)]
     pub limits: Limits,
+    /// What becomes of it when the connection is lost
+    #[command(flatten)]
+    pub persistence: Persistence,
 }
 
 /// `unlisten`
@@ -43,48 +55,143 @@ pub(crate) struct UnlistenArgs {
 }
 
 pub(super) async fn listen(arguments: ListenArgs, context: &Context<'_>) -> Result<(), Failure> {
-    let ListenArgs { services, keep, limits } = arguments;
+    let ListenArgs { services, keep, wait, limits, .. } = arguments;
     if keep && matches!(context.place, Place::Shell { .. }) && context.link.session().is_none() {
         return Err(Failure::usage(
             "nothing stays subscribed when this command leaves: --keep is for sessions",
         )
         .hint("hold a session: concierge hold NAME; then concierge --session NAME listen …"));
     }
+    let in_session = matches!(context.place, Place::Session(_));
+    // In a session messages are shown without this command, unless they go somewhere else.
+    let shown_anyway =
+        matches!(context.place, Place::Session(shown) if !shown.goes_apart()) && limits.is_endless();
+    if shown_anyway && services.is_empty() {
+        context.output.note("messages are shown as they come; `listen SERVICE` subscribes to a service");
+        return Ok(());
+    }
     // Before subscribing: a message may come right behind the answer.
-    let mut feed = Feed::open(context);
-    for service in &services {
-        subscribe(service, keep, context).await?;
+    let mut stream = Stream::open(context, limits);
+    let mut subscriptions = Subscriptions { wanted: services, missing: BTreeSet::new(), wait, keep };
+    for service in subscriptions.wanted.clone() {
+        subscriptions.subscribe(&service, context).await?;
     }
-    let endless = limits.count.is_none() && limits.span.is_none();
-    match context.place {
-        Place::Session(shown) if endless && !shown.goes_apart() => {
-            if services.is_empty() {
-                context
-                    .output
-                    .note("messages are shown as they come; `listen SERVICE` subscribes to a service");
-            }
-            return Ok(());
-        }
-        Place::Session(_) => {}
-        Place::Shell { .. } => announce(&services, context),
+    if !in_session {
+        announce(&subscriptions.wanted, context);
     }
-    let mut open = services.clone();
-    follow(&mut feed, limits, context.output, |event| match event {
-        Event::Message(message) => {
-            Ok(services.is_empty() || services.iter().any(|name| is_of(message, name)))
+    // Then what it waits for are the services.
+    while !(shown_anyway && subscriptions.missing.is_empty()) {
+        let Some(event) = stream.next().await? else { break };
+        if subscriptions.handle(&event, context).await? {
+            stream.show(&event).await?;
+        } else {
+            stream.pass_over(&event);
         }
-        Event::ServiceDeleted { service } if open.contains(&service.name) => {
-            open.retain(|name| *name != service.name);
-            let message = format!("the service {:?} was deleted", service.name.as_str());
-            if open.is_empty() {
-                return Err(Failure::new(Exit::NotFound, message));
+    }
+    stream.end()
+}
+
+/// What is listened to.
+struct Subscriptions {
+    /// Everything that was asked for; nothing, for what is sent to this client.
+    wanted: Vec<ServiceName>,
+    /// Those that are not there.
+    missing: BTreeSet<ServiceName>,
+    /// Whether to wait for those.
+    wait: bool,
+    /// Whether a held session is to stay subscribed.
+    keep: bool,
+}
+
+impl Subscriptions {
+    async fn subscribe(&mut self, service: &ServiceName, context: &Context<'_>) -> Result<(), Failure> {
+        match context.link.listen(service.clone(), self.keep).await {
+            Ok(result) => {
+                if self.missing.remove(service) {
+                    context.output.note(&format!("#{service} is there"));
+                }
+                if matches!(context.place, Place::Session(shown) if !shown.goes_apart()) {
+                    context.output.record(&result)?;
+                }
+                Ok(())
             }
-            context.output.note(&message);
-            Ok(false)
+            Err(CallFailure::Rejected(Rejection::UnknownService { .. })) if self.wait => {
+                if self.missing.insert(service.clone()) {
+                    context.output.note(&format!("#{service} is not there; waiting for it"));
+                }
+                Ok(())
+            }
+            Err(error) => Err(explain(error, context.link).await),
         }
-        _ => Ok(false),
-    })
-    .await
+    }
+
+    /// Whether an event is a message that is listened to. Services that come and go change what that is.
+    async fn handle(&mut self, event: &Event, context: &Context<'_>) -> Result<bool, Failure> {
+        match event {
+            Event::Message(message) => {
+                return Ok(self.wanted.is_empty() || self.wanted.iter().any(|name| is_of(message, name)));
+            }
+            Event::ServiceCreated { service } if self.missing.contains(&service.name) => {
+                self.try_again(&service.name, context).await?;
+            }
+            Event::ServiceDeleted { service } if self.wanted.contains(&service.name) => {
+                let why = format!("the service {:?} was deleted", service.name.as_str());
+                if self.wait {
+                    self.missing.insert(service.name.clone());
+                    context.output.note(&format!("{why}; waiting for it"));
+                } else {
+                    self.give_up(&service.name, &why, Exit::NotFound, context)?;
+                }
+            }
+            Event::Resumed(resumed) => self.resume(resumed, context).await?,
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// Subscribes to what was not there. A connection that breaks meanwhile is told by the stream, and brings back here.
+    async fn try_again(&mut self, service: &ServiceName, context: &Context<'_>) -> Result<(), Failure> {
+        match self.subscribe(service, context).await {
+            Err(failure) if matches!(failure.exit(), Exit::Lost | Exit::TimedOut) => {
+                context.output.detail(&format!("not subscribed to #{service}: {}", failure.message()));
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn give_up(
+        &mut self,
+        service: &ServiceName,
+        why: &str,
+        exit: Exit,
+        context: &Context<'_>,
+    ) -> Result<(), Failure> {
+        self.wanted.retain(|wanted| wanted != service);
+        self.missing.remove(service);
+        if self.wanted.is_empty() {
+            return Err(Failure::new(exit, why).hint("`--wait` waits for services that are not there"));
+        }
+        context.output.note(why);
+        Ok(())
+    }
+
+    /// Whoever opened a service may be on the way back too: one that is not there yet is asked for again by the client, and the
+    /// stream has told which. One that was refused is lost.
+    async fn resume(&mut self, resumed: &Resumed, context: &Context<'_>) -> Result<(), Failure> {
+        for lost in resumed.restored.lost.iter().filter(|lost| lost.role == Role::Subscriber) {
+            if self.wanted.contains(&lost.service) {
+                let service = lost.service.as_str();
+                let why = format!("the subscription to {service:?} did not come back: {}", lost.loss);
+                self.give_up(&lost.service, &why, Exit::Rejected, context)?;
+            }
+        }
+        // Those that were never there may have come meanwhile.
+        for service in self.missing.clone() {
+            self.try_again(&service, context).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Ends subscriptions.
@@ -96,14 +203,6 @@ pub(crate) async fn unlisten(services: Vec<ServiceName>, context: &Context<'_>) 
         }
     }
     Ok(())
-}
-
-async fn subscribe(service: &ServiceName, keep: bool, context: &Context<'_>) -> Result<(), Failure> {
-    match context.link.listen(service.clone(), keep).await {
-        Ok(result) if matches!(context.place, Place::Session(_)) => context.output.record(&result),
-        Ok(_) => Ok(()),
-        Err(error) => Err(explain(error, context.link).await),
-    }
 }
 
 fn announce(services: &[ServiceName], context: &Context<'_>) {

@@ -6,6 +6,7 @@ pub(crate) mod clients;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod hold;
+mod limits;
 pub(crate) mod listen;
 mod missing;
 pub(crate) mod ping;
@@ -82,7 +83,7 @@ pub(crate) async fn run(
         }
         other => other,
     };
-    let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024, lasting: false };
+    let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024, lasting: lasts(&command) };
     let (link, events, url) = match session {
         Some(session) => join(session, purpose, settings).await?,
         None => connect_alone(purpose, settings, output).await?,
@@ -141,6 +142,17 @@ fn intents(command: &Command) -> Intents {
     match command {
         Command::Events(_) => Intents::ALL,
         Command::Listen(arguments) if arguments.services.is_empty() => Intents::NONE.with(Intent::Broadcasts),
+        // A service that goes and comes back is subscribed to as soon as it is told of.
+        Command::Listen(_) => Intents::NONE.with(Intent::Services),
         _ => Intents::NONE,
+    }
+}
+
+/// Whether a command outlives its connection. What is done once is not done again.
+fn lasts(command: &Command) -> bool {
+    match command {
+        Command::Events(arguments) => !arguments.persistence.no_reconnect,
+        Command::Listen(arguments) => !arguments.persistence.no_reconnect,
+        _ => false,
     }
 }

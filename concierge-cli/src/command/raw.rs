@@ -4,9 +4,12 @@ use clap::Args;
 use concierge_client::{CloseCause, CloseCode, RawConnection, Received};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::stream::Limits;
+use super::{
+    limits::{Limits, Progress},
+    stream::at,
+};
 use crate::{
     console::Console,
     exit::Exit,
@@ -51,11 +54,10 @@ pub(crate) async fn run(
     let mut lines = Lines::start("the input", input);
     let mut more = true;
     let mut unanswered = 0_u64;
-    let mut left = limits.count;
-    let deadline = limits.span.and_then(|span| Instant::now().checked_add(span));
+    let mut progress = Progress::start(limits, Instant::now());
     // Once nothing more is sent, answers have as long as anywhere else.
     let mut patience = None;
-    while more || unanswered > 0 {
+    while (more || unanswered > 0) && !progress.is_over(Instant::now()) {
         tokio::select! {
             line = lines.next(), if more => match line? {
                 Some(line) if line.trim().is_empty() => {}
@@ -75,15 +77,15 @@ pub(crate) async fn run(
                 Received::Text(text) => {
                     show(&text, output)?;
                     unanswered = unanswered.saturating_sub(u64::from(is_answer(&text)));
-                    left = left.map(|left| left - 1);
-                    if left == Some(0) {
-                        break;
+                    progress.count(Instant::now(), || text.clone()).await;
+                    if let Some(trouble) = progress.take_trouble() {
+                        output.note(&format!("{trouble}; a payload that an expression does not fit counts as not true"));
                     }
                 }
                 Received::Closed(cause) => return ended(&cause, output),
                 _ => output.note("the gateway sent a binary message"),
             },
-            () = at(deadline) => break,
+            () = at(progress.ends_at()) => break,
             () = at(patience) => {
                 let message = format!("{unanswered} payloads were not answered within {} s", settings.timeout.as_secs_f32());
                 return Err(Failure::new(Exit::TimedOut, message));
@@ -91,7 +93,7 @@ pub(crate) async fn run(
         }
     }
     outgoing.close().await;
-    Ok(())
+    progress.end()
 }
 
 /// A payload as it came; on a terminal, without what would act on it.
@@ -121,13 +123,6 @@ fn ended(cause: &CloseCause, output: &Output) -> Result<(), Failure> {
         return Ok(());
     }
     Err(cause.clone().into())
-}
-
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]

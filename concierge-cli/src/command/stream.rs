@@ -1,30 +1,38 @@
-//! Streams of events: where they come from, how they are shown, and when they end.
+//! Streams of events: where they come from, how they are shown, what is told of a connection that breaks, and their end.
 
-use std::{sync::PoisonError, time::Duration};
+use std::sync::PoisonError;
 
 use clap::Args;
 use concierge_client::{CloseCause, Event};
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Context, Place};
-use crate::{exit::Exit, failure::Failure, grammar::parse_span, link::Told, output::Output};
+use super::{
+    Context, Place,
+    limits::{Limits, Progress},
+};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    link::Told,
+    output::{Batch, Output, Record, json::document},
+};
 
-/// When a stream ends by itself, which is success.
+/// What becomes of a stream when the connection is lost.
 #[derive(Debug, Clone, Copy, Default, Args)]
-pub(crate) struct Limits {
-    /// End after this many
-    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
-    pub count: Option<u64>,
-    /// End after this time, such as 10s
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_span)]
-    pub span: Option<Duration>,
+pub(crate) struct Persistence {
+    /// In the shell: end with 7 when the connection is lost, instead of connecting again
+    #[arg(long, help_heading = "Connection")]
+    pub no_reconnect: bool,
 }
 
 /// Somebody who shows every event as it comes, and lets others see it once it is shown.
 pub(crate) trait Shown: Sync {
     /// From now on, each event after it was shown; in this format, while the receiver is there.
     fn watch(&self, output: &Output) -> Box<dyn Watch>;
+
+    /// From now on, each event for whoever watches to show, or to give back.
+    fn claim(&self, output: &Output) -> Box<dyn Watch>;
 
     /// Whether a stream goes somewhere else than everything that arrives, and so goes on until it is stopped.
     fn goes_apart(&self) -> bool {
@@ -47,7 +55,7 @@ pub(crate) trait Watch: Send {
 }
 
 /// Events, shown by whoever reads them or before they are read.
-pub(super) enum Feed {
+enum Feed {
     /// They are to be shown.
     Own(Told),
     /// They have been shown, or were handed over.
@@ -56,12 +64,13 @@ pub(super) enum Feed {
 
 impl Feed {
     /// The events from now on.
-    pub(super) fn open(context: &Context<'_>) -> Self {
+    fn open(context: &Context<'_>, claims: bool) -> Self {
         match context.place {
             Place::Shell { events } => {
                 let first = events.lock().unwrap_or_else(PoisonError::into_inner).take();
                 Self::Own(first.unwrap_or_else(|| context.link.events()))
             }
+            Place::Session(shown) if claims => Self::Shown(shown.claim(context.output)),
             Place::Session(shown) => Self::Shown(shown.watch(context.output)),
         }
     }
@@ -80,62 +89,169 @@ impl Feed {
         }
     }
 
-    fn show(&self, event: &Event, output: &Output) -> Result<(), Failure> {
+    /// The next one, if it is there already.
+    fn ready(&mut self) -> Option<Event> {
         match self {
-            Self::Shown(watch) if watch.were_shown() => output.was_written(event),
-            Self::Own(_) | Self::Shown(_) => output.record(event),
+            Self::Own(events) => events.try_next(),
+            Self::Shown(_) => None,
+        }
+    }
+}
+
+/// Events on their way to whoever asked for them, until a limit is reached or the connection ends.
+///
+/// What is shown is written when nothing more is ready, and at the latest with the next wait.
+pub(super) struct Stream<'a> {
+    feed: Feed,
+    progress: Progress,
+    batch: Batch<'a>,
+    output: &'a Output,
+}
+
+impl<'a> Stream<'a> {
+    /// The events from now on.
+    pub(super) fn open(context: &Context<'a>, limits: Limits) -> Self {
+        Self::on(Feed::open(context, false), context, limits)
+    }
+
+    /// The same, for whoever makes something else of them: in a session, what it takes is not shown.
+    #[expect(dead_code, reason = "whoever makes something else of events comes next")]
+    pub(super) fn claim(context: &Context<'a>, limits: Limits) -> Self {
+        Self::on(Feed::open(context, true), context, limits)
+    }
+
+    fn on(feed: Feed, context: &Context<'a>, limits: Limits) -> Self {
+        let progress = Progress::start(limits, Instant::now());
+        Self { feed, progress, batch: context.output.batch(), output: context.output }
+    }
+
+    /// The next event; none when a limit is reached. It is to be shown or passed over. The end of the connection is a failure;
+    /// that it broke and came back is told, and both are events too.
+    ///
+    /// Cancel safe: no event is lost when the future is dropped.
+    pub(super) async fn next(&mut self) -> Result<Option<Event>, Failure> {
+        if self.progress.is_over(Instant::now()) {
+            return Ok(None);
+        }
+        let event = if let Some(event) = self.feed.ready() {
+            Some(event)
+        } else {
+            self.batch.flush()?;
+            tokio::select! {
+                biased;
+                event = self.feed.next() => event,
+                () = at(self.progress.ends_at()) => return Ok(None),
+            }
+        };
+        match event {
+            None => Err(Failure::new(Exit::Lost, "the connection has ended")),
+            Some(Event::Closed(cause)) => Err(self.feed.ended(cause)),
+            Some(event) => {
+                self.tell(&event)?;
+                Ok(Some(event))
+            }
         }
     }
 
-    fn pass_over(&self, event: &Event) {
-        if let Self::Shown(watch) = self {
+    /// What becomes of the stream itself is told whether or not anybody asked for it.
+    fn tell(&mut self, event: &Event) -> Result<(), Failure> {
+        match event {
+            // Where it is missing, for whoever reads the records.
+            Event::Lagged { .. } => self.write(event)?,
+            // A session tells the rest itself.
+            _ if matches!(self.feed, Feed::Shown(_)) => {}
+            Event::Disconnected { .. } | Event::Resumed(_) => {
+                self.batch.flush()?;
+                self.output.aside(event);
+            }
+            Event::Reconnecting { attempt, why, .. } => {
+                self.output.detail(&format!("attempt {} failed: {why}", attempt.saturating_sub(1)));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Shows an event that was asked for, and counts it.
+    pub(super) async fn show(&mut self, event: &Event) -> Result<(), Failure> {
+        self.write(event)?;
+        self.count(event).await
+    }
+
+    /// Leaves an event that was not asked for.
+    pub(super) fn pass_over(&self, event: &Event) {
+        if let Feed::Shown(watch) = &self.feed
+            && !is_of_stream(event)
+        {
             watch.give_back(event);
         }
+    }
+
+    fn write(&mut self, event: &Event) -> Result<(), Failure> {
+        match &self.feed {
+            Feed::Shown(watch) if watch.were_shown() => self.output.was_written(event),
+            Feed::Own(_) | Feed::Shown(_) => self.batch.record(event),
+        }
+    }
+
+    /// Shows what was made of events, and counts it.
+    #[expect(dead_code, reason = "whoever makes something else of events comes next")]
+    pub(super) async fn record(&mut self, record: &(dyn Record + Sync)) -> Result<(), Failure> {
+        self.batch.record(record)?;
+        self.count(record).await
+    }
+
+    async fn count(&mut self, record: &(dyn Record + Sync)) -> Result<(), Failure> {
+        self.progress.count(Instant::now(), || document(&record.object())).await;
+        if let Some(trouble) = self.progress.take_trouble() {
+            self.output
+                .note(&format!("{trouble}; a record that an expression does not fit counts as not true"));
+        }
+        if self.batch.is_full() {
+            self.batch.flush()?;
+            // A stream that never pauses still lets others have their turn: whoever waits for a signal among them.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// How far it is from its end.
+    #[expect(dead_code, reason = "whoever makes something else of events comes next")]
+    pub(super) fn progress(&mut self) -> &mut Progress {
+        &mut self.progress
+    }
+
+    /// The end, by a limit.
+    pub(super) fn end(mut self) -> Result<(), Failure> {
+        self.batch.flush()?;
+        self.progress.end()
     }
 }
 
 /// Shows the events that are wanted, until a limit is reached or the connection ends.
 pub(super) async fn follow(
-    feed: &mut Feed,
-    limits: Limits,
-    output: &Output,
-    mut wanted: impl FnMut(&Event) -> Result<bool, Failure>,
+    mut stream: Stream<'_>,
+    mut wanted: impl FnMut(&Event) -> bool,
 ) -> Result<(), Failure> {
-    let deadline = limits.span.and_then(|span| Instant::now().checked_add(span));
-    let mut left = limits.count;
-    loop {
-        let event = tokio::select! {
-            biased;
-            event = feed.next() => event,
-            () = at(deadline) => return Ok(()),
-        };
-        match event {
-            Some(Event::Closed(cause)) => return Err(feed.ended(cause)),
-            None => return Err(Failure::new(Exit::Lost, "the connection has ended")),
-            Some(event @ Event::Lagged { .. }) => feed.show(&event, output)?,
-            Some(event) => {
-                if wanted(&event)? {
-                    feed.show(&event, output)?;
-                    left = left.map(|left| left - 1);
-                    if left == Some(0) {
-                        return Ok(());
-                    }
-                } else {
-                    feed.pass_over(&event);
-                }
-            }
-        }
-        // A stream that never pauses still ends when its time is up.
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Ok(());
+    while let Some(event) = stream.next().await? {
+        if wanted(&event) {
+            stream.show(&event).await?;
+        } else {
+            stream.pass_over(&event);
         }
     }
+    stream.end()
+}
+
+/// Whether an event was told by the stream itself.
+fn is_of_stream(event: &Event) -> bool {
+    matches!(event, Event::Lagged { .. })
 }
 
 /// Waits for a moment, or for ever.
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
+pub(super) async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

@@ -79,8 +79,11 @@ impl Apart {
     }
 
     fn command(&self, pipeline: &Pipeline) -> Result<(Command, Output), Failure> {
-        match read_head(&pipeline.head, &self.ground)? {
-            Start::Command(ReplCommand::Client(command), base) => Ok((command, base)),
+        let Start::Command(command, base) = read_head(&pipeline.head, &self.ground)? else {
+            return Err(not_here());
+        };
+        match *command {
+            ReplCommand::Client(command) => Ok((command, base)),
             _ => Err(not_here()),
         }
     }
@@ -93,6 +96,10 @@ fn not_here() -> Failure {
 impl Shown for Apart {
     fn watch(&self, _output: &Output) -> Box<dyn Watch> {
         Box::new(Own(self.link.events()))
+    }
+
+    fn claim(&self, output: &Output) -> Box<dyn Watch> {
+        self.watch(output)
     }
 
     fn goes_apart(&self) -> bool {
@@ -142,12 +149,11 @@ pub(super) fn is_stream(command: &ReplCommand) -> bool {
 
 /// Whether a command goes on until it is stopped.
 pub(super) fn is_endless(command: &ReplCommand) -> bool {
-    let limits = match command {
-        ReplCommand::Client(Command::Listen(arguments)) => arguments.limits,
-        ReplCommand::Client(Command::Events(arguments)) => arguments.limits,
-        _ => return false,
-    };
-    limits.count.is_none() && limits.span.is_none()
+    match command {
+        ReplCommand::Client(Command::Listen(arguments)) => arguments.limits.is_endless(),
+        ReplCommand::Client(Command::Events(arguments)) => arguments.limits.is_endless(),
+        _ => false,
+    }
 }
 
 /// Whether what a command tells is what arrives.

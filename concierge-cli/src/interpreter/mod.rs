@@ -185,7 +185,7 @@ impl Interpreter {
     ) -> Result<(Flow, String), Failure> {
         let ground = self.ground.clone();
         let (command, base) = match read_head(&pipeline.head, &ground)? {
-            Start::Command(command, base) => (command, base),
+            Start::Command(command, base) => (*command, base),
             Start::Help(text) => {
                 ground.output.text(&text)?;
                 return Ok((Flow::Continue, "null".to_owned()));
@@ -301,7 +301,7 @@ impl Interpreter {
 
 /// What a pipeline begins with.
 enum Start {
-    Command(ReplCommand, Output),
+    Command(Box<ReplCommand>, Output),
     Help(String),
     Value(String),
 }
@@ -315,12 +315,12 @@ fn read_head(head: &Head, ground: &Ground) -> Result<Start, Failure> {
                     Some(form) => ground.output.with_form(form),
                     None => ground.output.clone(),
                 };
-                Ok(Start::Command(*command, output))
+                Ok(Start::Command(command, output))
             }
         },
         Head::Send(short) => {
             let command = Command::Send(read_send(short, &ground.variables)?);
-            Ok(Start::Command(ReplCommand::Client(command), ground.output.clone()))
+            Ok(Start::Command(Box::new(ReplCommand::Client(command)), ground.output.clone()))
         }
         Head::Value(word) => match word.reference() {
             Some(reference) => Ok(Start::Value(ground.variables.value(reference)?)),

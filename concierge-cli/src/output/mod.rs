@@ -1,6 +1,7 @@
 //! How results are shown: a [`Record`] becomes lines for people, JSON or fields for programs, and goes to a [`Sink`]. Nothing else in
 //! this crate writes to a stream, and nothing here decides what a command does.
 
+mod batch;
 mod escape;
 mod form;
 mod human;
@@ -13,6 +14,7 @@ mod style;
 mod table;
 mod tsv;
 
+pub(crate) use batch::Batch;
 pub(crate) use escape::{escape, escape_json};
 pub(crate) use form::Form;
 pub(crate) use jq::Filter;
@@ -125,14 +127,24 @@ impl Output {
 
     /// Writes a record to the standard output.
     pub(crate) fn record(&self, record: &dyn Record) -> Result<(), Failure> {
+        self.write(&self.render(record)?)
+    }
+
+    /// Records that are written to the standard output together.
+    pub(crate) fn batch(&self) -> Batch<'_> {
+        Batch::new(self)
+    }
+
+    /// A record as it is to be written; nothing, where somebody else has taken it.
+    fn render(&self, record: &dyn Record) -> Result<String, Failure> {
         let documents = self.documents(record)?;
         if !self.hand_over(&documents)? {
-            return Ok(());
+            return Ok(String::new());
         }
         if self.form.filter.is_some() {
-            return self.filtered(&documents);
+            return Ok(self.filtered(&documents));
         }
-        let text = match self.form.format {
+        Ok(match self.form.format {
             Format::Human => record.human(View { palette: self.palette, terminal: self.terminal }),
             Format::Json => json::line(&record.object(), self.terminal),
             Format::Ndjson => {
@@ -140,11 +152,14 @@ impl Output {
             }
             Format::Tsv => record.rows().iter().map(|row| tsv::line(row, self.terminal)).collect(),
             Format::Raw => record.raw().into_iter().map(|line| line + "\n").collect(),
-        };
+        })
+    }
+
+    fn write(&self, text: &str) -> Result<(), Failure> {
         if text.is_empty() {
             return Ok(());
         }
-        Ok(self.stdout.write_text(&text)?)
+        Ok(self.stdout.write_text(text)?)
     }
 
     /// Hands over a record that was written already.
@@ -180,19 +195,13 @@ impl Output {
         Ok(written)
     }
 
-    /// Writes what a filter made of a record.
-    fn filtered(&self, results: &[String]) -> Result<(), Failure> {
-        let text: String = results
-            .iter()
-            .map(|result| match self.form.format {
-                Format::Raw => form::text(result) + "\n",
-                _ => json::shown(result, self.terminal) + "\n",
-            })
-            .collect();
-        if text.is_empty() {
-            return Ok(());
-        }
-        Ok(self.stdout.write_text(&text)?)
+    /// What a filter made of a record, as it is to be written.
+    fn filtered(&self, results: &[String]) -> String {
+        let line = |result: &String| match self.form.format {
+            Format::Raw => form::text(result) + "\n",
+            _ => json::shown(result, self.terminal) + "\n",
+        };
+        results.iter().map(line).collect()
     }
 
     /// Writes lines that are no record to the standard output: help, or what is passed through.
@@ -208,6 +217,17 @@ impl Output {
             self.error_palette.paint(Role::Dim, &escape(message)) + "\n"
         };
         // Nobody may be reading it, and it is not what was asked for.
+        let _ = self.stderr.write_text(&text);
+    }
+
+    /// Tells of something by the way that programs may want to read, on the standard error.
+    pub(crate) fn aside(&self, record: &dyn Record) {
+        let text = if self.form.format.is_json() {
+            json::line(&record.object(), false)
+        } else {
+            record.human(View { palette: self.error_palette, terminal: self.terminal })
+        };
+        // As with a note.
         let _ = self.stderr.write_text(&text);
     }
 

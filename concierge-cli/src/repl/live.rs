@@ -125,6 +125,10 @@ impl Shown for Live {
     fn watch(&self, output: &Output) -> Box<dyn Watch> {
         Box::new(Receiver(self.shared.watch(output, false)))
     }
+
+    fn claim(&self, output: &Output) -> Box<dyn Watch> {
+        Box::new(Claimed { events: self.shared.watch(output, true), shared: Arc::clone(&self.shared) })
+    }
 }
 
 impl Live {
@@ -136,8 +140,11 @@ impl Live {
 
 impl Shown for Claim<'_> {
     fn watch(&self, output: &Output) -> Box<dyn Watch> {
-        let shared = &self.0.shared;
-        Box::new(Claimed { events: shared.watch(output, true), shared: Arc::clone(shared) })
+        self.claim(output)
+    }
+
+    fn claim(&self, output: &Output) -> Box<dyn Watch> {
+        Shown::claim(self.0, output)
     }
 
     fn goes_apart(&self) -> bool {

@@ -166,11 +166,11 @@ fn a_file_that_is_not_there_is_10() {
 }
 
 #[test]
-fn a_connection_that_is_lost_is_7() {
+fn a_connection_that_is_lost_for_good_is_7() {
     let mut gateway = Gateway::start();
     let url = gateway.url.clone();
     let mut bob = gateway.peer("bob");
-    let listening = std::thread::spawn(move || at(&url, &["-N", "ear", "listen"]));
+    let listening = std::thread::spawn(move || at(&url, &["-N", "ear", "listen", "--no-reconnect"]));
     bob.see_join("ear");
     drop(bob);
     gateway.stop();

@@ -39,12 +39,26 @@ impl Gateway {
 
     pub(crate) fn configured(settings: &str) -> Self {
         let runtime = Runtime::new().unwrap();
-        let config = Config::from_toml(&format!("bind = \"127.0.0.1:0\"\n{settings}")).unwrap();
-        let server = runtime.block_on(Server::bind(config)).unwrap();
+        let mut gateway = Self { url: String::new(), runtime, stop: None, running: None };
+        gateway.bind("127.0.0.1:0", settings);
+        gateway
+    }
+
+    fn bind(&mut self, address: &str, settings: &str) {
+        let config = Config::from_toml(&format!("bind = {address:?}\n{settings}")).unwrap();
+        let server = self.runtime.block_on(Server::bind(config)).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let url = server.url();
-        let running = runtime.spawn(server.run(async { drop(stopped.await) }));
-        Self { url, runtime, stop: Some(stop), running: Some(running) }
+        self.url = server.url();
+        self.stop = Some(stop);
+        self.running = Some(self.runtime.spawn(server.run(async { drop(stopped.await) })));
+    }
+
+    /// Stops it, and starts another one in its place that knows nothing of it.
+    pub(crate) fn restart(&mut self) {
+        let url = self.url.clone();
+        self.stop();
+        let address = url.trim_start_matches("ws://").trim_end_matches("/ws");
+        self.bind(address, "");
     }
 
     /// Stops it, and waits until it has.

@@ -9,3 +9,4 @@ mod gateway;
 mod language;
 mod processes;
 mod scripts;
+mod streams;

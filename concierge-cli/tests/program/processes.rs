@@ -16,7 +16,7 @@ use rustix::{
 
 use crate::gateway::Gateway;
 
-fn start(gateway: &Gateway, arguments: &[&str]) -> Child {
+pub(crate) fn start(gateway: &Gateway, arguments: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_concierge"))
         .args(arguments)
         .env("CONCIERGE_URL", &gateway.url)
