@@ -127,13 +127,9 @@ pub(super) async fn attend(
     work: impl Future<Output = Result<Flow, Failure>>,
 ) -> Result<(Flow, String), Failure> {
     let mut first = plumbing.take_first();
-    let result = if is_stream {
-        tokio::select! {
-            result = work => result,
-            () = Plumbing::had_enough(&mut first) => Ok(Flow::Continue),
-        }
-    } else {
-        work.await
+    let result = tokio::select! {
+        result = work => result,
+        () = Plumbing::had_enough(&mut first, is_stream) => Ok(Flow::Continue),
     };
     let (flow, result) = match result {
         Ok(flow) => (flow, Ok(())),

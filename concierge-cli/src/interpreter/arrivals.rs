@@ -96,6 +96,12 @@ impl Arrivals {
         self.arrived.notified()
     }
 
+    /// The number that the next one will have.
+    pub(super) fn end(&self) -> u64 {
+        let state = self.lock();
+        state.first + state.events.len() as u64
+    }
+
     /// What is there.
     pub(super) fn all(&self) -> Vec<Event> {
         self.lock().events.iter().cloned().collect()

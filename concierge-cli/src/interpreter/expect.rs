@@ -32,6 +32,7 @@ pub(super) async fn expect(
 ) -> Result<(), Failure> {
     let filter = condition.filter.as_deref().map(|text| ground.filter(text)).transpose()?;
     let deadline = Instant::now() + condition.within;
+    let there = arrivals.end();
     let mut number = 0;
     loop {
         let more = arrivals.more();
@@ -45,6 +46,10 @@ pub(super) async fn expect(
                     return output.was_written(&*event);
                 }
                 number = found + 1;
+                // What had come when it began is looked at in any case.
+                if number > there && Instant::now() > deadline {
+                    return Err(missing(condition, &arrivals.all()));
+                }
             }
             Next::Lost(count) => return Err(lost(count)),
             Next::Ended => return Err(Failure::new(Exit::Lost, "the connection has ended")),

@@ -16,7 +16,7 @@ mod variables;
 pub(crate) use arrivals::Arrivals;
 pub(crate) use command::LanguageCommand;
 pub(crate) use pages::TOPICS;
-pub(crate) use shell::{Sharing, Shell};
+pub(crate) use shell::{Lending, Sharing, Shell};
 pub(crate) use source::Rules;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
@@ -88,6 +88,11 @@ impl Interpreter {
     /// The session that lines are carried out on.
     pub(crate) fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// Whether the terminal is lent to a shell's command, while a line is carried out.
+    pub(crate) fn lending(&self) -> Lending {
+        self.ground.shell.lending()
     }
 
     /// Connects, and shows what arrives from then on.

@@ -12,6 +12,7 @@ use super::{
     shell::{Reads, Running, Writes},
 };
 use crate::{
+    exit::Exit,
     failure::Failure,
     language::{Pipeline, Redirection, Stage},
     output::{Filter, Output, Sink},
@@ -74,12 +75,16 @@ impl Plumbing {
         Ok(Self { output: next.tapped(Arc::clone(&gather) as _), gather, text, running, trouble })
     }
 
-    /// Waits for the end of the first command that is fed, if there is one: feeding it further is of no use.
-    pub(super) async fn had_enough(running: &mut Option<Running>) {
-        match running {
-            Some(running) => drop(running.ended().await),
-            None => std::future::pending().await,
+    /// Waits until the first command that is fed has had enough, if there is one. A stream need not go on when it has ended,
+    /// anything else only if somebody wanted that.
+    pub(super) async fn had_enough(running: &mut Option<Running>, is_stream: bool) {
+        if let Some(running) = running {
+            let ended = running.ended().await;
+            if is_stream || ended.is_err_and(|failure| failure.exit() == Exit::Interrupted) {
+                return;
+            }
         }
+        std::future::pending::<()>().await;
     }
 
     /// Takes out the first command that is fed.
@@ -106,7 +111,7 @@ impl Plumbing {
         }
         match result {
             // Whoever read had enough.
-            Err(failure) if failure.exit() == crate::exit::Exit::Done => {}
+            Err(failure) if failure.exit() == Exit::Done => {}
             other => other?,
         }
         ended?;

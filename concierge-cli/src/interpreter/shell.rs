@@ -4,7 +4,10 @@ use std::{
     io::{self, BufReader, PipeReader, PipeWriter},
     os::unix::process::ExitStatusExt,
     process::Stdio,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use rustix::{
@@ -31,6 +34,18 @@ use crate::{
 pub(crate) struct Shell {
     program: String,
     sharing: Sharing,
+    lent: Arc<AtomicUsize>,
+}
+
+/// Whether commands have the terminal: then a key such as Ctrl-C is for them.
+#[derive(Debug, Clone)]
+pub(crate) struct Lending(Arc<AtomicUsize>);
+
+impl Lending {
+    /// Whether one has it now.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 0
+    }
 }
 
 /// What a shell's command shares with this program.
@@ -74,7 +89,13 @@ pub(super) struct Running {
 impl Shell {
     /// The shell that the environment names.
     pub(crate) fn new(environment: &Environment, sharing: Sharing) -> Self {
-        Self { program: environment.var("SHELL").unwrap_or("/bin/sh").to_owned(), sharing }
+        let program = environment.var("SHELL").unwrap_or("/bin/sh").to_owned();
+        Self { program, sharing, lent: Arc::default() }
+    }
+
+    /// Whether its commands have the terminal, now and later.
+    pub(super) fn lending(&self) -> Lending {
+        Lending(Arc::clone(&self.lent))
     }
 
     /// Whether a command may write where this program writes.
@@ -125,8 +146,11 @@ impl Shell {
         if background {
             command.process_group(0);
         }
-        let terminal =
-            if self.sharing == Sharing::Terminal && !background { Lent::lend(keyboard) } else { None };
+        let terminal = if self.sharing == Sharing::Terminal && !background {
+            Lent::lend(keyboard, &self.lent)
+        } else {
+            None
+        };
         let child = command.spawn().map_err(failed)?;
         let group = child.id().filter(|_| background).and_then(|id| Pid::from_raw(id.try_into().ok()?));
         Ok((Running { child, text: text.to_owned(), group, read, _terminal: terminal }, feed))
@@ -207,23 +231,28 @@ fn mentioned(text: &str, variables: &Variables) -> Vec<(String, String)> {
 /// afterwards.
 struct Lent {
     before: Option<Termios>,
+    count: Arc<AtomicUsize>,
 }
 
 impl Lent {
-    fn lend(keyboard: bool) -> Option<Self> {
+    fn lend(keyboard: bool, count: &Arc<AtomicUsize>) -> Option<Self> {
         let before = tcgetattr(stdin()).ok()?;
+        count.fetch_add(1, Ordering::AcqRel);
+        let mut lent = Self { before: None, count: Arc::clone(count) };
         if !keyboard {
-            return Some(Self { before: None });
+            return Some(lent);
         }
         let mut echoing = before.clone();
         echoing.local_modes.insert(LocalModes::ECHO);
         tcsetattr(stdin(), OptionalActions::Drain, &echoing).ok()?;
-        Some(Self { before: Some(before) })
+        lent.before = Some(before);
+        Some(lent)
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::AcqRel);
         if let Some(before) = &self.before {
             // A terminal that is gone needs nothing.
             let _ = tcsetattr(stdin(), OptionalActions::Drain, before);

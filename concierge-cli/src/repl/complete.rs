@@ -43,6 +43,9 @@ fn start_of_word(line: &str) -> usize {
 
 fn candidates(before: &str, partial: &str, names: &Names) -> Vec<String> {
     let Ok(words) = split(before) else { return Vec::new() };
+    if words.operator.is_some() {
+        return Vec::new();
+    }
     let words: Vec<&str> = words.words.iter().map(|word| word.text.as_str()).collect();
     let tree = ReplLine::command();
     let Some((first, rest)) = words.split_first() else {

@@ -118,20 +118,35 @@ async fn converse(
             Read::End => return Exit::Done,
         };
         for statement in statements(&line) {
-            tokio::select! {
-                result = interpreter.execute(&statement) => match result {
-                    Ok(Flow::Continue) => {}
-                    Ok(Flow::Leave) => return Exit::Done,
-                    Err(failure) => {
-                        interpreter.session().output().failure(&failure);
-                        break;
-                    }
-                },
-                exit = signals.next() => {
-                    if exit == Exit::Terminated {
-                        return exit;
-                    }
+            match carry_out(interpreter, &statement, signals).await {
+                Ok(Ok(Flow::Continue)) => {}
+                Ok(Ok(Flow::Leave)) => return Exit::Done,
+                Ok(Err(failure)) => {
+                    interpreter.session().output().failure(&failure);
                     break;
+                }
+                Err(Exit::Terminated) => return Exit::Terminated,
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+/// Carries out a statement, unless a signal comes first. Ctrl-C is for a shell's command while one has the terminal.
+async fn carry_out(
+    interpreter: &mut Interpreter,
+    statement: &str,
+    signals: &mut Signals,
+) -> Result<Result<Flow, Failure>, Exit> {
+    let lending = interpreter.lending();
+    let work = interpreter.execute(statement);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            result = &mut work => return Ok(result),
+            exit = signals.next() => {
+                if exit == Exit::Terminated || !lending.is_lent() {
+                    return Err(exit);
                 }
             }
         }
