@@ -36,9 +36,10 @@ pub(crate) struct Purpose {
 
 impl Introduction {
     /// What the settings say, for this gateway.
-    pub(crate) fn of(settings: &Settings) -> Self {
-        let Settings { nickname, tags, secret, timeout, .. } = settings.clone();
-        Self { nickname, tags, secret, timeout }
+    pub(crate) fn of(settings: &Settings, url: &GatewayUrl, output: &Output) -> Result<Self, Failure> {
+        let secret = secret_for(settings, url, output)?;
+        let Settings { nickname, tags, timeout, .. } = settings.clone();
+        Ok(Self { nickname, tags, secret, timeout })
     }
 }
 
@@ -70,6 +71,18 @@ pub(crate) async fn connect(
         }
     }
     Err(taken.unwrap_or_else(|| Failure::usage("there is no name to connect under")))
+}
+
+/// The secret for a gateway; that one was given but is not for it, is said.
+pub(crate) fn secret_for(
+    settings: &Settings,
+    url: &GatewayUrl,
+    output: &Output,
+) -> Result<Option<Secret>, Failure> {
+    if let Some(why) = settings.withheld_secret(url) {
+        output.note(why);
+    }
+    settings.secret_for(url)
 }
 
 /// A client as these want it: one that ends with its connection.

@@ -3,7 +3,9 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     io::{self, BufRead, BufReader, Cursor, IsTerminal, Write},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -31,9 +33,19 @@ pub struct Terminals {
     pub stderr: bool,
 }
 
-/// The environment variables, read once.
-#[derive(Debug, Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+/// The environment variables and the folder one works in, read once.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    folder: Option<PathBuf>,
+}
+
+impl fmt::Debug for Environment {
+    /// The names alone: there may be secrets in it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.variables.keys()).finish()
+    }
+}
 
 impl Console {
     /// The process's own streams and environment.
@@ -48,29 +60,32 @@ impl Console {
             stdin: Some(Box::new(BufReader::new(stdin))),
             stdout: Arc::new(Stream(Mutex::new(stdout))),
             stderr: Arc::new(Stream(Mutex::new(stderr))),
-            environment: Environment(
-                std::env::vars_os()
+            environment: Environment {
+                variables: std::env::vars_os()
                     .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
                     .collect(),
-            ),
+                folder: std::env::current_dir().ok(),
+            },
             is_process: true,
         }
     }
 
-    /// Streams in memory, none of them a terminal, and an environment of just these variables.
+    /// Streams in memory, none of them a terminal, and an environment of just these variables; `PWD` is the folder one works in,
+    /// and without it there is none.
     pub fn in_memory<'a>(
         input: impl Into<Vec<u8>>,
         environment: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> (Self, Captured) {
         let captured = Captured::default();
+        let variables: BTreeMap<String, String> =
+            environment.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let folder = variables.get("PWD").map(PathBuf::from);
         let console = Self {
             stdin: Some(Box::new(Cursor::new(input.into()))),
             stdout: Arc::new(Stream(Mutex::new(captured.stdout.clone()))),
             stderr: Arc::new(Stream(Mutex::new(captured.stderr.clone()))),
             terminals: Terminals::default(),
-            environment: Environment(
-                environment.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
-            ),
+            environment: Environment { variables, folder },
             is_process: false,
         };
         (console, captured)
@@ -80,7 +95,17 @@ impl Console {
 impl Environment {
     /// The value of a variable; an empty one counts as not set.
     pub fn var(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str).filter(|value| !value.is_empty())
+        self.variables.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The names of all variables that are set.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.keys().map(String::as_str)
+    }
+
+    /// The folder one works in, in which and above which a project file is looked for.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
     }
 }
 

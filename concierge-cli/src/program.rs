@@ -5,8 +5,16 @@ use std::{ffi::OsString, path::Path, process::ExitCode, sync::Arc};
 use clap::{Parser, error::ErrorKind};
 
 use crate::{
-    args::{Cli, Command, Global, ShellCommand},
-    command::{self, bench::BenchCommand, doctor::DoctorArgs, hold::HoldArgs, raw::RawArgs},
+    args::{Cli, Command, ShellCommand},
+    command::{
+        self,
+        bench::BenchCommand,
+        config::ConfigCommand,
+        context::{AddArgs, ContextCommand},
+        doctor::DoctorArgs,
+        hold::HoldArgs,
+        raw::RawArgs,
+    },
     console::{Console, Terminals},
     embedded::Embedded,
     exit::Exit,
@@ -18,7 +26,7 @@ use crate::{
     output::{ColorChoice, Format, Output},
     repl::{self, Audience, Location, Session, Surroundings},
     script::{self, RunArgs, Script},
-    settings::{Settings, history_file},
+    settings::{Given, Origin, SecretSource, Settings, Source, ask},
     signals::{Signals, output_closed},
     usage::{Grammar, explain},
 };
@@ -48,18 +56,26 @@ pub fn run<A: Into<OsString> + Clone>(
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, console).into(),
     };
-    let task = match command {
+    let request = match command {
         Some(ShellCommand::Server(arguments)) => return concierge_server::cli::run(&arguments.gateway),
-        Some(ShellCommand::Run(arguments)) => Task::Script(arguments),
-        Some(ShellCommand::Doctor(arguments)) => Task::Doctor(arguments),
-        Some(ShellCommand::Bench(command)) => Task::Bench(command),
-        Some(ShellCommand::Raw(arguments)) => Task::Raw(arguments),
-        Some(ShellCommand::Hold(arguments)) => Task::Hold(arguments),
-        Some(ShellCommand::Client(command)) => Task::Command(command),
-        Some(ShellCommand::Repl) | None => Task::Converse,
+        Some(ShellCommand::Run(arguments)) => Task::Script(arguments).into(),
+        Some(ShellCommand::Doctor(arguments)) => Task::Doctor(arguments).into(),
+        Some(ShellCommand::Bench(command)) => Task::Bench(command).into(),
+        Some(ShellCommand::Raw(arguments)) => Task::Raw(arguments).into(),
+        Some(ShellCommand::Hold(arguments)) => Task::Hold(arguments).into(),
+        Some(ShellCommand::Context(command)) => Request::Context(command),
+        Some(ShellCommand::Config(command)) => Request::Config(command),
+        Some(ShellCommand::Client(command)) => Task::Command(command).into(),
+        Some(ShellCommand::Repl) | None => Task::Converse.into(),
     };
-    let output = match global.output.form() {
-        Ok(form) => Output::new(console, form.unwrap_or_default(), global.color, global.verbose),
+    let source = Source { global, environment: console.environment.clone() };
+    let settings = source.settings();
+    let (format, color) = match &settings {
+        Ok(settings) => (settings.output, settings.color),
+        Err(_) => (source.format(), source.global.color.unwrap_or_default()),
+    };
+    let output = match source.global.output.form() {
+        Ok(form) => Output::new(console, form.unwrap_or_else(|| format.into()), color, source.global.verbose),
         Err(failure) => return refused(&failure, &arguments, console).into(),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -69,10 +85,11 @@ pub fn run<A: Into<OsString> + Clone>(
             return Exit::LocalIo.into();
         }
     };
-    let exit = runtime.block_on(perform(task, &global, &output, console)).unwrap_or_else(|failure| {
-        output.failure(&failure);
-        failure.exit()
-    });
+    let exit =
+        runtime.block_on(perform(request, settings, &source, &output, console)).unwrap_or_else(|failure| {
+            output.failure(&failure);
+            failure.exit()
+        });
     // A thread that reads the input may be waiting for a line that never comes.
     runtime.shutdown_background();
     exit.into()
@@ -130,6 +147,16 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
 }
 
 /// What there is to do on a runtime.
+enum Request {
+    /// What concerns contexts.
+    Context(ContextCommand),
+    /// What concerns the settings.
+    Config(ConfigCommand),
+    /// What the settings are for.
+    Task(Task),
+}
+
+/// What the settings are for.
 enum Task {
     /// Lines as they are typed, or from a pipe.
     Converse,
@@ -147,25 +174,54 @@ enum Task {
     Command(Command),
 }
 
+impl From<Task> for Request {
+    fn from(task: Task) -> Self {
+        Self::Task(task)
+    }
+}
+
 async fn perform(
-    task: Task,
-    global: &Global,
+    request: Request,
+    settings: Result<Settings, Failure>,
+    source: &Source,
     output: &Output,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let settings = Settings::resolve(global, &console.environment)?;
     let mut signals = Signals::listen()?;
+    // What concerns the settings themselves is there to mend them, too.
+    let task = match request {
+        Request::Config(command) => {
+            let settings = settings.as_ref().map_err(Clone::clone);
+            return command::config::run(command, settings, source, output).map(|()| Exit::Done);
+        }
+        Request::Context(ContextCommand::Add(arguments)) => {
+            return add_context(&arguments, source, output, console, &mut signals).await;
+        }
+        Request::Context(ContextCommand::Kept(command)) => {
+            return command::context::run(command, source, output).map(|()| Exit::Done);
+        }
+        Request::Task(task) => task,
+    };
+    let mut settings = settings?;
+    tell_origins(&settings, output);
+    if settings.asks_for_secret() {
+        let url = settings.url_or_default();
+        tokio::select! {
+            typed = ask(console, url.as_str()) => settings.answer_secret(typed?),
+            exit = signals.next() => return Ok(exit),
+        }
+    }
     let task = match task {
         Task::Hold(arguments) => {
             // One in the environment is for other commands.
-            if global.session.is_some() {
+            if source.global.session.is_some() {
                 return Err(not_on_a_session("hold"));
             }
             return command::hold::run(arguments, &settings, output, console, &mut signals).await;
         }
         task => task,
     };
-    let session = hold::choose(global, &console.environment)?;
+    let session = hold::choose(source, &settings)?;
     if can_edit_lines(console) && matches!(task, Task::Converse) {
         return at_a_terminal(session, &settings, output, console, &mut signals).await;
     }
@@ -176,6 +232,38 @@ async fn perform(
         result = without_terminal(task, session, &settings, output, console) => result.map(|()| Exit::Done),
         exit = signals.insist(), if insisting => Ok(exit),
         () = output_closed(), if watched => Ok(Exit::Done),
+    }
+}
+
+/// Adds a context, whose secret may have to be asked for first.
+async fn add_context(
+    arguments: &AddArgs,
+    source: &Source,
+    output: &Output,
+    console: &mut Console,
+    signals: &mut Signals,
+) -> Result<Exit, Failure> {
+    let mut layer = source.flags()?;
+    let url = layer.url.as_ref().map(|url| url.value.to_string());
+    if let (Some(Given { value: secret @ SecretSource::Asked, .. }), Some(url)) = (&mut layer.secret, url) {
+        tokio::select! {
+            typed = ask(console, &url) => *secret = SecretSource::Text(typed?),
+            exit = signals.next() => return Ok(exit),
+        }
+    }
+    command::context::add_one(arguments, &layer, source, output).map(|()| Exit::Done)
+}
+
+/// Tells what was noticed about the settings, and with `--verbose` where those come from that somebody gave.
+fn tell_origins(settings: &Settings, output: &Output) {
+    for note in settings.notes() {
+        output.note(note);
+    }
+    for explained in settings.explain() {
+        if explained.origin != Origin::Default {
+            let value = explained.values.join(", ");
+            output.detail(&format!("{} is {value}, from {}", explained.setting.name, explained.origin));
+        }
     }
 }
 
@@ -244,7 +332,7 @@ async fn at_a_terminal(
     let name = session_name(settings, console);
     let surroundings = Surroundings {
         terminal: Arc::clone(&console.stdout),
-        history: history_file(&console.environment, &location.short()),
+        history: settings.history_file(&location.short()),
         shell: Shell::new(&console.environment, Sharing::Terminal),
     };
     let result = repl::run(settings, location, name, output, surroundings, signals).await;

@@ -50,6 +50,19 @@ pub(crate) struct Global {
     )]
     // A text, as the gateway's own option of this name is, because `server` takes both.
     pub secret_file: Option<String>,
+    /// Ask for the gateway's secret, without showing what is typed
+    #[arg(long, global = true, conflicts_with = "secret_file", help_heading = "Connection")]
+    pub ask_secret: bool,
+    /// The context: a gateway that has a name in the settings
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "NAME",
+        help = "The context: a gateway that has a name in the settings [env: CONCIERGE_CONTEXT]",
+        help_heading = "Connection"
+    )]
+    pub context: Option<Label>,
     /// The session of `concierge hold` to run on
     #[arg(
         long,
@@ -66,16 +79,8 @@ pub(crate) struct Global {
     #[command(flatten)]
     pub output: OutputArgs,
     /// When to colour
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        value_name = "WHEN",
-        hide_default_value = true,
-        help_heading = "Output"
-    )]
-    pub color: ColorChoice,
+    #[arg(long, global = true, value_enum, value_name = "WHEN", help_heading = "Output")]
+    pub color: Option<ColorChoice>,
     /// Tell more about what is done
     #[arg(long, short, global = true, help_heading = "Output")]
     pub verbose: bool,
@@ -104,9 +109,13 @@ pub(crate) struct OutputArgs {
 }
 
 impl OutputArgs {
+    /// The format that was asked for.
+    pub(crate) fn format(&self) -> Option<Format> {
+        if self.json { Some(Format::Json) } else { self.output }
+    }
+
     /// The form that was asked for.
     pub(crate) fn form(&self) -> Result<Option<Form>, Failure> {
-        let format = if self.json { Some(Format::Json) } else { self.output };
-        Form::of(format, self.jq.as_deref())
+        Form::of(self.format(), self.jq.as_deref())
     }
 }

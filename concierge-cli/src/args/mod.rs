@@ -9,8 +9,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     command::{
+        self,
         bench::BenchCommand,
         clients::ClientsCommand,
+        config::ConfigCommand,
+        context::{ContextCommand, KeptCommand},
         doctor::DoctorArgs,
         events::EventsArgs,
         hold::HoldArgs,
@@ -59,6 +62,12 @@ pub(crate) enum ShellCommand {
     Bench(BenchCommand),
     /// Check the connection step by step, and what is around it
     Doctor(DoctorArgs),
+    /// Keep gateways under names, and choose among them
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
+    Context(ContextCommand),
+    /// Show the settings and where they come from
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::config::help())]
+    Config(ConfigCommand),
     /// Everything that a connected client can do.
     #[command(flatten)]
     Client(Command),
@@ -136,6 +145,12 @@ pub(crate) enum ReplCommand {
     Mute,
     /// Show again what arrives
     Unmute,
+    /// Look at the contexts, and choose among them
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
+    Context(KeptCommand),
+    /// Show the settings and where they come from
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::config::help())]
+    Config(ConfigCommand),
     /// Show the commands, or how one is used
     Help(HelpArgs),
     /// Leave, as Ctrl-D does

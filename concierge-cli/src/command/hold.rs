@@ -135,7 +135,7 @@ async fn start(
         Some(given) => NameChoice::Given(given.clone()),
         None => NameChoice::of_session(session),
     };
-    let introduction = Introduction::of(settings);
+    let introduction = Introduction::of(settings, &url, output)?;
     let wanted =
         Wanted { session, url: &url, name: &name, introduction: &introduction, idle: arguments.idle };
     let show = |status: &Status| output.record(&Session { status: status.clone(), begun: true });

@@ -3,6 +3,8 @@
 
 pub(crate) mod bench;
 pub(crate) mod clients;
+pub(crate) mod config;
+pub(crate) mod context;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod hold;
@@ -119,7 +121,8 @@ async fn connect_alone(
         Some(given) => NameChoice::Given(given.clone()),
         None => NameChoice::random(),
     };
-    let (client, events) = connect(&Introduction::of(settings), &url, &name, purpose, output).await?;
+    let introduction = Introduction::of(settings, &url, output)?;
+    let (client, events) = connect(&introduction, &url, &name, purpose, output).await?;
     Ok((Link::own(client), Told::Own(events), url))
 }
 

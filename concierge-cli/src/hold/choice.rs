@@ -1,11 +1,16 @@
 //! Whether a command runs on a held session, and on which: what was typed, and what the environment says. No IO.
 
 use super::visit::Address;
-use crate::{args::Global, console::Environment, failure::Failure, settings::Label};
+use crate::{
+    args::Global,
+    failure::Failure,
+    settings::{Settings, Source},
+};
 
-/// The session that commands are to run on. A flag that says which gateway, or who to be there, wins over the environment, and
-/// contradicts a session that was typed beside it.
-pub(crate) fn choose(global: &Global, environment: &Environment) -> Result<Option<Address>, Failure> {
+/// The session that commands are to run on. A flag that says which gateway, or who to be there, wins over a session that was not
+/// typed, and contradicts one that was typed beside it.
+pub(crate) fn choose(source: &Source, settings: &Settings) -> Result<Option<Address>, Failure> {
+    let Source { global, environment } = source;
     let chosen = match (&global.session, own_connection(global)) {
         (Some(session), Some(flag)) => {
             return Err(Failure::usage(format!(
@@ -13,15 +18,11 @@ pub(crate) fn choose(global: &Global, environment: &Environment) -> Result<Optio
             ))
             .hint("leave one of them out"));
         }
-        (Some(session), None) => Some(session.clone()),
-        (None, Some(_)) => None,
-        (None, None) => environment.var("CONCIERGE_SESSION").map(named).transpose()?,
+        (None, Some(flag)) if flag != "--context" => None,
+        // A context may name a session; any that ranks below it does not count.
+        _ => settings.session.clone(),
     };
     Ok(chosen.map(|name| Address::new(name, environment)))
-}
-
-fn named(text: &str) -> Result<Label, Failure> {
-    text.parse().map_err(|error| Failure::usage(format!("CONCIERGE_SESSION: {error}")))
 }
 
 /// A flag that asks for a connection of one's own.
@@ -32,6 +33,8 @@ fn own_connection(global: &Global) -> Option<&'static str> {
         ("--nickname", global.nickname.is_some()),
         ("--tag", !global.tag.is_empty()),
         ("--secret-file", global.secret_file.is_some()),
+        ("--ask-secret", global.ask_secret),
+        ("--context", global.context.is_some()),
     ];
     flags.into_iter().find_map(|(flag, given)| given.then_some(flag))
 }
@@ -43,7 +46,8 @@ mod tests {
 
     fn chosen(global: &Global, variables: &[(&str, &str)]) -> Result<Option<String>, Failure> {
         let environment = Console::in_memory("", variables.iter().copied()).0.environment;
-        Ok(choose(global, &environment)?.map(|address| address.name().to_string()))
+        let source = Source { global: global.clone(), environment };
+        Ok(choose(&source, &source.settings()?)?.map(|address| address.name().to_string()))
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     args::ReplCommand,
-    command::{self, Context, Place, Shown, Watch},
+    command::{self, Context, Place, Shown, Watch, context::KeptCommand},
     connect::{Introduction, Purpose, connect},
     exit::Exit,
     failure::Failure,
@@ -134,7 +134,7 @@ impl Session {
             let events = link.events();
             return Ok((link, events));
         }
-        let introduction = Introduction::of(&self.settings);
+        let introduction = Introduction::of(&self.settings, &self.location.url, &self.output)?;
         let purpose = Purpose { intents: Intents::ALL, capacity: WAITING_EVENTS, lasting: false };
         let (client, events) =
             connect(&introduction, &self.location.url, &self.name, purpose, &self.output).await?;
@@ -153,6 +153,16 @@ impl Session {
             ReplCommand::Exit | ReplCommand::Help(_) | ReplCommand::Language(_) => {}
             ReplCommand::Connect => self.connect_again(output).await?,
             ReplCommand::Server => self.show_gateway(output).await?,
+            ReplCommand::Context(command) => {
+                let changes = matches!(command, KeptCommand::Use { .. });
+                command::context::run(command, self.settings.source(), output)?;
+                if changes {
+                    output.note(&format!("this session stays at {}", self.location.url));
+                }
+            }
+            ReplCommand::Config(command) => {
+                command::config::run(command, Ok(&self.settings), self.settings.source(), output)?;
+            }
             ReplCommand::Bench(command) => {
                 command::bench::run(command, &self.settings, &self.location.url, output, None).await?;
             }

@@ -38,6 +38,7 @@ use self::{
     schedule::{Rate, Schedule},
 };
 use crate::{
+    connect::secret_for,
     descriptors::Descriptors,
     embedded::Embedded,
     exit::Exit,
@@ -72,7 +73,8 @@ pub(crate) async fn run(
     let embedded = if plan.embedded { Some(Embedded::start().await?) } else { None };
     let url = embedded.as_ref().map_or(url, Embedded::url).clone();
     let (id, name) = name(settings)?;
-    let door = Door { url, secret: settings.secret.clone(), within: settings.timeout, name };
+    let secret = secret_for(settings, &url, output)?;
+    let door = Door { url, secret, within: settings.timeout, name };
     let result = Bench { plan, door, id, output }.perform(signals).await;
     if let Some(embedded) = embedded {
         embedded.stop().await;

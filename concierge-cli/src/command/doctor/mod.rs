@@ -50,7 +50,7 @@ pub(crate) async fn run(
     {
         let mut progress = Progress::start(output, "connecting", 2);
         progress.advance(0, || url.to_string());
-        let looked = look(settings, url).await?;
+        let looked = look(settings, url, output).await?;
         checks.extend(looked.checks);
         progress.advance(1, || "asking the gateway".to_owned());
         match looked.connected {
@@ -75,7 +75,7 @@ pub(crate) async fn run(
 /// What is asked for, and where it goes. Never the secret itself.
 fn told_settings(settings: &Settings, url: &GatewayUrl) -> Check {
     let name = settings.name.as_ref().map_or_else(|| "a name of its own".to_owned(), ToString::to_string);
-    let secret = if settings.secret.is_some() { "a secret" } else { "no secret" };
+    let secret = if settings.sends_secret(url) { "a secret" } else { "no secret" };
     let default = if settings.url.is_none() { ", the default" } else { "" };
     Check::ok("settings", format!("{url}{default}; {name}, {secret}"))
 }
@@ -87,7 +87,7 @@ struct Looked {
 }
 
 /// Goes the way of every command, once, and looks on.
-async fn look(settings: &Settings, url: &GatewayUrl) -> Result<Looked, Failure> {
+async fn look(settings: &Settings, url: &GatewayUrl, output: &Output) -> Result<Looked, Failure> {
     let choice = settings.name.clone().map_or_else(NameChoice::random, NameChoice::Given);
     let Some(name) = choice.candidates().next() else {
         return Err(Failure::usage("there is no name to connect under"));
@@ -96,7 +96,8 @@ async fn look(settings: &Settings, url: &GatewayUrl) -> Result<Looked, Failure> 
     let seeing = Arc::clone(&seen);
     let begin = Instant::now();
     let purpose = Purpose { intents: Intents::NONE, capacity: 64, lasting: false };
-    let builder = builder(&Introduction::of(settings), url, &name, purpose)?.observe(move |milestone| {
+    let introduction = Introduction::of(settings, url, output)?;
+    let builder = builder(&introduction, url, &name, purpose)?.observe(move |milestone| {
         let seen = Seen { at: begin.elapsed(), time: Timestamp::now(), milestone: milestone.clone() };
         seeing.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     });
@@ -115,7 +116,7 @@ fn judged(
 ) -> Looked {
     let session = connected.as_ref().map(|(client, _)| client.session());
     let outcome = session.as_deref().map_err(|error| *error);
-    let attempt = Attempt { url, secret: settings.secret.is_some(), seen, ended: (at, outcome) };
+    let attempt = Attempt { url, secret: settings.sends_secret(url), seen, ended: (at, outcome) };
     let mut checks = attempt.checks();
     checks.push(attempt.clock());
     Looked { checks, connected: connected.ok() }
