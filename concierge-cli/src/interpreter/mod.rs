@@ -299,7 +299,13 @@ impl Interpreter {
         let apart = Apart::new(&self.session, &self.ground)?;
         // A mistake is told at once.
         apart.check(&statement)?;
-        self.jobs.start(text, async move { apart.carry_out(&statement).await })?;
+        let mut work = async move { apart.carry_out(&statement).await }.boxed();
+        // As far as it gets: what arrives from the next line on is for it.
+        let work = match (&mut work).now_or_never() {
+            Some(result) => std::future::ready(result).boxed(),
+            None => work,
+        };
+        self.jobs.start(text, work)?;
         Ok(Flow::Continue)
     }
 }
