@@ -1,4 +1,4 @@
-//! The exit codes: what each means, and the table that `--help` shows. Which failure has which is in `failure.rs`.
+//! The exit codes: what each means, in a sentence and in a word. Which failure has which is in `failure.rs`.
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ pub enum Exit {
     NotAdmitted,
     /// 5: something took longer than it may.
     TimedOut,
-    /// 6: no such client or service.
+    /// 6: no such client, service or file.
     NotFound,
     /// 7: the connection was lost; whether the request was carried out is not known.
     Lost,
@@ -34,28 +34,6 @@ pub enum Exit {
     /// 143: terminated, by SIGTERM.
     Terminated,
 }
-
-/// The table at the end of `--help`.
-macro_rules! exit_codes {
-    () => {
-        "\
-Exit codes:
-    0  done; also a stream that reached its limit, and a closed pipe
-    1  the gateway said no
-    2  the command line makes no sense
-    3  could not connect
-    4  refused at the door: name, secret or version
-    5  timed out
-    6  no such client or service
-    7  connection lost, outcome unknown
-    8  an expectation failed
-    9  partly done (`run --keep-going`)
-   10  local input or output failed
-  130  interrupted (143: terminated)
-The gateway (`concierge server`) has its own: 0 stopped, 2 usage, 10 cannot bind, 78 configuration."
-    };
-}
-pub(crate) use exit_codes;
 
 impl Exit {
     /// Every exit there is.
@@ -75,6 +53,46 @@ impl Exit {
         Self::Interrupted,
         Self::Terminated,
     ];
+
+    /// What it means, as the table of exit codes has it.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done; also a stream that reached its limit, and a closed pipe",
+            Self::Rejected => "the gateway said no",
+            Self::Usage => "the command line makes no sense, or a filter does not",
+            Self::Unreachable => "could not connect",
+            Self::NotAdmitted => "refused at the door: name, secret or version",
+            Self::TimedOut => "timed out",
+            Self::NotFound => "no such client, service or file",
+            Self::Lost => "connection lost, outcome unknown",
+            Self::Unexpected => "an expectation failed",
+            Self::Partly => "partly done",
+            Self::LocalIo => "local input or output failed",
+            Self::Configuration => "the gateway's configuration is refused",
+            Self::Interrupted => "interrupted, by Ctrl-C or SIGINT",
+            Self::Terminated => "terminated, by SIGTERM",
+        }
+    }
+
+    /// What it means, in a word or two.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Rejected => "refused",
+            Self::Usage => "usage",
+            Self::Unreachable => "no connection",
+            Self::NotAdmitted => "not let in",
+            Self::TimedOut => "timed out",
+            Self::NotFound => "not found",
+            Self::Lost => "connection lost",
+            Self::Unexpected => "not as expected",
+            Self::Partly => "partly done",
+            Self::LocalIo => "local input or output",
+            Self::Configuration => "configuration",
+            Self::Interrupted => "interrupted",
+            Self::Terminated => "terminated",
+        }
+    }
 
     /// The number the shell sees.
     pub const fn code(self) -> u8 {
@@ -108,12 +126,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_exit_has_a_code_of_its_own_and_stands_in_the_help() {
+    fn every_exit_has_a_code_and_a_meaning_of_its_own() {
         let mut codes: Vec<_> = Exit::ALL.iter().map(|exit| exit.code()).collect();
-        for code in &codes {
-            assert!(exit_codes!().contains(&code.to_string()), "{code} is not in the help");
-        }
         codes.dedup();
         assert_eq!(codes.len(), Exit::ALL.len());
+        for tell in [Exit::meaning, Exit::word] {
+            let told: std::collections::BTreeSet<_> = Exit::ALL.iter().map(|exit| tell(*exit)).collect();
+            assert_eq!(told.len(), Exit::ALL.len());
+        }
     }
 }

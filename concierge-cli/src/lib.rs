@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod completion;
 mod connect;
 mod console;
 mod descriptors;
@@ -9,6 +10,7 @@ mod embedded;
 mod exit;
 mod failure;
 mod grammar;
+mod help;
 mod hold;
 mod identity;
 mod input;

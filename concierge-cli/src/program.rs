@@ -2,10 +2,10 @@
 
 use std::{ffi::OsString, path::Path, process::ExitCode, sync::Arc};
 
-use clap::{Parser, error::ErrorKind};
+use clap::{FromArgMatches, error::ErrorKind};
 
 use crate::{
-    args::{Cli, Command, ShellCommand},
+    args::{self, AboutCommand, Cli, Command, Global, ShellCommand},
     command::{
         self,
         bench::BenchCommand,
@@ -19,6 +19,7 @@ use crate::{
     embedded::Embedded,
     exit::Exit,
     failure::Failure,
+    help::rendered,
     hold::{self, Address},
     identity::NameChoice,
     input::Lines,
@@ -52,7 +53,7 @@ pub fn run<A: Into<OsString> + Clone>(
     console: &mut Console,
 ) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    let Cli { global, command } = match Cli::try_parse_from(&arguments) {
+    let Cli { global, command } = match parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments, console).into(),
     };
@@ -66,6 +67,7 @@ pub fn run<A: Into<OsString> + Clone>(
         Some(ShellCommand::Context(command)) => Request::Context(command),
         Some(ShellCommand::Config(command)) => Request::Config(command),
         Some(ShellCommand::Client(command)) => Task::Command(command).into(),
+        Some(ShellCommand::About(command)) => return about(&command, &global, &arguments, console).into(),
         Some(ShellCommand::Repl) | None => Task::Converse.into(),
     };
     let source = Source { global, environment: console.environment.clone() };
@@ -76,7 +78,7 @@ pub fn run<A: Into<OsString> + Clone>(
     };
     let output = match source.global.output.form() {
         Ok(form) => Output::new(console, form.unwrap_or_else(|| format.into()), color, source.global.verbose),
-        Err(failure) => return refused(&failure, &arguments, console).into(),
+        Err(failure) => return ended(Err(failure), &early_output(&arguments, console)).into(),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -95,24 +97,37 @@ pub fn run<A: Into<OsString> + Clone>(
     exit.into()
 }
 
+/// Reads the arguments.
+fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut tree = args::command();
+    let mut matches = tree.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut tree))
+}
+
+/// What the program tells about itself is told without settings, which may be what is wrong, and without a runtime, of which
+/// completion has one of its own.
+fn about(command: &AboutCommand, global: &Global, arguments: &[OsString], console: &Console) -> Exit {
+    match global.output.form() {
+        Ok(form) => {
+            let output = Output::new(
+                console,
+                form.unwrap_or_default(),
+                global.color.unwrap_or_default(),
+                global.verbose,
+            );
+            ended(command::about(command, &output, console), &output)
+        }
+        Err(failure) => ended(Err(failure), &early_output(arguments, console)),
+    }
+}
+
 /// Help and version are what was asked for; anything else is a usage error.
 fn not_parsed(error: &clap::Error, arguments: &[OsString], console: &Console) -> Exit {
     let output = early_output(arguments, console);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let text = error.render();
-            let text = if output.is_terminal() && output.palette().is_colored() {
-                text.ansi().to_string()
-            } else {
-                text.to_string()
-            };
-            match output.text(&(text.trim_end().to_owned() + "\n")) {
-                Ok(()) => Exit::Done,
-                Err(failure) => {
-                    output.failure(&failure);
-                    failure.exit()
-                }
-            }
+            let styled = output.is_terminal() && output.palette().is_colored();
+            ended(output.text(&rendered(&error.render(), styled)), &output)
         }
         _ => {
             output.failure(&explain(error, Grammar::Shell));
@@ -121,10 +136,15 @@ fn not_parsed(error: &clap::Error, arguments: &[OsString], console: &Console) ->
     }
 }
 
-/// What was asked for cannot be given in that form.
-fn refused(failure: &Failure, arguments: &[OsString], console: &Console) -> Exit {
-    early_output(arguments, console).failure(failure);
-    failure.exit()
+/// How something ended; a failure is told.
+fn ended(result: Result<(), Failure>, output: &Output) -> Exit {
+    match result {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit()
+        }
+    }
 }
 
 /// Where errors go while it is not settled what was asked for.

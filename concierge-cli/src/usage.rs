@@ -6,7 +6,7 @@ use clap::{
 };
 
 use crate::{
-    args::{Cli, ReplLine},
+    args::{self, ReplLine},
     exit::Exit,
     failure::Failure,
     suggest::nearest,
@@ -24,7 +24,7 @@ pub(crate) enum Grammar {
 impl Grammar {
     fn tree(self) -> clap::Command {
         match self {
-            Self::Shell => Cli::command(),
+            Self::Shell => args::command(),
             Self::Session => ReplLine::command(),
         }
     }
@@ -41,7 +41,10 @@ impl Grammar {
             return "commands stand on their own here: leave `concierge` out".to_owned();
         }
         // `help` is in both; it is missing only below a command.
-        if typed != "help" && other.tree().find_subcommand(typed).is_some() {
+        if typed == "help" {
+            return format!("{list} lists the commands");
+        }
+        if other.tree().find_subcommand(typed).is_some() {
             return elsewhere;
         }
         let names = if guesses.is_empty() {
@@ -99,6 +102,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::args::Cli;
 
     fn in_session(line: &str) -> Failure {
         explain(&ReplLine::try_parse_from(line.split_whitespace()).unwrap_err(), Grammar::Session)

@@ -5,33 +5,35 @@ mod global;
 
 pub(crate) use global::{Global, OutputArgs};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
     command::{
         self,
         bench::BenchCommand,
         clients::ClientsCommand,
+        completion::CompletionArgs,
         config::ConfigCommand,
         context::{ContextCommand, KeptCommand},
         doctor::DoctorArgs,
         events::EventsArgs,
         hold::HoldArgs,
         listen::{ListenArgs, UnlistenArgs},
+        man::ManArgs,
         ping::PingArgs,
         raw::RawArgs,
+        schema::SchemaArgs,
         send::SendArgs,
         services::ServicesCommand,
     },
-    exit::exit_codes,
+    help::{self, HelpArgs},
     interpreter::LanguageCommand,
-    repl::HelpArgs,
     script::RunArgs,
 };
 
 /// Talk to a Concierge gateway: send, listen, look around.
 #[derive(Debug, Parser)]
-#[command(name = "concierge", version, max_term_width = 110, after_help = AFTER_HELP)]
+#[command(name = "concierge", version, max_term_width = 110, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -71,6 +73,28 @@ pub(crate) enum ShellCommand {
     /// Everything that a connected client can do.
     #[command(flatten)]
     Client(Command),
+    /// What the program tells about itself.
+    #[command(flatten)]
+    About(AboutCommand),
+}
+
+/// What the program tells about itself, without a gateway and without settings.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum AboutCommand {
+    /// Show what records look like, as JSON Schema
+    Schema(SchemaArgs),
+    /// Print the script by which a shell completes commands and names
+    Completion(CompletionArgs),
+    /// Show the manual
+    Man(ManArgs),
+    /// Explain a command or a topic
+    #[command(after_help = help::EXAMPLES)]
+    Help(HelpArgs),
+}
+
+/// The tree of the shell's commands, with everything its help shows.
+pub(crate) fn command() -> clap::Command {
+    help::dressed(Cli::command())
 }
 
 /// What a connected client can do, from the shell and in the REPL.
@@ -157,12 +181,3 @@ pub(crate) enum ReplCommand {
     #[command(visible_alias = "quit")]
     Exit,
 }
-
-const AFTER_HELP: &str = concat!(
-    "\
-Without a command: the REPL in a terminal, a script from a pipe; both on a gateway embedded in this
-process, unless a URL is given.
-
-",
-    exit_codes!()
-);

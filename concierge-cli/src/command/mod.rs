@@ -3,6 +3,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod clients;
+pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod doctor;
@@ -10,9 +11,11 @@ pub(crate) mod events;
 pub(crate) mod hold;
 mod limits;
 pub(crate) mod listen;
+pub(crate) mod man;
 mod missing;
 pub(crate) mod ping;
 pub(crate) mod raw;
+pub(crate) mod schema;
 pub(crate) mod send;
 pub(crate) mod services;
 mod stream;
@@ -28,10 +31,11 @@ use concierge_client::{
 };
 
 use crate::{
-    args::Command,
+    args::{self, AboutCommand, Command},
     connect::{Introduction, Purpose, connect},
     console::Console,
     failure::Failure,
+    help,
     hold::Address,
     identity::NameChoice,
     link::{Link, Told},
@@ -61,6 +65,16 @@ pub(crate) enum Place<'a> {
     },
     /// In the REPL or a script: the connection stays, and events are shown as they come.
     Session(&'a dyn Shown),
+}
+
+/// Tells what the program knows about itself.
+pub(crate) fn about(command: &AboutCommand, output: &Output, console: &Console) -> Result<(), Failure> {
+    match command {
+        AboutCommand::Schema(arguments) => schema::run(arguments, output),
+        AboutCommand::Completion(arguments) => completion::run(arguments, output, console),
+        AboutCommand::Man(arguments) => man::run(arguments, output, console),
+        AboutCommand::Help(arguments) => help::run(arguments, args::command(), output),
+    }
 }
 
 /// Runs a command of the shell: connects, does it, leaves.

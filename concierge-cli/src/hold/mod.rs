@@ -49,9 +49,9 @@ use crate::{
 pub(crate) const HELP: &str = "\
 Held sessions
 
-Services, subscriptions, files and the id that others send to belong to a connection. A command in a shell
-joins, does one thing and leaves: what it made is gone. `hold` keeps one connection in the background, and
-`--session`, or CONCIERGE_SESSION, lets other commands use it:
+Services, subscriptions, files and the id that others send to belong to a connection. A command
+in a shell joins, does one thing and leaves: what it made is gone. `hold` keeps one connection in
+the background, and `--session`, or CONCIERGE_SESSION, lets other commands use it:
 
   concierge hold bot                          joins as `bot`, and stays
   concierge --session bot services create chat
@@ -62,16 +62,16 @@ joins, does one thing and leaves: what it made is gone. `hold` keeps one connect
   concierge hold ls                           all sessions
   concierge hold --stop bot
 
-A session connects again by itself when it loses the gateway, and brings its services and subscriptions
-back; meanwhile commands fail with 3, as nothing was sent. `--idle 1h` ends it when no command has used it
-for that long. When it ends, commands that use it end with 7.
+A session connects again by itself when it loses the gateway, and brings its services and
+subscriptions back; meanwhile commands fail with 3, as nothing was sent. `--idle 1h` ends it when
+no command has used it for that long. When it ends, commands that use it end with 7.
 
-`listen SERVICE` subscribes while it runs, and leaves a subscription that was there before as it was; with
-`--keep` the session stays subscribed, so that it may send to the service.
+`listen SERVICE` subscribes while it runs, and leaves a subscription that was there before as it
+was; with `--keep` the session stays subscribed, so that it may send to the service.
 
-A session is found by its socket, $XDG_RUNTIME_DIR/concierge/NAME.sock, which belongs to you alone. Without
-XDG_RUNTIME_DIR the folder is concierge-UID in TMPDIR or /tmp. What happens to a session stands in
-$XDG_STATE_HOME/concierge/hold/NAME.log, by default below ~/.local/state.
+A session is found by its socket, $XDG_RUNTIME_DIR/concierge/NAME.sock, which belongs to you
+alone. Without XDG_RUNTIME_DIR the folder is concierge-UID in TMPDIR or /tmp. What happens to a
+session stands in $XDG_STATE_HOME/concierge/hold/NAME.log, by default below ~/.local/state.
 ";
 
 /// How long a session may take that is only asked how it stands.
@@ -159,6 +159,11 @@ pub(crate) async fn all(
         }
     }
     Ok((standing, silent))
+}
+
+/// The names of the sessions that are held, or were when their processes died.
+pub(crate) fn names(environment: &Environment) -> Result<Vec<Label>, Failure> {
+    Place::of(environment).names()
 }
 
 /// Ends a session, and waits until its name is free again.

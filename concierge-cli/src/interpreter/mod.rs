@@ -6,7 +6,7 @@ mod arrivals;
 mod command;
 mod expect;
 mod jobs;
-mod pages;
+pub(crate) mod pages;
 mod plumbing;
 mod results;
 mod shell;
@@ -15,7 +15,6 @@ mod variables;
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use command::LanguageCommand;
-pub(crate) use pages::TOPICS;
 pub(crate) use shell::{Lending, Sharing, Shell};
 pub(crate) use source::Rules;
 

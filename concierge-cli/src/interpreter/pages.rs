@@ -1,10 +1,6 @@
-//! What can be asked about the language: pages of help.
+//! What can be asked about the language: pages of help, which `help/` lists with the others.
 
-/// The pages, by their names.
-pub(crate) const TOPICS: [(&str, &str); 4] =
-    [("scripting", SCRIPTING), ("variables", VARIABLES), ("pipes", PIPES), ("jobs", JOBS)];
-
-const SCRIPTING: &str = "\
+pub(crate) const SCRIPTING: &str = "\
 Scripts: lines of the REPL in a file, run by `concierge run FILE` or from a pipe.
 
   # a comment; an empty line does nothing
@@ -17,13 +13,13 @@ Scripts: lines of the REPL in a file, run by `concierge run FILE` or from a pipe
   wait                     until all jobs have ended
   source more.concierge    the lines of another file, seen from this one
 
-A script stops at the first line that fails, with its exit code; with --keep-going it goes on, and ends with 9.
-`expect` looks at what has arrived since the last `expect`, so that nothing can come too early. What it finds
-is $_. A demand that is not met ends with exit code 8. Commands of a shell (`!date`, `| sort`) are refused
-without --allow-shell, before anything is done.
+A script stops at the first line that fails, with its exit code; with --keep-going it goes on,
+and ends with 9. `expect` looks at what has arrived since the last `expect`, so that nothing can
+come too early. What it finds is $_. A demand that is not met ends with exit code 8. Commands of
+a shell (`!date`, `| sort`) are refused without --allow-shell, before anything is done.
 ";
 
-const VARIABLES: &str = "\
+pub(crate) const VARIABLES: &str = "\
 Variables: names for JSON values.
 
   let who = bob                          a text
@@ -35,12 +31,13 @@ Variables: names for JSON values.
   $_ | jq .clients[].name                $_ is the last result; a list where there were several
   vars                                   shows them all
 
-$name.path.0 goes into a value, ${name} ends a name where letters follow. Variables are replaced outside of single
-quotes and of JSON, and in the text after @NAME and #NAME only where they are all of it. A value is never read
-again: it is no option, no file, no operator. In filters, `$who` is the value; a shell has it in its environment.
+$name.path.0 goes into a value, ${name} ends a name where letters follow. Variables are replaced
+outside of single quotes and of JSON, and in the text after @NAME and #NAME only where they are
+all of it. A value is never read again: it is no option, no file, no operator. In filters, `$who`
+is the value; a shell has it in its environment.
 ";
 
-const PIPES: &str = "\
+pub(crate) const PIPES: &str = "\
 Pipes: where results go.
 
   clients ls | jq .clients[].name        the built-in filter, in the language of jq: a line each
@@ -51,12 +48,12 @@ Pipes: where results go.
   listen chat > chat.log                 a stream into a file is a job: help jobs
   !date                                  a shell's command on its own
 
-Without an option, a filter gets JSON, everything else what would be on the screen, without colours. Inside quotes
-and JSON, `|` and `>` are characters like others; after @NAME and #NAME they always are. A command that ends with
-another status than 0 is a failure.
+Without an option, a filter gets JSON, everything else what would be on the screen, without
+colours. Inside quotes and JSON, `|` and `>` are characters like others; after @NAME and #NAME
+they always are. A command that ends with another status than 0 is a failure.
 ";
 
-const JOBS: &str = "\
+pub(crate) const JOBS: &str = "\
 Jobs: what goes on while other lines are carried out.
 
   listen chat > chat.log            a stream into a file
@@ -66,6 +63,6 @@ Jobs: what goes on while other lines are carried out.
   stop 2, stop all                  ends it
   wait, wait 2                      waits until it has ended
 
-How a job ended is told once. Ctrl-C ends only what runs in the foreground. In a script, jobs end with it, and one
-that failed fails it. There can be 32.
+How a job ended is told once. Ctrl-C ends only what runs in the foreground. In a script, jobs end
+with it, and one that failed fails it. There can be 32.
 ";

@@ -9,7 +9,7 @@ use super::escape::{escape_json, one_line};
 use crate::failure::Failure;
 
 /// The version of the form of records.
-const FORM: u8 = 1;
+pub(super) const FORM: u8 = 1;
 
 /// An object of a type that is none of the protocol's.
 pub(crate) fn object(kind: &str, fields: &[(&str, Value)]) -> String {

@@ -10,6 +10,7 @@ pub(crate) mod json;
 mod progress;
 mod record;
 mod records;
+pub(crate) mod schema;
 mod style;
 mod table;
 mod tsv;
@@ -202,6 +203,14 @@ impl Output {
             _ => json::shown(result, self.terminal) + "\n",
         };
         results.iter().map(line).collect()
+    }
+
+    /// Writes JSON that is no record; through the filter, where there is one.
+    pub(crate) fn document(&self, json: &str) -> Result<(), Failure> {
+        match &self.form.filter {
+            Some(filter) => self.text(&self.filtered(&form::filtered(filter, json)?)),
+            None => self.text(&(json::shown(json, self.terminal) + "\n")),
+        }
     }
 
     /// Writes lines that are no record to the standard output: help, or what is passed through.

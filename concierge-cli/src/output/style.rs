@@ -22,6 +22,17 @@ pub(crate) enum Format {
 }
 
 impl Format {
+    /// What it is, and for whom.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Human => "for people: aligned, and coloured on a terminal",
+            Self::Json => "for programs: one JSON document, of a stream one a line",
+            Self::Ndjson => "one JSON document a line, for the entries of a list too",
+            Self::Tsv => "for cut and awk: fields between tabs, an entry a line, without heads",
+            Self::Raw => "the essence only: the data of messages, the names of a list",
+        }
+    }
+
     /// Whether a program reads it as JSON; then what goes to the standard error is JSON too.
     pub(crate) fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Ndjson)

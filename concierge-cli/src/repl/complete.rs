@@ -2,8 +2,7 @@
 
 use clap::{Command, CommandFactory};
 
-use super::help::TOPICS;
-use crate::{args::ReplLine, grammar::split};
+use crate::{args::ReplLine, grammar::split, help::TOPICS};
 
 /// Who is there to be named.
 #[derive(Debug, Default)]
@@ -75,10 +74,9 @@ fn candidates(before: &str, partial: &str, names: &Names) -> Vec<String> {
         ("send", _) if positional == 0 => targets(partial, names),
         ("listen" | "unlisten", _) | ("services", "show" | "rm") => services_with("", names),
         ("clients", "show") => names.clients.clone(),
-        ("help", _) if positional == 0 => subcommands(&tree)
-            .into_iter()
-            .chain(TOPICS.iter().chain(&crate::interpreter::TOPICS).map(|(topic, _)| (*topic).to_owned()))
-            .collect(),
+        ("help", _) if positional == 0 => {
+            subcommands(&tree).into_iter().chain(TOPICS.iter().map(|topic| topic.name.to_owned())).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -1,88 +1,28 @@
-//! `help`: the commands on a page, and each of them at length.
+//! `help` in the REPL: the commands on a page, and each of them at length. The topics are the shell's, in `help/`.
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Command, CommandFactory};
 
 use crate::{
     args::ReplLine,
     failure::Failure,
-    interpreter,
+    help::{TOPICS, topic, unknown},
     language::as_typed_here,
     output::{Cell, Palette, Role, Table},
-    suggest::nearest,
 };
 
-/// `help`
-#[derive(Debug, Clone, Args)]
-pub(crate) struct HelpArgs {
-    /// A command, or `targets`, `payloads`, `keys`, `scripting`, `variables`, `pipes`, `jobs`
-    pub topic: Vec<String>,
-}
-
-/// What can be asked about besides commands.
-pub(super) const TOPICS: [(&str, &str); 3] = [("targets", TARGETS), ("payloads", PAYLOADS), ("keys", KEYS)];
-
-const TARGETS: &str = "\
-Targets: whom a message is for.
-
-  bob, @bob         the client of that name
-  UUID              the client of that id (whole, with hyphens)
-  svc:chat, #chat   a service: from its owner to the subscribers, from a subscriber to the owner
-  svc:chat/UUID     from a service's owner to one client
-  all               everyone, yourself included (@all is a client named all)
-
-Quote a name with spaces: #\"söö x\" or 'svc:söö x'.
-";
-
-const PAYLOADS: &str = "\
-Payloads: what a message carries, one JSON value.
-
-  {\"a\": 1}, [1], \"x\", 42   JSON, sent byte for byte
-  text=hi n:=1             the object {\"text\":\"hi\",\"n\":1}
-  good morning             other text, sent as a JSON string
-  @message.json            what is in a file
-
-A word that starts with {, [ or \" is one JSON value to its end, and the line goes on until it is whole.
-After @bob and #chat, text is sent just as it was typed.
-";
-
-const KEYS: &str = "\
-Keys.
-
-  Tab              complete commands, options and names
-  Up, Down         earlier lines; Ctrl-R searches them
-  Ctrl-C           drop the line, or stop the command that runs
-  Ctrl-D           leave
-  Ctrl-L           clear the screen
-
-A line that starts with a space is not remembered.
-";
-
 /// The page of a topic, or of all commands.
-pub(crate) fn page(topic: &[String], palette: Palette) -> Result<String, Failure> {
+pub(crate) fn page(words: &[String], palette: Palette) -> Result<String, Failure> {
     let mut tree = ReplLine::command();
     tree.build();
-    let Some((first, rest)) = topic.split_first() else { return Ok(overview(&tree, palette)) };
-    if let Some((_, text)) = TOPICS.iter().chain(&interpreter::TOPICS).find(|(name, _)| name == first) {
-        return Ok((*text).to_owned());
+    let Some((first, rest)) = words.split_first() else { return Ok(overview(&tree, palette)) };
+    if let Some(topic) = topic(first) {
+        return Ok((topic.text)());
     }
-    let mut command = tree.find_subcommand(first).ok_or_else(|| unknown(first, &tree))?;
+    let mut command = tree.find_subcommand(first).ok_or_else(|| unknown(first, &tree, true))?;
     for word in rest {
-        command = command.find_subcommand(word).ok_or_else(|| unknown(word, command))?;
+        command = command.find_subcommand(word).ok_or_else(|| unknown(word, command, false))?;
     }
     Ok(as_typed_here(&command.clone().render_help().to_string()))
-}
-
-fn unknown(topic: &str, tree: &Command) -> Failure {
-    let names = tree
-        .get_subcommands()
-        .map(Command::get_name)
-        .chain(TOPICS.map(|(name, _)| name))
-        .chain(interpreter::TOPICS.map(|(name, _)| name));
-    let failure = Failure::usage(format!("there is no help about {topic:?}"));
-    match nearest(topic, names) {
-        Some(meant) => failure.hint(format!("did you mean `help {meant}`?")),
-        None => failure.hint("`help` lists what there is"),
-    }
 }
 
 fn overview(tree: &Command, palette: Palette) -> String {
@@ -93,7 +33,7 @@ fn overview(tree: &Command, palette: Palette) -> String {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
         table.row([Cell::new(Role::Client, format!("  {}", usage(command))), Cell::plain(about)]);
     }
-    let topics: Vec<_> = TOPICS.iter().chain(&interpreter::TOPICS).map(|(name, _)| *name).collect();
+    let topics: Vec<_> = TOPICS.iter().map(|topic| topic.name).collect();
     format!(
         "{}{}\n",
         table.render(palette),

@@ -11,7 +11,7 @@ mod screen;
 mod session;
 mod terminal;
 
-pub(crate) use help::{HelpArgs, page as help_page};
+pub(crate) use help::page as help_page;
 pub(crate) use live::Audience;
 pub(crate) use session::{Flow, Location, Session};
 

@@ -97,7 +97,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "CONCIERGE_TAGS",
         default: "none",
         scope: Scope::Everywhere,
-        about: "words about this client: a list in a file, with commas in the variable",
+        about: "words about this client, with commas between",
     },
     Setting {
         key: Key::Secret,
@@ -106,7 +106,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "CONCIERGE_SECRET",
         default: "none",
         scope: Scope::Contexts,
-        about: "the gateway's secret; the file must be readable by you alone",
+        about: "the gateway's secret",
     },
     Setting {
         key: Key::SecretFile,
@@ -115,7 +115,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "CONCIERGE_SECRET_FILE",
         default: "none",
         scope: Scope::UserFile,
-        about: "a file with the gateway's secret, readable by you alone",
+        about: "a file with the secret, readable by you alone",
     },
     Setting {
         key: Key::Context,
@@ -133,7 +133,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "CONCIERGE_SESSION",
         default: "none",
         scope: Scope::Everywhere,
-        about: "the session of `concierge hold` that commands run on",
+        about: "the session of `concierge hold` to run on",
     },
     Setting {
         key: Key::Timeout,
@@ -151,7 +151,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "CONCIERGE_OUTPUT",
         default: "human",
         scope: Scope::Everywhere,
-        about: "how results are written: human, json, ndjson, tsv or raw",
+        about: "human, json, ndjson, tsv or raw",
     },
     Setting {
         key: Key::Color,
@@ -160,7 +160,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "CONCIERGE_COLOR",
         default: "auto",
         scope: Scope::Everywhere,
-        about: "when to colour: auto, always or never; NO_COLOR wins over all but the flag",
+        about: "colours: auto, always or never",
     },
 ];
 

@@ -166,7 +166,8 @@ fn help_and_version_are_data() {
         (&["--help"][..], "Exit codes:"),
         (&["-V"], "concierge 0."),
         (&["send", "-h"], "Examples:"),
-        (&["help"], "Exit codes:"),
+        (&["help"], "Help on topics:"),
+        (&["help", "exit-codes"], "Exit codes:"),
         (&["help", "services", "ls"], "Examples:"),
         (&["help", "services"], "Commands:"),
     ] {

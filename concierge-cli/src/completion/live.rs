@@ -1,0 +1,113 @@
+//! Who is there, asked of the gateway that the line names: at most once for a completion, for a moment, and without a word where
+//! nobody answers.
+
+use std::{sync::OnceLock, time::Duration};
+
+use clap::{CommandFactory, FromArgMatches};
+use concierge_client::{
+    Client,
+    payload::{ClientFetchAll, Intents, ServiceFetchAll},
+};
+
+use crate::{
+    args::{Cli, Global},
+    connect::{Introduction, Purpose, connect},
+    console::{Console, Environment},
+    hold,
+    identity::NameChoice,
+    link::Link,
+    output::{ColorChoice, Form, Output, escape},
+    settings::{Contexts, Places, Settings, Source},
+};
+
+/// How long whoever presses Tab waits for names.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The names of who is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Names {
+    /// The clients.
+    pub clients: Vec<String>,
+    /// The services.
+    pub services: Vec<String>,
+}
+
+/// What a completion knows besides the commands.
+pub(super) struct Live {
+    global: Global,
+    environment: Environment,
+    output: Output,
+    names: OnceLock<Names>,
+}
+
+impl Live {
+    /// Of the gateway that these words name, as far as they make sense.
+    pub(super) fn new(words: &[String], console: &Console) -> Self {
+        let matches = Cli::command().ignore_errors(true).try_get_matches_from(words);
+        let global = matches.and_then(|matches| Global::from_arg_matches(&matches)).unwrap_or_default();
+        let output = Output::new(console, Form::default(), ColorChoice::Never, false);
+        Self { global, environment: console.environment.clone(), output, names: OnceLock::new() }
+    }
+
+    /// Who is there, if anybody tells in time.
+    pub(super) fn names(&self) -> &Names {
+        self.names.get_or_init(|| self.ask().unwrap_or_default())
+    }
+
+    /// The sessions that are held.
+    pub(super) fn sessions(&self) -> Vec<String> {
+        let names = hold::names(&self.environment).unwrap_or_default();
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    /// The contexts that are kept.
+    pub(super) fn contexts(&self) -> Vec<String> {
+        let contexts = Contexts::read(&Places::of(&self.environment));
+        let contexts = contexts.map(|contexts| contexts.list()).unwrap_or_default();
+        contexts.iter().map(|context| context.name.to_string()).collect()
+    }
+
+    fn ask(&self) -> Option<Names> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        let names = runtime.block_on(async { tokio::time::timeout(PATIENCE, self.fetch()).await });
+        // A name that is still being looked up holds up nobody.
+        runtime.shutdown_background();
+        names.ok().flatten()
+    }
+
+    /// Whoever asks is not one of those who are there, unless a session asks that is there anyway.
+    async fn fetch(&self) -> Option<Names> {
+        let source = Source { global: self.global.clone(), environment: self.environment.clone() };
+        let settings = source.settings().ok()?;
+        let session = hold::choose(&source, &settings).ok()?;
+        let (link, asking) = if let Some(session) = session {
+            (Link::held(session.join(PATIENCE).await.ok()?), None)
+        } else {
+            let client = self.connect(&settings).await?;
+            let own = client.uuid();
+            (Link::own(client), Some(own))
+        };
+        let (clients, services) = tokio::join!(link.call(ClientFetchAll {}), link.call(ServiceFetchAll {}));
+        let clients = clients.ok()?.clients.into_iter().filter(|client| Some(client.uuid) != asking);
+        let names = Names {
+            clients: clients.map(|client| client.name.to_string()).collect(),
+            services: services.ok()?.services.into_iter().map(|service| service.name.to_string()).collect(),
+        };
+        link.close().await;
+        Some(names)
+    }
+
+    async fn connect(&self, settings: &Settings) -> Option<Client> {
+        let url = settings.url_or_default();
+        let introduction = Introduction::of(settings, &url, &self.output).ok()?;
+        let purpose = Purpose { intents: Intents::NONE, capacity: 1, lasting: false };
+        let name = NameChoice::random();
+        let connected = connect(&introduction, &url, &name, purpose, &self.output).await;
+        connected.ok().map(|(client, _)| client)
+    }
+}
+
+/// Whether a word has nothing in it that would act on a terminal, or that cannot be seen.
+pub(super) fn is_harmless(word: &str) -> bool {
+    !word.is_empty() && escape(word) == word
+}
