@@ -202,11 +202,14 @@ impl Attendant {
         text
     }
 
-    /// An event as a line; the end of a stream is the end of the session, which is told otherwise.
+    /// An event as a line. The end of a stream is the end of the session, of which the last line tells.
     fn told(&mut self, id: u64, event: Option<Event>) -> String {
-        let Some(event) = event else {
-            self.streams.remove(&id);
-            return String::new();
+        let event = match event {
+            Some(Event::Closed(_)) | None => {
+                self.streams.remove(&id);
+                return String::new();
+            }
+            Some(event) => event,
         };
         Happening::of(&event).map_or_else(String::new, |event| encode(&Answer::Event { id, event }))
     }

@@ -180,9 +180,10 @@ impl Desk {
     ) -> Result<(Listening, SelfSubscribeResult), CallError> {
         let opening = self.client.subscription(service.clone()).timeout(within).capacity(1);
         let listening = opening.open().await?;
-        // A subscription waits for a service that is not there; whoever asked has mistaken its name.
-        let service = self.client.service(service.clone()).timeout(within).await?;
-        Ok((listening, SelfSubscribeResult { successful: true, service }))
+        // A subscription waits for a service that is not there, where whoever asked has mistaken its name; and it takes one that has
+        // just been given up for live. The gateway knows.
+        let result = self.client.subscribe(service.clone()).timeout(within).await?;
+        Ok((listening, SelfSubscribeResult { successful: true, ..result }))
     }
 
     fn answer(&self, id: u64, asked: Result<Reply, CallError>) -> Answer {

@@ -55,8 +55,13 @@ impl Gateway {
 
     /// Stops it, and starts another one in its place that knows nothing of it.
     pub(crate) fn restart(&mut self) {
-        let url = self.url.clone();
         self.stop();
+        self.start_again();
+    }
+
+    /// Starts another one where one was before.
+    pub(crate) fn start_again(&mut self) {
+        let url = self.url.clone();
         let address = url.trim_start_matches("ws://").trim_end_matches("/ws");
         self.bind(address, "");
     }
