@@ -148,7 +148,7 @@ fn a_session_outlives_its_gateway_and_brings_back_what_it_had() {
     let mut events = sessions.stream(&["--session", "bot", "events"]);
     events.begins_to_hear(|| drop(sessions.on_bot(&["send", "@bot", "hi"]).succeeded()));
     gateway.stop();
-    events.see("disconnected");
+    events.see_told("disconnected");
     let away = sessions.on_bot(&["whoami"]);
     assert_eq!(away.code, Some(3), "{away:?}");
     assert!(away.stderr.contains("the session bot has no connection to"), "{away:?}");
@@ -158,7 +158,7 @@ fn a_session_outlives_its_gateway_and_brings_back_what_it_had() {
     assert!(shown["trouble"].is_string(), "{shown}");
 
     gateway.start_again();
-    let resumed = events.see("resumed");
+    let resumed = events.see_told("resumed");
     let back = sessions.on_bot(&["whoami", "--json"]).succeeded().record();
     assert_eq!(back["client"]["uuid"], resumed["uuid"]);
     assert_ne!(back["client"]["uuid"], begun["uuid"]);

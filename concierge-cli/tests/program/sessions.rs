@@ -3,10 +3,10 @@
 
 use std::{
     fmt, fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     os::unix::fs::DirBuilderExt,
     path::PathBuf,
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
     sync::Mutex,
 };
 
@@ -33,6 +33,7 @@ pub(crate) struct Done {
 pub(crate) struct Stream {
     child: Child,
     records: BufReader<ChildStdout>,
+    told: BufReader<ChildStderr>,
 }
 
 impl Sessions {
@@ -95,7 +96,8 @@ impl Sessions {
             .spawn()
             .unwrap();
         let records = BufReader::new(child.stdout.take().unwrap());
-        Stream { child, records }
+        let told = BufReader::new(child.stderr.take().unwrap());
+        Stream { child, records, told }
     }
 }
 
@@ -149,22 +151,14 @@ impl Done {
 }
 
 impl Stream {
-    /// The first record of this type, from here on.
-    pub(crate) fn see(&mut self, kind: &str) -> Value {
-        let line = self.see_line(kind);
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
-    }
-
     /// The first record of this type, from here on, as it was written.
     pub(crate) fn see_line(&mut self, kind: &str) -> String {
-        let wanted = format!("\"type\":\"{kind}\"");
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.records.read_line(&mut line).unwrap(), 0, "it has ended");
-            if line.contains(&wanted) {
-                return line;
-            }
-        }
+        first(&mut self.records, kind)
+    }
+
+    /// The first record of this type beside its data, from here on.
+    pub(crate) fn see_told(&mut self, kind: &str) -> Value {
+        serde_json::from_str(&first(&mut self.told, kind)).unwrap()
     }
 
     /// Waits until it hears messages, which this sends.
@@ -185,8 +179,20 @@ impl Stream {
 
     /// Waits for its end, and gives its exit code and what it told.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
-        let stderr = std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap();
+        let mut stderr = String::new();
+        self.told.read_to_string(&mut stderr).unwrap();
         (self.child.wait().unwrap().code(), stderr)
+    }
+}
+
+fn first(records: &mut impl BufRead, kind: &str) -> String {
+    let wanted = format!("\"type\":\"{kind}\"");
+    loop {
+        let mut line = String::new();
+        assert_ne!(records.read_line(&mut line).unwrap(), 0, "it has ended");
+        if line.contains(&wanted) {
+            return line;
+        }
     }
 }
 
