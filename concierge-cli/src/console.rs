@@ -107,6 +107,11 @@ impl Environment {
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
+
+    /// Whether a terminal can do more than print. One that does not say what it is cannot.
+    pub(crate) fn terminal_is_able(&self) -> bool {
+        self.var("TERM").is_some_and(|term| !matches!(term, "dumb" | "cons25" | "emacs"))
+    }
 }
 
 /// What a command in memory wrote.

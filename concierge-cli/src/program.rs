@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::Path, process::ExitCode, sync::Arc};
 
-use clap::{FromArgMatches, error::ErrorKind};
+use clap::{FromArgMatches, ValueEnum, error::ErrorKind};
 
 use crate::{
     args::{self, AboutCommand, Cli, Command, Global, ShellCommand},
@@ -150,7 +150,21 @@ fn ended(result: Result<(), Failure>, output: &Output) -> Exit {
 /// Where errors go while it is not settled what was asked for.
 fn early_output(arguments: &[OsString], console: &Console) -> Output {
     let format = if asks_for_json(arguments) { Format::Json } else { Format::Human };
-    Output::new(console, format.into(), ColorChoice::Auto, false)
+    Output::new(console, format.into(), color_asked_for(arguments), false)
+}
+
+/// When to colour, as far as arguments tell that make no sense as a whole.
+fn color_asked_for(arguments: &[OsString]) -> ColorChoice {
+    let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
+    let mut choices = words.iter().zip(words.iter().skip(1).map(Some).chain([None]));
+    choices
+        .find_map(|(word, next)| match word.strip_prefix("--color") {
+            Some("") => next.map(|next| &**next),
+            Some(rest) => rest.strip_prefix('='),
+            None => None,
+        })
+        .and_then(|choice| ColorChoice::from_str(choice, true).ok())
+        .unwrap_or_default()
 }
 
 /// Whether errors are to be JSON, as far as arguments tell that make no sense as a whole.
@@ -290,8 +304,7 @@ fn tell_origins(settings: &Settings, output: &Output) {
 /// Whether there is a terminal on both sides, and one that can move its cursor. Elsewhere lines are read as they come.
 fn can_edit_lines(console: &Console) -> bool {
     let Terminals { stdin, stdout, .. } = console.terminals;
-    let able = !matches!(console.environment.var("TERM"), Some("dumb" | "cons25" | "emacs"));
-    console.is_process && stdin && stdout && able
+    console.is_process && stdin && stdout && console.environment.terminal_is_able()
 }
 
 /// A command that has no use for a held session.

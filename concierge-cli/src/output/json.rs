@@ -5,7 +5,10 @@ use concierge_client::payload::{Reply, encode};
 use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use serde_json::{Value, json};
 
-use super::escape::{escape_json, one_line};
+use super::{
+    escape::{escape_json, one_line},
+    length::bounded,
+};
 use crate::failure::Failure;
 
 /// The version of the form of records.
@@ -38,15 +41,16 @@ pub(super) fn shown(json: &str, terminal: bool) -> String {
 }
 
 /// Something by the way, as one line.
-pub(super) fn note(message: &str) -> String {
-    document(&object("note", &[("message", json!(message))])) + "\n"
+pub(super) fn note(message: &str, terminal: bool) -> String {
+    line(&object("note", &[("message", json!(bounded(message)))]), terminal)
 }
 
 /// A failure as one line.
-pub(super) fn failure(failure: &Failure) -> String {
-    let mut fields = vec![("exit", json!(failure.exit().code())), ("message", json!(failure.message()))];
-    fields.extend(failure.hinted().map(|hint| ("hint", json!(hint))));
-    document(&object("error", &fields)) + "\n"
+pub(super) fn failure(failure: &Failure, terminal: bool) -> String {
+    let mut fields =
+        vec![("exit", json!(failure.exit().code())), ("message", json!(bounded(failure.message())))];
+    fields.extend(failure.hinted().map(|hint| ("hint", json!(bounded(hint)))));
+    line(&object("error", &fields), terminal)
 }
 
 /// An object with `v` and `ts` before its own fields.

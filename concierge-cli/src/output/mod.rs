@@ -7,6 +7,7 @@ mod form;
 mod human;
 mod jq;
 pub(crate) mod json;
+mod length;
 mod progress;
 mod record;
 mod records;
@@ -19,6 +20,7 @@ pub(crate) use batch::Batch;
 pub(crate) use escape::{escape, escape_json};
 pub(crate) use form::Form;
 pub(crate) use jq::Filter;
+use length::bounded;
 pub(crate) use progress::{Progress, grouped};
 pub(crate) use record::{Record, View};
 pub(crate) use records::{
@@ -56,6 +58,7 @@ pub(crate) struct Output {
     terminal: bool,
     /// Whether the standard error is a terminal of this process alone, on which a bar may be drawn.
     bars: bool,
+    error_terminal: bool,
     verbose: bool,
 }
 
@@ -71,7 +74,8 @@ impl Output {
             error_palette: Palette::new(color.decide(terminals.stderr, environment)),
             form,
             terminal: terminals.stdout,
-            bars: console.is_process && terminals.stderr && environment.var("TERM") != Some("dumb"),
+            bars: console.is_process && terminals.stderr && environment.terminal_is_able(),
+            error_terminal: terminals.stderr,
             verbose,
         }
     }
@@ -80,7 +84,14 @@ impl Output {
     #[must_use]
     pub(crate) fn onto(&self, screen: Arc<dyn Sink>) -> Self {
         let stderr = Arc::clone(&screen);
-        Self { stdout: screen, stderr, error_palette: self.palette, bars: false, ..self.clone() }
+        Self {
+            stdout: screen,
+            stderr,
+            error_palette: self.palette,
+            error_terminal: self.terminal,
+            bars: false,
+            ..self.clone()
+        }
     }
 
     /// The same, with data going to a place that is no terminal.
@@ -221,9 +232,9 @@ impl Output {
     /// Tells something by the way, on the standard error.
     pub(crate) fn note(&self, message: &str) {
         let text = if self.form.format.is_json() {
-            json::note(message)
+            json::note(message, self.error_terminal)
         } else {
-            self.error_palette.paint(Role::Dim, &escape(message)) + "\n"
+            self.error_palette.paint(Role::Dim, &escape(&bounded(message))) + "\n"
         };
         // Nobody may be reading it, and it is not what was asked for.
         let _ = self.stderr.write_text(&text);
@@ -253,7 +264,7 @@ impl Output {
             return;
         }
         let text = if self.form.format.is_json() {
-            json::failure(failure)
+            json::failure(failure, self.error_terminal)
         } else {
             human::failure(failure, self.error_palette)
         };

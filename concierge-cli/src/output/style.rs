@@ -55,11 +55,7 @@ impl ColorChoice {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => {
-                terminal
-                    && environment.var("NO_COLOR").is_none()
-                    && environment.var("TERM").is_none_or(|term| term != "dumb")
-            }
+            Self::Auto => terminal && environment.var("NO_COLOR").is_none() && environment.terminal_is_able(),
         }
     }
 }
@@ -139,17 +135,19 @@ mod tests {
 
     #[test]
     fn a_terminal_is_coloured_and_a_pipe_is_not() {
-        assert!(ColorChoice::Auto.decide(true, &environment(&[])));
-        assert!(!ColorChoice::Auto.decide(false, &environment(&[])));
+        let xterm = environment(&[("TERM", "xterm")]);
+        assert!(ColorChoice::Auto.decide(true, &xterm));
+        assert!(!ColorChoice::Auto.decide(false, &xterm));
         assert!(!ColorChoice::Auto.decide(true, &environment(&[("TERM", "dumb")])));
+        assert!(!ColorChoice::Auto.decide(true, &environment(&[])), "it may be anything");
     }
 
     #[test]
     fn no_color_wins_over_all_but_the_flag() {
-        let no_color = environment(&[("NO_COLOR", "1")]);
+        let no_color = environment(&[("NO_COLOR", "1"), ("TERM", "xterm")]);
         assert!(!ColorChoice::Auto.decide(true, &no_color));
         assert!(ColorChoice::Always.decide(false, &no_color));
-        assert!(!ColorChoice::Never.decide(true, &environment(&[])));
+        assert!(!ColorChoice::Never.decide(true, &environment(&[("TERM", "xterm")])));
     }
 
     #[test]
