@@ -67,6 +67,19 @@ pub(crate) fn explain(error: &clap::Error, grammar: Grammar) -> Failure {
         return Failure::usage(format!("there is no command {typed:?}"))
             .hint(grammar.hint(typed, guesses(error)));
     }
+    if error.kind() == ErrorKind::MissingSubcommand
+        && let Some(ContextValue::String(command)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some(ContextValue::Strings(names)) = error.get(ContextKind::ValidSubcommand)
+    {
+        return Failure::usage(format!("`{command}` needs a command: {}", names.join(", ")))
+            .hint(format!("`{command} --help` tells what they do"));
+    }
+    if error.kind() == ErrorKind::ArgumentConflict {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default();
+        return Failure::usage(message.strip_prefix("error: ").unwrap_or(message))
+            .hint("leave one of them out");
+    }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n");
     let first = paragraphs.next().unwrap_or_default();
