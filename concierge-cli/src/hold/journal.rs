@@ -35,8 +35,9 @@ struct Written {
 
 /// The file of a session's journal: below `$XDG_STATE_HOME`, or where that is when nobody says.
 pub(super) fn path(environment: &Environment, name: &Label) -> Option<PathBuf> {
-    let state = environment.var("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = state.or_else(|| environment.var("HOME").map(|home| Path::new(home).join(".local/state")))?;
+    let absolute = |variable| environment.var(variable).map(Path::new).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").map(Path::to_owned);
+    let state = state.or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
     Some(state.join("concierge/hold").join(format!("{name}.log")))
 }
 

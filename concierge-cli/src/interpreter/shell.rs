@@ -117,7 +117,8 @@ impl Shell {
         };
         let mut command = Command::new(&self.program);
         command.arg("-c").arg(text).kill_on_drop(true);
-        command.envs(mentioned(text, variables));
+        // What any other program does with its environment is out of our hands.
+        command.env_remove("CONCIERGE_SECRET").envs(mentioned(text, variables));
         let keyboard = reads == Reads::Keyboard && self.sharing == Sharing::Terminal && !background;
         let mut feed = None;
         match reads {
