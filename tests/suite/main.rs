@@ -9,11 +9,14 @@
 
 mod architecture;
 mod bad_input;
+mod canary;
+mod commands;
 mod conversation;
 mod doctor;
 mod drill;
 mod ending;
 mod examples;
+mod hostile;
 mod memory;
 mod proxies;
 mod readme;
@@ -22,6 +25,7 @@ mod simulation;
 mod slow;
 mod start;
 mod stop;
+mod surroundings;
 mod terminal;
 mod tls;
 mod transcripts;

@@ -5,9 +5,11 @@
 
 pub mod emulator;
 pub mod gateway;
+pub mod peer;
 pub mod process;
 pub mod proxy;
 pub mod raw;
+pub mod shell;
 pub mod simulation;
 pub mod terminal;
 pub mod tls;

@@ -81,6 +81,8 @@ pub struct Terminal {
     /// What its screen looks like.
     pub emulator: Emulator,
     screen: Receiver<Vec<u8>>,
+    /// Everything written so far, byte for byte.
+    written: Vec<u8>,
     /// The start of a character whose end has not come yet.
     cut: Vec<u8>,
     /// Everything shown so far, without escape sequences.
@@ -143,6 +145,7 @@ impl Terminal {
             window: Some(window),
             emulator: Emulator::new(setup.rows, setup.columns),
             screen,
+            written: Vec::new(),
             cut: Vec::new(),
             shown: String::new(),
             seen: 0,
@@ -226,6 +229,11 @@ impl Terminal {
         }
     }
 
+    /// Every byte that was looked at until now, in the order written.
+    pub fn written(&self) -> &[u8] {
+        &self.written
+    }
+
     /// Gives the window another size, which the program is told.
     ///
     /// # Errors
@@ -274,6 +282,7 @@ impl Terminal {
 
     fn show(&mut self, chunk: &[u8]) {
         self.emulator.show(chunk);
+        self.written.extend_from_slice(chunk);
         self.cut.extend_from_slice(chunk);
         let bytes = std::mem::take(&mut self.cut);
         let end = match std::str::from_utf8(&bytes) {
