@@ -32,7 +32,11 @@ pub(crate) use table::{Cell, Table};
 
 use std::{io, sync::Arc};
 
-use crate::{console::Console, exit::Exit, failure::Failure};
+use crate::{
+    console::{Console, Terminals},
+    exit::Exit,
+    failure::Failure,
+};
 
 /// Where text goes: each text whole, in the order it was given.
 pub trait Sink: Send + Sync {
@@ -55,10 +59,9 @@ pub(crate) struct Output {
     palette: Palette,
     error_palette: Palette,
     form: Form,
-    terminal: bool,
+    terminals: Terminals,
     /// Whether the standard error is a terminal of this process alone, on which a bar may be drawn.
     bars: bool,
-    error_terminal: bool,
     verbose: bool,
 }
 
@@ -73,9 +76,8 @@ impl Output {
             palette: Palette::new(color.decide(terminals.stdout, environment)),
             error_palette: Palette::new(color.decide(terminals.stderr, environment)),
             form,
-            terminal: terminals.stdout,
+            terminals: *terminals,
             bars: console.is_process && terminals.stderr && environment.terminal_is_able(),
-            error_terminal: terminals.stderr,
             verbose,
         }
     }
@@ -88,7 +90,7 @@ impl Output {
             stdout: screen,
             stderr,
             error_palette: self.palette,
-            error_terminal: self.terminal,
+            terminals: Terminals { stderr: self.terminals.stdout, ..self.terminals },
             bars: false,
             ..self.clone()
         }
@@ -97,7 +99,12 @@ impl Output {
     /// The same, with data going to a place that is no terminal.
     #[must_use]
     pub(crate) fn going_to(&self, sink: Arc<dyn Sink>) -> Self {
-        Self { stdout: sink, palette: Palette::default(), terminal: false, ..self.clone() }
+        Self {
+            stdout: sink,
+            palette: Palette::default(),
+            terminals: Terminals { stdout: false, ..self.terminals },
+            ..self.clone()
+        }
     }
 
     /// The same, with every result handed to this first.
@@ -124,7 +131,7 @@ impl Output {
 
     /// Whether the output is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
-        self.terminal
+        self.terminals.stdout
     }
 
     /// Whether bars are drawn on the standard error.
@@ -157,12 +164,12 @@ impl Output {
             return Ok(self.filtered(&documents));
         }
         Ok(match self.form.format {
-            Format::Human => record.human(View { palette: self.palette, terminal: self.terminal }),
-            Format::Json => json::line(&record.object(), self.terminal),
+            Format::Human => record.human(View { palette: self.palette, terminal: self.terminals.stdout }),
+            Format::Json => json::line(&record.object(), self.terminals.stdout),
             Format::Ndjson => {
-                record.objects().iter().map(|object| json::line(object, self.terminal)).collect()
+                record.objects().iter().map(|object| json::line(object, self.terminals.stdout)).collect()
             }
-            Format::Tsv => record.rows().iter().map(|row| tsv::line(row, self.terminal)).collect(),
+            Format::Tsv => record.rows().iter().map(|row| tsv::line(row, self.terminals.stdout)).collect(),
             Format::Raw => record.raw().into_iter().map(|line| line + "\n").collect(),
         })
     }
@@ -211,7 +218,7 @@ impl Output {
     fn filtered(&self, results: &[String]) -> String {
         let line = |result: &String| match self.form.format {
             Format::Raw => form::text(result) + "\n",
-            _ => json::shown(result, self.terminal) + "\n",
+            _ => json::shown(result, self.terminals.stdout) + "\n",
         };
         results.iter().map(line).collect()
     }
@@ -232,7 +239,7 @@ impl Output {
     /// Tells something by the way, on the standard error.
     pub(crate) fn note(&self, message: &str) {
         let text = if self.form.format.is_json() {
-            json::note(message, self.error_terminal)
+            json::note(message, self.terminals.stderr)
         } else {
             self.error_palette.paint(Role::Dim, &escape(&bounded(message))) + "\n"
         };
@@ -245,7 +252,7 @@ impl Output {
         let text = if self.form.format.is_json() {
             json::line(&record.object(), false)
         } else {
-            record.human(View { palette: self.error_palette, terminal: self.terminal })
+            record.human(View { palette: self.error_palette, terminal: self.terminals.stdout })
         };
         // As with a note.
         let _ = self.stderr.write_text(&text);
@@ -264,7 +271,7 @@ impl Output {
             return;
         }
         let text = if self.form.format.is_json() {
-            json::failure(failure, self.error_terminal)
+            json::failure(failure, self.terminals.stderr)
         } else {
             human::failure(failure, self.error_palette)
         };
