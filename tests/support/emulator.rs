@@ -61,6 +61,10 @@ impl Emulator {
     }
 
     /// The lines that were ever seen, from the first: those that scrolled away, then the screen. A line that was wrapped is one.
+    ///
+    /// # Panics
+    ///
+    /// Never: a text takes everything.
     pub fn lines(&self) -> Vec<String> {
         let scrolled = self.0.callbacks();
         let (mut text, mut state) = (scrolled.text.clone(), scrolled.state.clone());

@@ -69,10 +69,14 @@ pub(super) fn parse(text: &str) -> Vec<Step> {
         };
         match (deed, steps.last_mut()) {
             (Some(deed), Some(step)) => {
-                step.head += &format!("{line}\n");
+                step.head.push_str(line);
+                step.head.push('\n');
                 step.deeds.push(deed);
             }
-            _ if mark == "#" || mark == "##" => comment += &format!("{line}\n"),
+            _ if mark == "#" || mark == "##" => {
+                comment.push_str(line);
+                comment.push('\n');
+            }
             // An empty line is written before each comment and each step but the first.
             _ => {}
         }
@@ -93,7 +97,7 @@ pub(super) fn render(stdout: &str, stderr: &str, code: Option<i32>) -> String {
     }
     match code {
         Some(0) => {}
-        Some(code) => text += &format!("? {code}\n"),
+        Some(code) => text.extend(["? ", &code.to_string(), "\n"]),
         None => text += "? killed\n",
     }
     text

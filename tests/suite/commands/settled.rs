@@ -32,15 +32,12 @@ fn replaced(text: &str, pattern: &str, stand_in: &str) -> String {
     let mut result = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        match matched(rest, pattern) {
-            Some(length) => {
-                result += stand_in;
-                rest = &rest[length..];
-            }
-            None => {
-                result.push(first);
-                rest = &rest[first.len_utf8()..];
-            }
+        if let Some(length) = matched(rest, pattern) {
+            result += stand_in;
+            rest = &rest[length..];
+        } else {
+            result.push(first);
+            rest = &rest[first.len_utf8()..];
         }
     }
     result

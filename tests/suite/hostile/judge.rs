@@ -21,9 +21,8 @@ pub(super) fn plain(written: &[u8], table: bool, what: &str) {
 /// Fails when a sequence is anything but one of those a line editor needs, or of those that colour. It may ring the bell so many
 /// times, which is how it says that there is more than one way to complete a word.
 pub(super) fn edited(written: &[u8], bells: usize, what: &str) {
-    let rung = written.iter().filter(|byte| **byte == 0x07).count();
-    assert!(rung <= bells, "{what}: {rung} bells");
-    let written: Vec<_> = written.iter().copied().filter(|byte| *byte != 0x07).collect();
+    let (rung, written): (Vec<u8>, Vec<u8>) = written.iter().partition(|byte| **byte == 0x07);
+    assert!(rung.len() <= bells, "{what}: {} bells", rung.len());
     let written = written.as_slice();
     let text = text(written, what);
     let mut pieces = text.split('\x1b');

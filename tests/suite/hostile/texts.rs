@@ -1,6 +1,8 @@
 //! What others may send to do harm: every control character, every family of escape sequences, and letters that are not what
 //! they seem. Sequences with a number carry 77, which no program here writes.
 
+use std::fmt::Write as _;
+
 /// How a text with all of it begins and ends, so that a test knows it was shown.
 pub(super) const BEGIN: &str = "<begin>";
 /// See [`BEGIN`].
@@ -87,7 +89,7 @@ pub(super) fn escaped_json(text: &str) -> String {
     for unit in text.encode_utf16() {
         match char::from_u32(unit.into()).filter(|plain| matches!(plain, ' ' | '#'..='[' | ']'..='~')) {
             Some(plain) => json.push(plain),
-            None => json.push_str(&format!("\\u{unit:04x}")),
+            None => write!(json, "\\u{unit:04x}").expect("a text takes everything"),
         }
     }
     json + "\""
