@@ -227,7 +227,7 @@ impl Output {
     pub(crate) fn document(&self, json: &str) -> Result<(), Failure> {
         match &self.form.filter {
             Some(filter) => self.text(&self.filtered(&form::filtered(filter, json)?)),
-            None => self.text(&(json::shown(json, self.terminal) + "\n")),
+            None => self.text(&(json::shown(json, self.terminals.stdout) + "\n")),
         }
     }
 
