@@ -113,7 +113,7 @@ pub use net::{GatewayUrl, Hold, RawConnection, RawReceiver, RawSender, Received}
 #[cfg(feature = "net")]
 pub use recipient::Recipient;
 #[cfg(feature = "net")]
-pub use request::{Ask, Asked, RequestError};
+pub use request::{Answered, Ask, Asked, Question, RequestError};
 #[cfg(feature = "net")]
 pub use service::{
     MessageError, Messages, OpenError, OpenSubscription, ServeOptions, Served, Service, Serving, Statuses,

@@ -22,6 +22,7 @@ use crate::{
         man::ManArgs,
         ping::PingArgs,
         raw::RawArgs,
+        request::RequestArgs,
         schema::SchemaArgs,
         send::SendArgs,
         services::ServicesCommand,
@@ -102,6 +103,8 @@ pub(crate) fn command() -> clap::Command {
 pub(crate) enum Command {
     /// Send a message
     Send(SendArgs),
+    /// Send, and wait for what comes back
+    Request(RequestArgs),
     /// Print messages: those of services, or what is sent to this client
     Listen(ListenArgs),
     /// Print everything the gateway tells: messages, joins, services
@@ -119,6 +122,17 @@ pub(crate) enum Command {
     Ping(PingArgs),
     /// Show the version of this program and of the protocol
     Version,
+}
+
+impl Command {
+    /// The words of its payload, if it has one.
+    pub(crate) fn payload(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Send(arguments) => Some(&mut arguments.payload),
+            Self::Request(arguments) => Some(&mut arguments.payload),
+            _ => None,
+        }
+    }
 }
 
 /// `server`

@@ -116,9 +116,13 @@ impl Progress {
     }
 
     /// How many records have come.
-    #[cfg_attr(not(test), expect(dead_code, reason = "it is asked where fewer are a failure"))]
     pub(super) fn seen(&self) -> u64 {
         self.seen
+    }
+
+    /// Whether a record has ended it, and not the time.
+    pub(super) fn is_reached(&self) -> bool {
+        self.over
     }
 
     /// How many records may still come.

@@ -15,6 +15,7 @@ pub(crate) mod man;
 mod missing;
 pub(crate) mod ping;
 pub(crate) mod raw;
+pub(crate) mod request;
 pub(crate) mod schema;
 pub(crate) mod send;
 pub(crate) mod services;
@@ -88,17 +89,15 @@ pub(crate) async fn run(
     if matches!(command, Command::Version) {
         return output.record(&Version);
     }
+    let mut command = command;
     // What can fail without a gateway fails before one is asked.
-    let command = match command {
-        Command::Send(arguments) => {
-            let (typed, input) = (console.terminals.stdin, console.stdin.take());
-            // On a thread for that: whoever waits for the end of the input can still be interrupted.
-            let reading = tokio::task::spawn_blocking(move || send::read_payload(arguments, typed, input));
-            let unread = |error| Failure::local(format!("could not read the payload: {error}"));
-            Command::Send(reading.await.map_err(unread)??)
-        }
-        other => other,
-    };
+    if let Some(payload) = command.payload() {
+        let (words, typed, input) = (payload.clone(), console.terminals.stdin, console.stdin.take());
+        // On a thread for that: whoever waits for the end of the input can still be interrupted.
+        let reading = tokio::task::spawn_blocking(move || send::read_payload(&words, typed, input));
+        let unread = |error| Failure::local(format!("could not read the payload: {error}"));
+        *payload = reading.await.map_err(unread)??;
+    }
     let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024, lasting: lasts(&command) };
     let (link, events, url) = match session {
         Some(session) => join(session, purpose, settings).await?,
@@ -144,6 +143,7 @@ async fn connect_alone(
 pub(crate) async fn execute(command: Command, context: &Context<'_>) -> Result<(), Failure> {
     match command {
         Command::Send(arguments) => send::send(arguments, context).await,
+        Command::Request(arguments) => request::request(arguments, context).await,
         Command::Listen(arguments) => listen::listen(arguments, context).await,
         Command::Events(arguments) => events::events(arguments, context).await,
         Command::Services(command) => services::services(command, context).await,
@@ -158,6 +158,8 @@ pub(crate) async fn execute(command: Command, context: &Context<'_>) -> Result<(
 fn intents(command: &Command) -> Intents {
     match command {
         Command::Events(_) => Intents::ALL,
+        // Whoever may answer may answer to all.
+        Command::Request(_) => Intents::NONE.with(Intent::Broadcasts),
         Command::Listen(arguments) if arguments.services.is_empty() => Intents::NONE.with(Intent::Broadcasts),
         // A service that goes and comes back is subscribed to as soon as it is told of.
         Command::Listen(_) => Intents::NONE.with(Intent::Services),

@@ -46,33 +46,38 @@ const PAYLOADS_OR_INPUT: &str = "give a payload: JSON, key=value, text, or @FILE
 
 /// Reads the payload where the words say it is, so that what follows has it in one word.
 pub(super) fn read_payload(
-    arguments: SendArgs,
+    words: &[String],
     typed: bool,
     input: Option<Box<dyn BufRead + Send>>,
-) -> Result<SendArgs, Failure> {
-    let data = match (source(&arguments.payload)?, input) {
+) -> Result<Vec<String>, Failure> {
+    let data = match (source(words)?, input) {
         (PayloadSource::Data(data), _) => data,
         (PayloadSource::File(path), _) => from_file(&path)?,
         // At a keyboard, waiting for input would look like a hang; `-` says that it is meant.
-        (PayloadSource::Input, _) if typed && arguments.payload.is_empty() => {
+        (PayloadSource::Input, _) if typed && words.is_empty() => {
             return Err(no_payload().hint(PAYLOADS_OR_INPUT));
         }
         (PayloadSource::Input, Some(input)) => from_input(input)?,
         (PayloadSource::Input, None) => return Err(no_payload()),
     };
-    Ok(SendArgs { payload: vec![data.as_str().to_owned()], ..arguments })
+    Ok(vec![data.as_str().to_owned()])
+}
+
+/// The payload that is in the words, or in the file they name.
+pub(super) fn payload(words: &[String]) -> Result<Data, Failure> {
+    match source(words)? {
+        PayloadSource::Data(data) => Ok(data),
+        PayloadSource::File(path) => from_file(&path),
+        PayloadSource::Input if words.is_empty() => Err(no_payload()),
+        // What the input holds are the lines of the script, or what is typed.
+        PayloadSource::Input => {
+            Err(no_payload().because("`-` is for the shell: here the input holds commands"))
+        }
+    }
 }
 
 pub(super) async fn send(arguments: SendArgs, context: &Context<'_>) -> Result<(), Failure> {
-    let data = match source(&arguments.payload)? {
-        PayloadSource::Data(data) => data,
-        PayloadSource::File(path) => from_file(&path)?,
-        PayloadSource::Input if arguments.payload.is_empty() => return Err(no_payload()),
-        // What the input holds are the lines of the script, or what is typed.
-        PayloadSource::Input => {
-            return Err(no_payload().because("`-` is for the shell: here the input holds commands"));
-        }
-    };
+    let data = payload(&arguments.payload)?;
     let Context { link, output, place, .. } = context;
     match link.call(SendMessage::new(arguments.target.clone(), data)).await {
         Ok(_) => output.record(&Sent { target: arguments.target }),

@@ -115,7 +115,6 @@ impl<'a> Stream<'a> {
     }
 
     /// The same, for whoever makes something else of them: in a session, what it takes is not shown.
-    #[expect(dead_code, reason = "whoever makes something else of events comes next")]
     pub(super) fn claim(context: &Context<'a>, limits: Limits) -> Self {
         Self::on(Feed::open(context, true), context, limits)
     }
@@ -195,7 +194,6 @@ impl<'a> Stream<'a> {
     }
 
     /// Shows what was made of events, and counts it.
-    #[expect(dead_code, reason = "whoever makes something else of events comes next")]
     pub(super) async fn record(&mut self, record: &(dyn Record + Sync)) -> Result<(), Failure> {
         self.batch.record(record)?;
         self.count(record).await
@@ -216,7 +214,6 @@ impl<'a> Stream<'a> {
     }
 
     /// How far it is from its end.
-    #[expect(dead_code, reason = "whoever makes something else of events comes next")]
     pub(super) fn progress(&mut self) -> &mut Progress {
         &mut self.progress
     }

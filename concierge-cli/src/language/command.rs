@@ -5,7 +5,7 @@ use clap::{Parser, error::ErrorKind};
 
 use super::{ShortForm, Variables};
 use crate::{
-    args::{Command, OutputArgs, ReplCommand, ReplLine},
+    args::{OutputArgs, ReplCommand, ReplLine},
     command::send::SendArgs,
     failure::Failure,
     grammar::{Word, is_assignment},
@@ -79,7 +79,7 @@ fn refuse_options(words: &[Word], expanded: &[String]) -> Result<(), Failure> {
 /// The payload of a command that has one.
 fn payload_of(command: &mut ReplCommand) -> Option<&mut Vec<String>> {
     match command {
-        ReplCommand::Client(Command::Send(arguments)) => Some(&mut arguments.payload),
+        ReplCommand::Client(command) => command.payload(),
         _ => None,
     }
 }
@@ -141,6 +141,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        args::Command,
         exit::Exit,
         language::{Head, Pipeline, Statement, parse},
     };

@@ -25,7 +25,7 @@ pub(crate) use progress::{Progress, grouped};
 pub(crate) use record::{Record, View};
 pub(crate) use records::{
     Gateway, Names, Pong, Sent, ServiceCreated, ServiceShown, Services, Version, Whoami, client_of,
-    service_of,
+    service_of, summary,
 };
 pub(crate) use style::{ColorChoice, Format, Palette, Role};
 pub(crate) use table::{Cell, Table};

@@ -10,6 +10,7 @@ mod hold;
 mod hold_wire;
 mod language;
 mod processes;
+mod requests;
 mod scripts;
 mod sessions;
 mod streams;

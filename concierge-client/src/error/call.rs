@@ -48,7 +48,7 @@ pub enum CallError {
         cause: Interruption,
     },
     /// The client had ended before the call.
-    #[error("the connection has ended: {cause}")]
+    #[error("{cause}, before this was asked")]
     Closed {
         /// Why.
         cause: CloseCause,

@@ -12,5 +12,6 @@ mod wire;
 pub use ask::Ask;
 pub use asked::Asked;
 pub use error::RequestError;
+pub use wire::{Answered, Question};
 
 pub(crate) use replies::Replies;

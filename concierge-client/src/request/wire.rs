@@ -6,11 +6,14 @@ use uuid::Uuid;
 
 use crate::payload::Data;
 
-/// A question to be sent.
+/// A question to be sent, for whoever asks by hand: several answer it, or the connection is not one of this process.
+/// [`Client::request`](crate::Client::request) does it all.
 #[derive(Debug, Serialize)]
-pub(super) struct Question<'a, T: ?Sized> {
-    pub(super) request: Uuid,
-    pub(super) body: &'a T,
+pub struct Question<'a, T: ?Sized> {
+    /// What its answers are matched by: an id that no other question has.
+    pub request: Uuid,
+    /// What is asked.
+    pub body: &'a T,
 }
 
 /// An answer to be sent.
@@ -35,10 +38,12 @@ pub(super) struct Questioned {
     body: Option<Data>,
 }
 
-/// What was received, when it is an answer.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct Answered {
-    pub(super) reply: Uuid,
+/// What was received, when it is an answer to a [`Question`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct Answered {
+    /// The question's id.
+    pub reply: Uuid,
     #[serde(default)]
     body: Option<Data>,
     #[serde(default)]
@@ -59,12 +64,12 @@ impl Questioned {
 
 impl Answered {
     /// Reads a message's data; none when it is no answer.
-    pub(super) fn read(data: &Data) -> Option<Self> {
+    pub fn read(data: &Data) -> Option<Self> {
         mentions(data, "\"reply\"").then(|| data.parse().ok()).flatten()
     }
 
     /// The answer, or what went wrong: the text of a string, the JSON of anything else.
-    pub(super) fn into_result(self) -> Result<Data, String> {
+    pub fn into_result(self) -> Result<Data, String> {
         match self.error {
             Some(error) => Err(error.parse().unwrap_or_else(|_| error.as_str().to_owned())),
             None => Ok(self.body.unwrap_or_else(null)),

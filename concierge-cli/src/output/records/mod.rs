@@ -7,7 +7,7 @@ mod gateway;
 mod service;
 
 pub(crate) use client::Whoami;
-pub(crate) use event::{client_of, service_of};
+pub(crate) use event::{client_of, service_of, summary};
 pub(crate) use gateway::{Gateway, Pong, Sent, Version};
 pub(crate) use service::{Names, ServiceCreated, ServiceShown, Services};
 
