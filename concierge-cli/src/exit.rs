@@ -29,6 +29,8 @@ pub enum Exit {
     LocalIo,
     /// 78: the embedded gateway's configuration is unsafe or contradicts itself.
     Configuration,
+    /// 129: the terminal was taken away, or SIGHUP.
+    HungUp,
     /// 130: interrupted, by Ctrl-C or SIGINT.
     Interrupted,
     /// 143: terminated, by SIGTERM.
@@ -37,7 +39,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every exit there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Done,
         Self::Rejected,
         Self::Usage,
@@ -50,6 +52,7 @@ impl Exit {
         Self::Partly,
         Self::LocalIo,
         Self::Configuration,
+        Self::HungUp,
         Self::Interrupted,
         Self::Terminated,
     ];
@@ -69,6 +72,7 @@ impl Exit {
             Self::Partly => "partly done",
             Self::LocalIo => "local input or output failed",
             Self::Configuration => "the gateway's configuration is refused",
+            Self::HungUp => "hung up: the terminal is gone, or SIGHUP",
             Self::Interrupted => "interrupted, by Ctrl-C or SIGINT",
             Self::Terminated => "terminated, by SIGTERM",
         }
@@ -89,6 +93,7 @@ impl Exit {
             Self::Partly => "partly done",
             Self::LocalIo => "local input or output",
             Self::Configuration => "configuration",
+            Self::HungUp => "hung up",
             Self::Interrupted => "interrupted",
             Self::Terminated => "terminated",
         }
@@ -109,6 +114,7 @@ impl Exit {
             Self::Partly => 9,
             Self::LocalIo => 10,
             Self::Configuration => 78,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }

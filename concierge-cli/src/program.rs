@@ -25,7 +25,7 @@ use crate::{
     input::Lines,
     interpreter::{Interpreter, Rules, Sharing, Shell},
     output::{ColorChoice, Format, Output},
-    repl::{self, Audience, Location, Session, Surroundings},
+    repl::{self, Audience, Location, Marks, Session, Surroundings},
     script::{self, RunArgs, Script},
     settings::{Given, Origin, SecretSource, Settings, Source, ask},
     signals::{Signals, output_closed},
@@ -365,6 +365,7 @@ async fn at_a_terminal(
     let name = session_name(settings, console);
     let surroundings = Surroundings {
         terminal: Arc::clone(&console.stdout),
+        marks: Marks::of(&console.environment),
         history: settings.history_file(&location.short()),
         shell: Shell::new(&console.environment, Sharing::Terminal),
     };

@@ -68,10 +68,9 @@ impl Emulator {
     pub fn lines(&self) -> Vec<String> {
         let scrolled = self.0.callbacks();
         let (mut text, mut state) = (scrolled.text.clone(), scrolled.state.clone());
-        self.0
-            .screen()
-            .write_contents_formatted_basic(&mut text, BasicFormattedCaptureRange::Full(&mut state))
-            .expect("a text takes everything");
+        let everything = BasicFormattedCaptureRange::Full(&mut state);
+        // A text takes everything.
+        let _written = self.0.screen().write_contents_formatted_basic(&mut text, everything);
         let plain: String = basic_formatted_to_plain(&text).collect();
         plain.lines().map(|line| line.trim_end().to_owned()).collect()
     }

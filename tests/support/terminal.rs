@@ -115,11 +115,13 @@ impl Terminal {
     }
 
     fn begin(setup: Setup, program: &Path, arguments: &[&str]) -> Result<Self> {
-        let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).context("no pseudo-terminal")?;
+        let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+            .context("no pseudo-terminal")?;
         grantpt(&keyboard)?;
         unlockpt(&keyboard)?;
         let name = ptsname(&keyboard, Vec::new())?;
-        let inside: OwnedFd = rustix::fs::open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
+        let inside: OwnedFd =
+            rustix::fs::open(&*name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
         tcsetwinsize(&inside, winsize(setup.rows, setup.columns))?;
         let child = Command::new("setsid")
             .arg("--ctty")

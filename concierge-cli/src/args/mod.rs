@@ -29,6 +29,7 @@ use crate::{
     },
     help::{self, HelpArgs},
     interpreter::LanguageCommand,
+    repl::OnlyArgs,
     script::RunArgs,
 };
 
@@ -183,6 +184,8 @@ pub(crate) enum ReplCommand {
     Mute,
     /// Show again what arrives
     Unmute,
+    /// Show only what comes from a client or concerns a service, or of one type
+    Only(OnlyArgs),
     /// Look at the contexts, and choose among them
     #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
     Context(KeptCommand),

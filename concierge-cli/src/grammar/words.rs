@@ -117,6 +117,14 @@ pub(crate) enum SplitError {
 }
 
 impl SplitError {
+    /// Where what is not complete begins.
+    pub(crate) fn opens_at(&self) -> Option<usize> {
+        match self {
+            Self::OpenQuote { at } | Self::OpenJson { at } => Some(*at),
+            _ => None,
+        }
+    }
+
     /// The same, where what was split comes after this much of a line.
     pub(crate) fn after(self, before: usize) -> Self {
         match self {

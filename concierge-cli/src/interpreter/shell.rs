@@ -13,7 +13,7 @@ use std::{
 use rustix::{
     process::{Pid, Signal, kill_process_group},
     stdio::stdin,
-    termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr},
+    termios::tcgetwinsize,
 };
 use tokio::{
     process::{Child, Command},
@@ -27,6 +27,7 @@ use crate::{
     input::read_text,
     language::{Variables, as_text},
     output::Sink,
+    repl,
 };
 
 /// The shell that is run, and what it shares with this program.
@@ -231,37 +232,27 @@ fn mentioned(text: &str, variables: &Variables) -> Vec<(String, String)> {
 /// The terminal as a command finds it that somebody else would have started: it echoes, and the cursor is at the beginning of a line
 /// afterwards.
 struct Lent {
-    before: Option<Termios>,
+    _modes: Option<repl::Lent>,
     count: Arc<AtomicUsize>,
 }
 
 impl Lent {
     fn lend(keyboard: bool, count: &Arc<AtomicUsize>) -> Option<Self> {
-        let before = tcgetattr(stdin()).ok()?;
-        count.fetch_add(1, Ordering::AcqRel);
-        let mut lent = Self { before: None, count: Arc::clone(count) };
-        if !keyboard {
-            return Some(lent);
+        if !repl::has_terminal() {
+            return None;
         }
-        let mut echoing = before.clone();
-        echoing.local_modes.insert(LocalModes::ECHO);
-        tcsetattr(stdin(), OptionalActions::Drain, &echoing).ok()?;
-        lent.before = Some(before);
-        Some(lent)
+        count.fetch_add(1, Ordering::AcqRel);
+        Some(Self { _modes: keyboard.then(repl::lend), count: Arc::clone(count) })
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
         self.count.fetch_sub(1, Ordering::AcqRel);
-        if let Some(before) = &self.before {
-            // A terminal that is gone needs nothing.
-            let _ = tcsetattr(stdin(), OptionalActions::Drain, before);
-        }
         // At the beginning of a line the spaces stay in it, elsewhere they go over to the next one: the prompt covers no text.
         let width = tcgetwinsize(stdin()).map_or(80, |size| usize::from(size.ws_col.max(2)));
         let mark = format!("\u{23ce}{}\r \r", " ".repeat(width - 1));
-        // The same.
+        // A terminal that is gone needs nothing.
         let _ = rustix::io::write(rustix::stdio::stdout(), mark.as_bytes());
     }
 }

@@ -17,7 +17,7 @@ mod table;
 mod tsv;
 
 pub(crate) use batch::Batch;
-pub(crate) use escape::{escape, escape_json};
+pub(crate) use escape::{escape, escape_json, is_hostile};
 pub(crate) use form::Form;
 pub(crate) use jq::Filter;
 use length::bounded;

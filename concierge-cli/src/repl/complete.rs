@@ -1,26 +1,58 @@
 //! Completion: what could come next, from the command tree and from who is there. Pure, and without asking the gateway.
 
-use clap::{Command, CommandFactory};
+use std::{collections::BTreeMap, sync::LazyLock};
 
-use crate::{args::ReplLine, grammar::split, help::TOPICS};
+use clap::{Arg, Command, CommandFactory};
 
-/// Who is there to be named.
-#[derive(Debug, Default)]
-pub(super) struct Names {
+use super::hint::{Place, name_of};
+use crate::{
+    args::ReplLine,
+    command::events::TYPES,
+    grammar::{split, text},
+    help::TOPICS,
+    output::{escape, escape_json},
+};
+
+/// What is there to be named.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
     /// The clients.
     pub clients: Vec<String>,
     /// The services.
     pub services: Vec<String>,
+    /// Other things, by what an argument that takes them is called: `JOB`, `FILE`, `CONTEXT`.
+    pub others: BTreeMap<String, Vec<String>>,
 }
 
-/// Where the word under the cursor starts, and what it could become.
-pub(super) fn complete(line: &str, names: &Names) -> (usize, Vec<String>) {
+/// Something that could stand under the cursor.
+struct Candidate {
+    /// As it is typed.
+    typed: String,
+    /// What it begins with for whoever types it without quotes.
+    bare: String,
+}
+
+/// The command tree, built once: it is asked with each key.
+pub(super) fn tree() -> &'static Command {
+    static TREE: LazyLock<Command> = LazyLock::new(|| {
+        let mut tree = ReplLine::command();
+        tree.build();
+        tree
+    });
+    &TREE
+}
+
+/// Where the word under the cursor starts, and what it could become: each reads back as what it stands for.
+pub(super) fn complete(line: &str, known: &Known) -> (usize, Vec<String>) {
     let start = start_of_word(line);
     let partial = line.get(start..).unwrap_or_default();
     let before = line.get(..start).unwrap_or_default();
-    let mut candidates: Vec<String> = candidates(before, partial, names)
+    let bare = bare(partial);
+    let mut candidates: Vec<String> = candidates(before, partial, known)
         .into_iter()
-        .filter(|candidate| candidate.starts_with(partial) && candidate != partial)
+        .filter(|candidate| candidate.typed.starts_with(partial) || candidate.bare.starts_with(&bare))
+        .map(|candidate| candidate.typed)
+        .filter(|typed| typed != partial)
         .collect();
     candidates.sort();
     candidates.dedup();
@@ -36,126 +68,181 @@ fn start_of_word(line: &str) -> usize {
             _ if line.get(words.end..) == Some("#") => words.end,
             _ => line.len(),
         },
-        Err(_) => line.rfind(char::is_whitespace).map_or(0, |space| space + 1),
+        Err(error) => {
+            let open = error.opens_at().and_then(|at| line.get(..at)).unwrap_or(line);
+            open.rfind(char::is_whitespace).map_or(0, |space| space + 1)
+        }
     }
 }
 
-fn candidates(before: &str, partial: &str, names: &Names) -> Vec<String> {
+/// A word in progress without its quotes.
+fn bare(partial: &str) -> String {
+    partial.chars().filter(|character| !matches!(character, '"' | '\'' | '\\')).collect()
+}
+
+fn candidates(before: &str, partial: &str, known: &Known) -> Vec<Candidate> {
     let Ok(words) = split(before) else { return Vec::new() };
     if words.operator.is_some() {
         return Vec::new();
     }
     let words: Vec<&str> = words.words.iter().map(|word| word.text.as_str()).collect();
-    let tree = ReplLine::command();
-    let Some((first, rest)) = words.split_first() else {
+    let tree = tree();
+    let Some((first, mut rest)) = words.split_first() else {
         return match partial.chars().next() {
-            Some('@') => clients_with_sign(names),
-            Some('#') => services_with("#", names),
-            _ => subcommands(&tree),
+            Some('@') => named("@", &known.clients),
+            Some('#') => named("#", &known.services),
+            _ => plain(subcommands(tree)),
         };
     };
-    let Some(command) = tree.find_subcommand(first) else { return Vec::new() };
-    let (command, rest) = match rest
-        .split_first()
-        .and_then(|(second, rest)| command.find_subcommand(second).map(|command| (command, rest)))
+    let Some(mut command) = tree.find_subcommand(first) else { return Vec::new() };
+    if command.get_name() == "help" {
+        return help(tree, rest);
+    }
+    while let Some((word, after)) = rest.split_first()
+        && let Some(nested) = command.find_subcommand(word)
     {
-        Some(nested) => nested,
-        None => (command, rest),
-    };
-    if partial.starts_with('-') {
-        return options(command, &tree);
+        (command, rest) = (nested, after);
     }
-    if let Some(values) = values_of_option(rest.last().copied(), names) {
-        return values;
+    if command.has_subcommands() && rest.is_empty() && !partial.starts_with('-') {
+        return plain(subcommands(command));
     }
-    let positional = rest.iter().filter(|word| !word.starts_with('-')).count();
-    match (*first, command.get_name()) {
-        _ if command.has_subcommands() => subcommands(command),
-        ("send", _) if positional == 0 => targets(partial, names),
-        ("listen" | "unlisten", _) | ("services", "show" | "rm") => services_with("", names),
-        ("clients", "show") => names.clients.clone(),
-        ("help", _) if positional == 0 => {
-            subcommands(&tree).into_iter().chain(TOPICS.iter().map(|topic| topic.name.to_owned())).collect()
+    let place = Place::after(command, rest);
+    if partial.starts_with('-') && place.option.is_none() {
+        return plain(options(command));
+    }
+    place.argument(command).map(|argument| values(argument, partial, known)).unwrap_or_default()
+}
+
+/// What an argument could be: one of its few values, or a name of what it is called after.
+fn values(argument: &Arg, partial: &str, known: &Known) -> Vec<Candidate> {
+    let possible = argument.get_possible_values();
+    if !possible.is_empty() {
+        return plain(possible.iter().map(|value| value.get_name().to_owned()));
+    }
+    match name_of(argument).as_str() {
+        "CLIENT" => named("", &known.clients),
+        "SERVICE" => match partial.chars().next() {
+            Some('#') => named("#", &known.services),
+            _ if partial.starts_with("svc:") => named("svc:", &known.services),
+            _ => named("", &known.services),
+        },
+        "TARGET" => targets(partial, known),
+        "PATTERN" => {
+            let mut patterns = targets(partial, known);
+            patterns.extend(plain(TYPES.map(str::to_owned)));
+            patterns
         }
-        _ => Vec::new(),
+        "TYPE" => plain(TYPES.map(str::to_owned)),
+        other => known.others.get(other).map(|names| named("", names)).unwrap_or_default(),
     }
 }
 
-fn subcommands(command: &Command) -> Vec<String> {
-    command.get_subcommands().map(|command| command.get_name().to_owned()).collect()
-}
-
-fn options(command: &Command, tree: &Command) -> Vec<String> {
-    let own = command.get_arguments().chain(tree.get_arguments().filter(|argument| argument.is_global_set()));
-    own.filter_map(|argument| argument.get_long()).chain(["help"]).map(|long| format!("--{long}")).collect()
-}
-
-fn values_of_option(last: Option<&str>, names: &Names) -> Option<Vec<String>> {
-    Some(match last? {
-        "--from" => names.clients.clone(),
-        "--service" => services_with("", names),
-        "--type" => crate::command::events::TYPES.map(str::to_owned).to_vec(),
-        "--output" | "-o" => ["human", "json", "ndjson", "tsv", "raw"].map(str::to_owned).to_vec(),
-        "-n" | "--count" | "--for" | "--interval" | "--title" | "--jq" => Vec::new(),
-        _ => return None,
-    })
-}
-
-fn targets(partial: &str, names: &Names) -> Vec<String> {
+fn targets(partial: &str, known: &Known) -> Vec<Candidate> {
     match partial.chars().next() {
-        Some('@') => clients_with_sign(names),
-        Some('#') => services_with("#", names),
+        Some('@') => named("@", &known.clients),
+        Some('#') => named("#", &known.services),
         _ => {
-            let mut targets = names.clients.clone();
-            targets.extend(services_with("svc:", names));
-            targets.push("all".to_owned());
+            // Without its sign, `all` is everyone.
+            let (all, clients): (Vec<_>, Vec<_>) =
+                known.clients.iter().cloned().partition(|name| name == "all");
+            let mut targets = named("", &clients);
+            targets.extend(named("@", &all));
+            targets.extend(named("svc:", &known.services));
+            targets.extend(plain(["all".to_owned()]));
             targets
         }
     }
 }
 
-fn clients_with_sign(names: &Names) -> Vec<String> {
-    names.clients.iter().map(|name| format!("@{name}")).collect()
+fn help(tree: &Command, words: &[&str]) -> Vec<Candidate> {
+    match words {
+        [] => plain(subcommands(tree).chain(TOPICS.iter().map(|topic| topic.name.to_owned()))),
+        [first] => tree.find_subcommand(first).map(|command| plain(subcommands(command))).unwrap_or_default(),
+        _ => Vec::new(),
+    }
 }
 
-/// Services as they can be typed: quoted where a space or a quote would end the word.
-fn services_with(prefix: &str, names: &Names) -> Vec<String> {
-    let plain = |name: &str| {
-        !name.contains(|character: char| character.is_whitespace() || "'\"\\{[#".contains(character))
-    };
+fn subcommands(command: &Command) -> impl Iterator<Item = String> {
+    command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .map(|command| command.get_name().to_owned())
+}
+
+fn options(command: &Command) -> impl Iterator<Item = String> {
+    let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
+    shown.filter_map(Arg::get_long).chain(["help"]).map(|long| format!("--{long}"))
+}
+
+fn plain(words: impl IntoIterator<Item = String>) -> Vec<Candidate> {
+    words.into_iter().map(|word| Candidate { bare: word.clone(), typed: word }).collect()
+}
+
+fn named(sign: &str, names: &[String]) -> Vec<Candidate> {
     names
-        .services
         .iter()
-        .map(|name| if plain(name) { format!("{prefix}{name}") } else { quoted(prefix, name) })
+        .map(|name| Candidate { typed: written(sign, name), bare: sign.to_owned() + &bare(name) })
         .collect()
 }
 
-fn quoted(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() {
-        return serde_json::Value::from(name).to_string();
+/// A name from elsewhere as it can be typed: as it is where that reads back, else quoted, and with everything that a terminal would act
+/// upon written as an escape.
+fn written(sign: &str, name: &str) -> String {
+    let simple = sign.to_owned() + name;
+    let is_harmless = escape(name) == name;
+    // By itself it would be an option, or a name with its sign.
+    let is_taken =
+        sign.is_empty() && (name.starts_with(['-', '#', '@']) || name.starts_with("svc:") || name.is_empty());
+    if !is_taken && is_harmless && reads_back(&simple, &simple) && text(name) == name {
+        return simple;
     }
-    format!("{prefix}\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    let json = serde_json::Value::from(name).to_string();
+    let json = escape_json(&json).into_owned();
+    if sign.is_empty() {
+        return json;
+    }
+    let quoted = format!(
+        "{sign}\"{}\"",
+        name.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$").replace('`', "\\`")
+    );
+    if is_harmless && !name.starts_with('"') && reads_back(&quoted, &simple) {
+        return quoted;
+    }
+    format!("{sign}'{}'", json.replace('\'', "\\u0027"))
+}
+
+/// Whether what is typed is one word that says this.
+fn reads_back(typed: &str, word: &str) -> bool {
+    split(typed).is_ok_and(
+        |words| matches!(words.words.as_slice(), [only] if only.text == word && only.end == typed.len()),
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use concierge_client::payload::Target;
+
     use super::*;
+    use crate::{grammar::parse_target, output::is_hostile};
 
     fn completed(line: &str) -> Vec<String> {
-        let names = Names {
+        let known = Known {
             clients: vec!["alice".into(), "anna".into(), "bob".into()],
             services: vec!["chat".into(), "söö x".into()],
+            others: BTreeMap::new(),
         };
-        complete(line, &names).1
+        complete(line, &known).1
     }
 
     #[test]
     fn commands_are_completed() {
-        assert_eq!(completed("se"), ["send", "server", "services"]);
-        assert_eq!(completed("services s"), ["show"]);
-        assert_eq!(completed("clients "), ["ls", "show"]);
+        assert!(completed("se").contains(&"send".to_owned()));
+        assert!(completed("services s").contains(&"show".to_owned()));
+        assert!(completed("clients ").contains(&"ls".to_owned()));
         assert!(completed("").contains(&"whoami".to_owned()));
         assert!(completed("nonsense ").is_empty());
+        assert!(completed("help services s").contains(&"show".to_owned()));
+        assert!(completed("help tar").contains(&"targets".to_owned()));
     }
 
     #[test]
@@ -165,6 +252,7 @@ mod tests {
         assert_eq!(completed("send svc:c"), ["svc:chat"]);
         assert_eq!(completed("#"), ["#\"söö x\"", "#chat"]);
         assert_eq!(completed("listen c"), ["chat"]);
+        assert_eq!(completed("listen chat #c"), ["#chat"]);
         assert_eq!(completed("services show "), ["\"söö x\"", "chat"]);
         assert_eq!(completed("clients show b"), ["bob"]);
         assert_eq!(completed("events --from b"), ["bob"]);
@@ -172,11 +260,53 @@ mod tests {
     }
 
     #[test]
-    fn what_is_completed_reads_back() {
-        let word = completed("#\"").remove(0);
-        assert_eq!(crate::grammar::parse_target(&split(&word).unwrap().words[0].text), {
-            crate::grammar::parse_target("#söö x")
-        });
+    fn a_quoted_name_is_found_with_and_without_its_quotes() {
+        for partial in ["#sö", "#\"sö", "#\"söö ", "#'söö "] {
+            assert_eq!(completed(partial), ["#\"söö x\""], "{partial}");
+        }
+        assert_eq!(complete("send \"söö", &Known::default()).0, 5);
+    }
+
+    #[test]
+    fn whatever_a_name_is_its_completion_is_harmless_and_reads_back() {
+        let names = [
+            "söö x",
+            "a\"b",
+            "it's",
+            "\\",
+            "$x `y`",
+            "{\"a\":1}",
+            "[1]",
+            "\"quoted\"",
+            "a\u{1b}[2Jb",
+            "x\ny",
+            "\u{202e}evil",
+            "\u{9b}31m",
+            "# no comment",
+            "a'\u{7}\"\\",
+            "ünïcødé",
+            "名前",
+            "-n",
+            " ",
+            "#x",
+            "svc:x",
+            "@x",
+        ];
+        for name in names {
+            for sign in ["#", "svc:", ""] {
+                let typed = written(sign, name);
+                assert!(!typed.contains(is_hostile), "{typed:?}");
+                let words = split(&typed).unwrap_or_else(|error| panic!("{typed}: {error}")).words;
+                assert_eq!(words.len(), 1, "{typed}");
+                let word = words[0].text.strip_prefix(sign).unwrap();
+                assert_eq!(text(word), name, "{typed}");
+                if let Ok(service) = name.parse() {
+                    let target =
+                        if sign.is_empty() { "svc:".to_owned() + word } else { sign.to_owned() + word };
+                    assert_eq!(parse_target(&target), Ok(Target::service(service)), "{typed}");
+                }
+            }
+        }
     }
 
     #[test]
@@ -188,9 +318,16 @@ mod tests {
     }
 
     #[test]
+    fn other_things_are_completed_by_what_they_are_called() {
+        let argument = Arg::new("job").value_name("JOB");
+        let known = Known { others: BTreeMap::from([("JOB".into(), vec!["1".into()])]), ..Known::default() };
+        assert_eq!(values(&argument, "", &known)[0].typed, "1");
+    }
+
+    #[test]
     fn the_word_under_the_cursor_is_what_is_replaced() {
-        let names = Names::default();
-        assert_eq!(complete("services sh", &names).0, 9);
-        assert_eq!(complete("services ", &names).0, 9);
+        let known = Known::default();
+        assert_eq!(complete("services sh", &known).0, 9);
+        assert_eq!(complete("services ", &known).0, 9);
     }
 }

@@ -1,4 +1,5 @@
-//! Who is there: the names of clients and services, kept current from events, for completion without asking the gateway.
+//! Who is there: the names of clients and services, kept current from events, for completion without asking the gateway. What else
+//! can be named is told by whoever knows it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,6 +12,11 @@ use concierge_client::{
 };
 use uuid::Uuid;
 
+use super::complete::Known;
+
+/// How many events are kept while the lists are asked for. After more the lists are what counts.
+const NEWS: usize = 16 * 1024;
+
 /// The names of those who are there now.
 #[derive(Debug, Default)]
 pub(crate) struct Directory(Mutex<Names>);
@@ -19,35 +25,74 @@ pub(crate) struct Directory(Mutex<Names>);
 struct Names {
     clients: BTreeMap<Uuid, String>,
     services: BTreeSet<String>,
+    others: BTreeMap<String, Vec<String>>,
+    /// What happened since the lists were asked for, while they are.
+    news: Option<Vec<Event>>,
+}
+
+impl Names {
+    fn follow(&mut self, event: &Event) {
+        match event {
+            Event::ClientJoined { client } => {
+                self.clients.insert(client.uuid, client.name.to_string());
+            }
+            Event::ClientLeft { client } => {
+                self.clients.remove(&client.uuid);
+            }
+            Event::ServiceCreated { service } => {
+                self.services.insert(service.name.to_string());
+            }
+            Event::ServiceDeleted { service } => {
+                self.services.remove(service.name.as_str());
+            }
+            Event::Closed(_) => self.forget(),
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self) {
+        self.clients.clear();
+        self.services.clear();
+    }
 }
 
 impl Directory {
+    /// The lists are being asked for: what is told from now on comes on top of them.
+    pub(crate) fn begin(&self) {
+        self.lock().news = Some(Vec::new());
+    }
+
     /// Starts over from what the gateway listed.
     pub(crate) fn fill(&self, clients: &[Client], services: &[Service]) {
         let mut names = self.lock();
         names.clients = clients.iter().map(|client| (client.uuid, client.name.to_string())).collect();
         names.services = services.iter().map(|service| service.name.to_string()).collect();
+        for event in names.news.take().into_iter().flatten() {
+            names.follow(&event);
+        }
     }
 
     /// Takes note of what an event tells about who is there.
     pub(crate) fn follow(&self, event: &Event) {
         let mut names = self.lock();
-        match event {
-            Event::ClientJoined { client } => {
-                names.clients.insert(client.uuid, client.name.to_string());
-            }
-            Event::ClientLeft { client } => {
-                names.clients.remove(&client.uuid);
-            }
-            Event::ServiceCreated { service } => {
-                names.services.insert(service.name.to_string());
-            }
-            Event::ServiceDeleted { service } => {
-                names.services.remove(service.name.as_str());
-            }
-            Event::Closed(_) => *names = Names::default(),
-            _ => {}
+        names.follow(event);
+        if let Some(news) = names.news.as_mut().filter(|news| news.len() < NEWS)
+            && is_news(event)
+        {
+            news.push(event.clone());
         }
+    }
+
+    /// What can be named where an argument is called `kind`: jobs, contexts, files.
+    #[expect(dead_code, reason = "told by jobs, variables and contexts")]
+    pub(crate) fn know(&self, kind: &str, names: Vec<String>) {
+        self.lock().others.insert(kind.to_owned(), names);
+    }
+
+    /// Everything that can be named now.
+    pub(super) fn known(&self) -> Known {
+        let (clients, services) = (self.clients(), self.services());
+        Known { clients, services, others: self.lock().others.clone() }
     }
 
     /// The names of all clients, in order.
@@ -65,6 +110,17 @@ impl Directory {
     fn lock(&self) -> MutexGuard<'_, Names> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether it changes who is there.
+fn is_news(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::ClientJoined { .. }
+            | Event::ClientLeft { .. }
+            | Event::ServiceCreated { .. }
+            | Event::ServiceDeleted { .. }
+    )
 }
 
 #[cfg(test)]
@@ -88,6 +144,16 @@ mod tests {
         assert_eq!(directory.clients(), ["alice", "bob"]);
         directory.follow(&Event::ClientLeft { client: client("bob", 1) });
         assert_eq!(directory.clients(), ["alice"]);
+    }
+
+    #[test]
+    fn what_happens_while_the_lists_are_asked_for_comes_on_top() {
+        let directory = Directory::default();
+        directory.begin();
+        directory.follow(&Event::ClientJoined { client: client("anna", 2) });
+        directory.follow(&Event::ClientLeft { client: client("bob", 1) });
+        directory.fill(&[client("bob", 1), client("carol", 3)], &[]);
+        assert_eq!(directory.clients(), ["anna", "carol"]);
     }
 
     #[test]

@@ -1,29 +1,20 @@
-//! The line editor on a thread of its own: a line is asked for, and comes when it is done.
+//! The line editor on a thread of its own: a line is asked for, and comes when it is done. What helps while typing is in
+//! `assistant.rs`.
 
-use std::{borrow::Cow, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use rustyline::{
-    ColorMode, CompletionType, Config, Context, Editor, Helper,
-    completion::{Completer, Pair},
-    error::ReadlineError,
-    highlight::Highlighter,
-    hint::Hinter,
-    history::DefaultHistory,
-    validate::{ValidationContext, ValidationResult, Validator},
+    Cmd, ColorMode, CompletionType, ConditionalEventHandler, Config, Editor, Event, EventContext,
+    EventHandler, KeyEvent, RepeatCount, error::ReadlineError, history::DefaultHistory,
 };
 use tokio::sync::mpsc;
 
 use super::{
-    complete::{Names, complete},
-    directory::Directory,
-    prompt::{Standing, painted},
+    assistant::Assistant,
     screen::Screen,
+    typed::{Ending, Typed},
 };
-use crate::{
-    failure::Failure,
-    language::is_open,
-    output::{Palette, escape},
-};
+use crate::failure::Failure;
 
 /// How many lines are remembered.
 const REMEMBERED: usize = 10_000;
@@ -35,27 +26,33 @@ pub(super) enum Read {
     Line(String),
     /// Ctrl-C: the line is dropped.
     Interrupted,
+    /// The line is not finished, and to be asked for again: Ctrl-Z, or another reason to let go of the terminal.
+    Suspended(Draft),
     /// Ctrl-D on an empty line, or the terminal is gone.
     End,
 }
 
-/// A line editor, and the thread it runs on.
-pub(super) struct LineEditor {
-    prompts: std::sync::mpsc::Sender<String>,
-    lines: mpsc::Receiver<Read>,
-    screen: Arc<Screen>,
+/// A line that is not finished: what stands before the cursor, and what behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Draft {
+    pub before: String,
+    pub behind: String,
 }
 
-/// What the editor asks while a line is typed.
-pub(super) struct Assistant {
-    /// What waits to be shown above the prompt.
-    pub screen: Arc<Screen>,
-    /// Who is there.
-    pub directory: Arc<Directory>,
-    /// Whether the connection stands.
-    pub standing: Standing,
-    /// The colours.
-    pub palette: Palette,
+impl Draft {
+    /// A line with the cursor here.
+    pub(super) fn at(line: &str, cursor: usize) -> Self {
+        let (before, behind) = line.split_at_checked(cursor).unwrap_or((line, ""));
+        Self { before: before.to_owned(), behind: behind.to_owned() }
+    }
+}
+
+/// A line editor, and the thread it runs on.
+pub(super) struct LineEditor {
+    requests: std::sync::mpsc::Sender<(String, Draft)>,
+    lines: mpsc::Receiver<Read>,
+    screen: Arc<Screen>,
+    typed: Arc<Typed>,
 }
 
 impl LineEditor {
@@ -66,37 +63,49 @@ impl LineEditor {
             .history_ignore_space(true)
             .max_history_size(REMEMBERED)
             .map_err(unusable)?
-            .auto_add_history(true)
+            // Only lines that are carried out, and none with a secret: it is done below.
+            .auto_add_history(false)
             .completion_type(CompletionType::List)
             // Colours or not is the palette's choice; the editor must ask the highlighter either way.
             .color_mode(ColorMode::Forced)
             .build();
         let mut editor: Editor<Assistant, DefaultHistory> = Editor::with_config(config).map_err(unusable)?;
         let screen = Arc::clone(&assistant.screen);
+        let typed = Arc::clone(&assistant.typed);
         editor.set_helper(Some(assistant));
+        for (key, ending) in [
+            (KeyEvent::ctrl('C'), Ending::Dropped),
+            (KeyEvent::ctrl('Z'), Ending::Suspended),
+            (KeyEvent::ctrl('J'), Ending::Entered),
+            (KeyEvent::ctrl('M'), Ending::Entered),
+        ] {
+            let handler = EndingKey { ending, typed: Arc::clone(&typed) };
+            editor.bind_sequence(key, EventHandler::Conditional(Box::new(handler)));
+        }
         screen.nudge(editor.create_external_printer().map_err(unusable)?);
         if let Some(file) = &history {
             // There is none the first time, and one that cannot be read is not worth stopping for.
             let _ = editor.load_history(file);
         }
-        let (prompts, asked) = std::sync::mpsc::channel::<String>();
+        let (requests, asked) = std::sync::mpsc::channel::<(String, Draft)>();
         let (sender, lines) = mpsc::channel(1);
         std::thread::spawn(move || {
-            for prompt in asked {
-                let read = read(&mut editor, &prompt, history.as_ref());
+            for (prompt, draft) in asked {
+                let read = read(&mut editor, &prompt, &draft, history.as_ref());
                 if sender.blocking_send(read).is_err() {
                     break;
                 }
             }
         });
-        Ok(Self { prompts, lines, screen })
+        Ok(Self { requests, lines, screen, typed })
     }
 
-    /// Shows a prompt; the line is what [`next`](Self::next) gives.
-    pub(super) fn ask(&self, prompt: String) {
+    /// Shows a prompt and what was typed already; the line is what [`next`](Self::next) gives.
+    pub(super) fn ask(&self, prompt: String, draft: Draft) {
+        self.typed.begin();
         self.screen.begin_line();
         // When the thread is gone, `next` tells.
-        let _ = self.prompts.send(prompt);
+        let _ = self.requests.send((prompt, draft));
     }
 
     /// The line that was asked for. Cancel safe.
@@ -105,60 +114,54 @@ impl LineEditor {
         self.screen.end_line();
         read
     }
+
+    /// Has the editor give up its line, as a key that suspends would.
+    pub(super) fn suspend(&self) {
+        self.typed.give_up();
+        crate::signals::interrupt_editor();
+    }
 }
 
-fn read(editor: &mut Editor<Assistant, DefaultHistory>, prompt: &str, history: Option<&PathBuf>) -> Read {
-    match editor.readline(prompt) {
-        Ok(line) => {
-            if let Some(file) = history {
-                // At once: a session may end in many ways. What cannot be kept is still remembered here.
-                let _ = editor.append_history(file);
+/// A key that ends a line. The editor is told that the line is finished, whatever becomes of it: what was typed ahead then stays for
+/// the next one, which it would not when reading fails.
+struct EndingKey {
+    ending: Ending,
+    typed: Arc<Typed>,
+}
+
+impl ConditionalEventHandler for EndingKey {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
+        self.typed.ends(self.ending, context.line(), context.pos());
+        (self.ending != Ending::Entered).then_some(Cmd::AcceptLine)
+    }
+}
+
+fn read(
+    editor: &mut Editor<Assistant, DefaultHistory>,
+    prompt: &str,
+    draft: &Draft,
+    history: Option<&PathBuf>,
+) -> Read {
+    let result = editor.readline_with_initial(prompt, (&draft.before, &draft.behind));
+    let Some(assistant) = editor.helper() else { return Read::End };
+    let (ending, unfinished) = assistant.typed.ended();
+    match (result, ending) {
+        (Ok(_) | Err(ReadlineError::Interrupted), Ending::Suspended) => Read::Suspended(unfinished),
+        (Ok(_), Ending::Dropped) | (Err(ReadlineError::Interrupted), _) => Read::Interrupted,
+        (Ok(line), Ending::Entered) => {
+            if !assistant.holds_secret(&line) {
+                remember(editor, &line, history);
             }
             Read::Line(line)
         }
-        Err(ReadlineError::Interrupted) => Read::Interrupted,
-        Err(_) => Read::End,
+        (Err(_), _) => Read::End,
     }
 }
 
-impl Helper for Assistant {}
-
-impl Completer for Assistant {
-    type Candidate = Pair;
-
-    fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let names = Names { clients: self.directory.clients(), services: self.directory.services() };
-        let (start, candidates) = complete(line.get(..pos).unwrap_or(line), &names);
-        let pairs = candidates
-            .into_iter()
-            .map(|candidate| Pair { display: escape(&candidate).into_owned(), replacement: candidate + " " });
-        Ok((start, pairs.collect()))
-    }
-}
-
-impl Highlighter for Assistant {
-    /// Called whenever the prompt is painted anew: then what waits goes before it.
-    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, default: bool) -> Cow<'b, str> {
-        let prompt = if default {
-            painted(prompt, &self.standing, self.palette).into()
-        } else {
-            Cow::Borrowed(prompt)
-        };
-        let batch = self.screen.take_batch();
-        if batch.is_empty() { prompt } else { Cow::Owned(batch + &prompt) }
-    }
-}
-
-impl Hinter for Assistant {
-    type Hint = String;
-}
-
-impl Validator for Assistant {
-    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(if is_open(context.input()) {
-            ValidationResult::Incomplete
-        } else {
-            ValidationResult::Valid(None)
-        })
+fn remember(editor: &mut Editor<Assistant, DefaultHistory>, line: &str, history: Option<&PathBuf>) {
+    let added = editor.add_history_entry(line).unwrap_or(false);
+    if let Some(file) = history.filter(|_| added) {
+        // At once: a session may end in many ways. What cannot be kept is still remembered here.
+        let _ = editor.append_history(file);
     }
 }

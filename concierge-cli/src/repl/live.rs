@@ -1,21 +1,31 @@
 //! What arrives while somebody types or a script runs: shown as it comes, in order, by one thread that may wait for the terminal.
 //! Commands that wait for events see each one after it was shown.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
-use concierge_client::{CloseCause, Event};
+use concierge_client::{
+    CloseCause, Event,
+    payload::{ClientFetchAll, ServiceFetchAll},
+};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{directory::Directory, prompt::Standing};
+use super::{
+    directory::Directory,
+    filter::Filter,
+    prompt::{Standing, State},
+};
 use crate::{
     command::{Shown, Watch},
     failure::Failure,
     interpreter::Arrivals,
-    link::Told,
+    link::{Link, Told},
     output::Output,
 };
 
@@ -28,15 +38,27 @@ pub(super) struct Live {
     barriers: mpsc::UnboundedSender<oneshot::Sender<()>>,
 }
 
+/// What events are shown on and change, which outlives a connection.
+#[derive(Clone)]
+pub(super) struct Scene {
+    /// Where they are shown.
+    pub output: Output,
+    /// Who is there.
+    pub directory: Arc<Directory>,
+    /// How the connection stands.
+    pub standing: Standing,
+    /// Which are shown.
+    pub filter: Arc<Filter>,
+    /// What has arrived and was not expected yet.
+    pub arrivals: Arc<Arrivals>,
+    /// Who sees them.
+    pub audience: Audience,
+}
+
 struct Shared {
-    output: Output,
-    directory: Arc<Directory>,
-    audience: Audience,
-    standing: Standing,
-    arrivals: Arc<Arrivals>,
+    scene: Scene,
+    link: Link,
     ended: AtomicBool,
-    muted: AtomicBool,
-    unseen: AtomicU64,
     watchers: Mutex<Vec<Watcher>>,
     failed: Mutex<Option<Failure>>,
 }
@@ -63,24 +85,11 @@ pub(super) struct Claim<'a>(&'a Live);
 impl Live {
     /// Shows these events from now on, on a thread of its own: a terminal that is slow holds up nothing else. `capacity` is how
     /// many of them can be waiting.
-    pub(super) fn start(
-        events: Told,
-        capacity: usize,
-        output: Output,
-        directory: Arc<Directory>,
-        standing: Standing,
-        arrivals: Arc<Arrivals>,
-        audience: Audience,
-    ) -> Self {
+    pub(super) fn start(link: Link, events: Told, capacity: usize, scene: Scene) -> Self {
         let shared = Arc::new(Shared {
-            output,
-            directory,
-            audience,
-            standing,
-            arrivals,
+            scene,
+            link,
             ended: AtomicBool::new(false),
-            muted: AtomicBool::new(false),
-            unseen: AtomicU64::new(0),
             watchers: Mutex::default(),
             failed: Mutex::default(),
         });
@@ -107,17 +116,6 @@ impl Live {
     /// Whether the connection has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.shared.ended.load(Ordering::Acquire)
-    }
-
-    /// Shows nothing from now on, but counts.
-    pub(super) fn mute(&self) {
-        self.shared.muted.store(true, Ordering::Release);
-    }
-
-    /// Shows again. How many were not shown.
-    pub(super) fn unmute(&self) -> u64 {
-        self.shared.muted.store(false, Ordering::Release);
-        self.shared.unseen.swap(0, Ordering::AcqRel)
     }
 }
 
@@ -176,7 +174,7 @@ impl Watch for Claimed {
     }
 
     fn give_back(&self, event: &Event) {
-        self.shared.write(event, &self.shared.output);
+        self.shared.write(event, &self.shared.scene.output);
     }
 }
 
@@ -245,30 +243,66 @@ impl Shared {
     }
 
     fn show(&self, event: &Event) {
-        self.directory.follow(event);
+        self.scene.directory.follow(event);
+        self.follow_connection(event);
         let mut watchers = self.lock_watchers();
         watchers.retain(|watcher| !watcher.events.is_closed());
         let form = watchers.last().map(|watcher| watcher.output.form().clone());
         let claimed = watchers.last().is_some_and(|watcher| watcher.claims);
         if let Event::Closed(cause) = event {
             self.ended.store(true, Ordering::Release);
-            self.standing.set(false);
             self.tell_end(cause);
         } else if !claimed {
-            let output = form.map_or_else(|| self.output.clone(), |form| self.output.with_form(form));
+            let own = &self.scene.output;
+            let output = form.map_or_else(|| own.clone(), |form| own.with_form(form));
             self.write(event, &output);
         }
-        self.arrivals.push(event);
+        self.scene.arrivals.push(event);
         for watcher in watchers.iter() {
             // There is room, and a watcher that has seen enough is gone with the next event.
             let _ = watcher.events.try_send(event.clone());
         }
     }
 
+    /// What an event says about the connection: how it stands, and whether somebody came or went unnoticed.
+    fn follow_connection(&self, event: &Event) {
+        let Scene { standing, .. } = &self.scene;
+        match event {
+            Event::Disconnected { retry_in, .. } | Event::Reconnecting { retry_in, .. } => {
+                let now = Instant::now();
+                standing.set(State::Waiting(now.checked_add(*retry_in).unwrap_or(now)));
+            }
+            Event::Resumed(_) => {
+                standing.set(State::Connected);
+                self.ask_who_is_there();
+            }
+            Event::Lagged { .. } => self.ask_who_is_there(),
+            Event::Closed(_) => standing.set(State::Closed),
+            _ => {}
+        }
+    }
+
+    /// Fills the directory anew, on a task of its own. Where that fails the connection is lost once more, and what follows asks again.
+    fn ask_who_is_there(&self) {
+        let (link, directory) = (self.link.clone(), Arc::clone(&self.scene.directory));
+        directory.begin();
+        tokio::spawn(async move {
+            let (clients, services) =
+                tokio::join!(link.call(ClientFetchAll {}), link.call(ServiceFetchAll {}));
+            if let (Ok(clients), Ok(services)) = (clients, services) {
+                directory.fill(&clients.clients, &services.services);
+            }
+        });
+    }
+
     fn write(&self, event: &Event, output: &Output) {
-        if self.muted.load(Ordering::Acquire) {
-            self.unseen.fetch_add(1, Ordering::AcqRel);
-        } else if let Err(failure) = output.record(event) {
+        // The prompt counts down to each attempt; a line for each would bury what was shown before.
+        if matches!(event, Event::Reconnecting { .. }) {
+            return;
+        }
+        if self.scene.filter.takes(event)
+            && let Err(failure) = output.record(event)
+        {
             *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         }
     }
@@ -287,8 +321,8 @@ impl Shared {
     }
 
     fn tell_end(&self, cause: &CloseCause) {
-        if self.audience == Audience::Person && *cause != CloseCause::ByClient {
-            self.output.failure(&ended(cause));
+        if self.scene.audience == Audience::Person && *cause != CloseCause::ByClient {
+            self.scene.output.failure(&ended(cause));
         }
     }
 }

@@ -34,14 +34,30 @@ pub(super) struct Screen {
 
 #[derive(Default)]
 struct State {
-    /// Whether a line is being read.
-    editing: bool,
+    phase: Phase,
     /// Whole lines that wait for a repaint.
     waiting: String,
+    /// Whether the prompt is to be painted though no text waits.
+    stale: bool,
     /// Whether a repaint was asked for and has not come.
     nudged: bool,
-    /// Whether nobody will read a line any more.
-    ended: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Phase {
+    /// No line is being read.
+    #[default]
+    Between,
+    /// A line is being read.
+    Editing,
+    /// Nobody will read a line any more.
+    Ended,
+}
+
+impl State {
+    fn is_editing(&self) -> bool {
+        self.phase == Phase::Editing
+    }
 }
 
 impl Screen {
@@ -67,14 +83,14 @@ impl Screen {
     /// A line is being read from now on.
     pub(super) fn begin_line(&self) {
         let mut state = self.lock();
-        state.editing = true;
+        state.phase = Phase::Editing;
         state.nudged = false;
     }
 
     /// The line is done: what waits is written, and what follows is written through.
     pub(super) fn end_line(&self) {
         let mut state = self.lock();
-        state.editing = false;
+        state.phase = Phase::Between;
         let waiting = std::mem::take(&mut state.waiting);
         if !waiting.is_empty() {
             // A terminal that is gone shows itself to the editor.
@@ -83,20 +99,27 @@ impl Screen {
         self.changed.notify_all();
     }
 
+    /// The prompt has something else to show.
+    pub(super) fn repaint(&self) {
+        self.lock().stale = true;
+        self.changed.notify_all();
+    }
+
     /// No line will be read any more.
     pub(super) fn end(&self) {
         self.end_line();
-        self.lock().ended = true;
+        self.lock().phase = Phase::Ended;
         self.changed.notify_all();
     }
 
     /// What a repaint is to put before the prompt: whole lines, or nothing.
     pub(super) fn take_batch(&self) -> String {
         let mut state = self.lock();
-        if !state.editing {
+        if !state.is_editing() {
             return String::new();
         }
         state.nudged = false;
+        state.stale = false;
         let end = end_of_batch(&state.waiting);
         let batch = state.waiting.drain(..end).collect();
         self.changed.notify_all();
@@ -106,10 +129,10 @@ impl Screen {
     fn wait_until_needed(&self) -> bool {
         let mut state = self.lock();
         loop {
-            if state.ended {
+            if state.phase == Phase::Ended {
                 return false;
             }
-            if state.editing && !state.nudged && !state.waiting.is_empty() {
+            if state.is_editing() && !state.nudged && (state.stale || !state.waiting.is_empty()) {
                 state.nudged = true;
                 return true;
             }
@@ -125,10 +148,10 @@ impl Screen {
 impl Sink for Screen {
     fn write_text(&self, text: &str) -> io::Result<()> {
         let mut state = self.lock();
-        while state.editing && state.waiting.len() >= WAITING {
+        while state.is_editing() && state.waiting.len() >= WAITING {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if !state.editing {
+        if !state.is_editing() {
             return self.terminal.write_text(text);
         }
         state.waiting.push_str(text);

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use concierge_client::{
     GatewayUrl,
-    payload::{ClientFetchAll, Intents, ServiceFetchAll},
+    payload::{ClientFetchAll, Intents, Secret, ServiceFetchAll},
 };
 use tokio::time::Duration;
 
 use super::{
     directory::Directory,
-    live::{Audience, Live},
-    prompt::Standing,
+    filter::Filter,
+    live::{Audience, Live, Scene},
+    prompt::{Standing, State},
 };
 use crate::{
     args::ReplCommand,
@@ -27,8 +28,14 @@ use crate::{
     settings::Settings,
 };
 
-/// How many events may wait to be shown before the oldest are counted instead.
-const WAITING_EVENTS: usize = 16 * 1024;
+/// How many events may wait to be shown before the oldest are counted instead: a person does not want to see what is long past, a
+/// script is to miss as little as can be.
+const fn waiting_events(audience: Audience) -> usize {
+    match audience {
+        Audience::Person => 4 * 1024,
+        Audience::Script => 16 * 1024,
+    }
+}
 
 /// How long requests that are under way may take when the session ends.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -49,11 +56,8 @@ pub(crate) struct Session {
     settings: Settings,
     location: Location,
     name: NameChoice,
-    output: Output,
-    audience: Audience,
-    directory: Arc<Directory>,
-    standing: Standing,
-    arrivals: Arc<Arrivals>,
+    scene: Scene,
+    secret: Option<Secret>,
     connection: Option<Connection>,
 }
 
@@ -97,11 +101,15 @@ impl Session {
             settings,
             location,
             name,
-            output,
-            audience,
-            directory: Arc::default(),
-            standing: Standing::default(),
-            arrivals: Arc::default(),
+            scene: Scene {
+                output,
+                audience,
+                directory: Arc::default(),
+                standing: Standing::default(),
+                filter: Arc::default(),
+                arrivals: Arc::default(),
+            },
+            secret: None,
             connection: None,
         }
     }
@@ -112,32 +120,31 @@ impl Session {
         // Before events are followed: what they tell comes on top of these lists.
         let clients = link.call(ClientFetchAll {}).await?.clients;
         let services = link.call(ServiceFetchAll {}).await?.services;
-        self.directory.fill(&clients, &services);
-        self.standing.set(true);
-        self.arrivals.begin();
-        let live = Live::start(
-            events,
-            WAITING_EVENTS,
-            self.output.clone(),
-            Arc::clone(&self.directory),
-            self.standing.clone(),
-            Arc::clone(&self.arrivals),
-            self.audience,
-        );
+        self.scene.directory.fill(&clients, &services);
+        self.scene.standing.set(State::Connected);
+        self.scene.arrivals.begin();
+        let live = Live::start(link.clone(), events, waiting_events(self.scene.audience), self.scene.clone());
         self.connection = Some(Connection { link, live });
         Ok(())
     }
 
-    async fn open(&self) -> Result<(Link, Told), Failure> {
+    async fn open(&mut self) -> Result<(Link, Told), Failure> {
         if let Some(session) = &self.location.session {
             let link = Link::held(session.join(self.settings.timeout).await?);
             let events = link.events();
             return Ok((link, events));
         }
-        let introduction = Introduction::of(&self.settings, &self.location.url, &self.output)?;
-        let purpose = Purpose { intents: Intents::ALL, capacity: WAITING_EVENTS, lasting: false };
+        let output = &self.scene.output;
+        let introduction = Introduction::of(&self.settings, &self.location.url, output)?;
+        self.secret.clone_from(&introduction.secret);
+        let purpose = Purpose {
+            intents: Intents::ALL,
+            capacity: waiting_events(self.scene.audience),
+            // A script's next line is to fail.
+            lasting: self.scene.audience == Audience::Person,
+        };
         let (client, events) =
-            connect(&introduction, &self.location.url, &self.name, purpose, &self.output).await?;
+            connect(&introduction, &self.location.url, &self.name, purpose, output).await?;
         Ok((Link::own(client), Told::Own(events)))
     }
 
@@ -166,14 +173,9 @@ impl Session {
             ReplCommand::Bench(command) => {
                 command::bench::run(command, &self.settings, &self.location.url, output, None).await?;
             }
-            ReplCommand::Mute => self.connected()?.live.mute(),
-            ReplCommand::Unmute => {
-                let unseen = self.connected()?.live.unmute();
-                output.note(&match unseen {
-                    1 => "one event was not shown".to_owned(),
-                    unseen => format!("{unseen} events were not shown"),
-                });
-            }
+            ReplCommand::Mute => output.note(&self.scene.filter.mute()),
+            ReplCommand::Unmute => output.note(&self.scene.filter.unmute()),
+            ReplCommand::Only(arguments) => output.note(&self.scene.filter.only(arguments.patterns)),
             ReplCommand::Unlisten(arguments) => {
                 command::listen::unlisten(arguments.services, &self.context(output)?).await?;
             }
@@ -200,19 +202,19 @@ impl Session {
     pub(crate) async fn leave(self) -> Result<(), Failure> {
         let Some(connection) = &self.connection else { return Ok(()) };
         if !connection.link.drain(DRAIN).await {
-            self.output.note("some requests had no answer when the time was up");
+            self.scene.output.note("some requests had no answer when the time was up");
         }
         self.caught_up().await
     }
 
     /// What has arrived and was not expected yet.
     pub(crate) fn arrivals(&self) -> &Arrivals {
-        &self.arrivals
+        &self.scene.arrivals
     }
 
     /// Who sees what arrives.
     pub(crate) fn audience(&self) -> Audience {
-        self.audience
+        self.scene.audience
     }
 
     /// The connection, for what is carried out besides.
@@ -227,23 +229,33 @@ impl Session {
 
     /// What arrives is not shown to a person until this is dropped.
     pub(crate) fn hold(&self) -> Option<Box<dyn Watch>> {
-        let connection = self.connection.as_ref().filter(|_| self.audience == Audience::Person)?;
-        Some(connection.live.claim().watch(&self.output))
+        let connection = self.connection.as_ref().filter(|_| self.scene.audience == Audience::Person)?;
+        Some(connection.live.claim().watch(&self.scene.output))
     }
 
     /// Who is there.
     pub(crate) fn directory(&self) -> Arc<Directory> {
-        Arc::clone(&self.directory)
+        Arc::clone(&self.scene.directory)
     }
 
-    /// Whether the connection stands.
+    /// What is shown of what arrives.
+    pub(crate) fn filter(&self) -> Arc<Filter> {
+        Arc::clone(&self.scene.filter)
+    }
+
+    /// The secret that the gateway was given.
+    pub(crate) fn secret(&self) -> Option<Secret> {
+        self.secret.clone()
+    }
+
+    /// How the connection stands.
     pub(crate) fn standing(&self) -> Standing {
-        self.standing.clone()
+        self.scene.standing.clone()
     }
 
     /// Where results go.
     pub(crate) fn output(&self) -> &Output {
-        &self.output
+        &self.scene.output
     }
 
     /// The name this client has, or had when the connection was lost.
@@ -252,6 +264,12 @@ impl Session {
     }
 
     async fn connect_again(&mut self, output: &Output) -> Result<(), Failure> {
+        if self.scene.standing.is_waiting() {
+            output.note(
+                "the connection is being restored already: the prompt shows when the next attempt begins",
+            );
+            return Ok(());
+        }
         if self.connection.as_ref().is_some_and(|connection| !connection.live.has_ended()) {
             output.note(&format!("connected to {} as {}", self.location.url, self.client_name()));
             return Ok(());

@@ -1,33 +1,168 @@
-//! The terminal between two lines: what is typed while a command runs is kept for the next line, and shown only there. Echoed at
-//! once it would end up in the middle of what is being printed.
+//! The terminal's modes: between two lines, while the session is suspended, while another program has it, and at the end. What is
+//! shown on it is in `screen.rs`.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use rustix::{
-    stdio::stdin,
-    termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr},
+    io::{Errno, retry_on_intr},
+    process::{Signal, getpgid, getpgrp, getppid, getsid, kill_current_process_group},
+    stdio::{stdin, stdout},
+    termios::{
+        InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
+        tcsetattr,
+    },
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind, signal};
+
+use crate::failure::Failure;
+
+/// How long it takes at most until a process that stops itself has stopped.
+const STOPPING: Duration = Duration::from_millis(200);
+
+/// How wide a terminal is that does not tell.
+const USUAL_COLUMNS: usize = 80;
+
+/// The modes the terminal had before; none while nobody has changed them.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// A terminal that does not echo, until this is dropped: then it is as it was, whatever a line editor left it as.
+///
+/// What is typed while a command runs is kept for the next line, key by key, and shown only there. Echoed at once it would end up in
+/// the middle of what is being printed.
 pub(super) struct Quiet {
-    before: Termios,
     /// Taken over from the system, whose way would be to end the process and leave the terminal quiet.
-    _quit: Option<Signal>,
+    _quit: Option<unix::Signal>,
+}
+
+/// The terminal as other programs expect it, until this is dropped.
+pub(crate) struct Lent(());
+
+/// What happens to a terminal besides keys. Each is taken over from the system, whose way would leave the terminal as it is.
+pub(super) struct Happenings {
+    hung_up: unix::Signal,
+    stop: unix::Signal,
+    resumed: unix::Signal,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Happening {
+    /// The terminal is gone, or whoever started this wants it to end like that.
+    HungUp,
+    /// It is to be suspended.
+    Stop,
+    /// It was stopped, and goes on.
+    Resumed,
 }
 
 impl Quiet {
     /// Stops the echo. None where the terminal does not let itself be asked.
     pub(super) fn start() -> Option<Self> {
         let before = tcgetattr(stdin()).ok()?;
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(stdin(), OptionalActions::Drain, &quiet).ok()?;
-        Some(Self { before, _quit: signal(SignalKind::quit()).ok() })
+        set(&quiet(&before)).ok()?;
+        *lock() = Some(before);
+        Some(Self { _quit: signal(SignalKind::quit()).ok() })
     }
 }
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        // A terminal that is gone needs nothing.
-        let _ = tcsetattr(stdin(), OptionalActions::Drain, &self.before);
+        if let Some(before) = lock().take() {
+            // A terminal that is gone needs nothing.
+            let _ = set(&before);
+        }
     }
+}
+
+/// Gives the terminal to another program, with the modes it had before this one came.
+pub(crate) fn lend() -> Lent {
+    if let Some(before) = &*lock() {
+        let _ = set(before);
+    }
+    Lent(())
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(before) = &*lock() {
+            let _ = set(&quiet(before));
+        }
+    }
+}
+
+impl Happenings {
+    /// Takes them over.
+    pub(super) fn listen() -> Result<Self, Failure> {
+        let taken = |error: std::io::Error| Failure::local(format!("cannot listen to signals: {error}"));
+        let listen = |wanted: Signal| signal(SignalKind::from_raw(wanted.as_raw())).map_err(taken);
+        Ok(Self {
+            hung_up: listen(Signal::HUP)?,
+            stop: listen(Signal::TSTP)?,
+            resumed: listen(Signal::CONT)?,
+        })
+    }
+
+    /// The next one. Cancel safe.
+    pub(super) async fn next(&mut self) -> Happening {
+        tokio::select! {
+            _ = self.hung_up.recv() => Happening::HungUp,
+            _ = self.stop.recv() => Happening::Stop,
+            _ = self.resumed.recv() => Happening::Resumed,
+        }
+    }
+
+    /// Stops this process and those that run with it, until somebody has them go on. Whoever has the terminal meanwhile finds it as
+    /// it was before.
+    pub(super) async fn suspend(&mut self) {
+        if !can_be_resumed() {
+            return;
+        }
+        let _lent = lend();
+        // The signal may reach another thread first: nothing may touch the terminal before it has come, and gone.
+        if kill_current_process_group(Signal::STOP).is_ok() {
+            let _ = tokio::time::timeout(STOPPING, self.resumed.recv()).await;
+        }
+    }
+}
+
+/// Whether the terminal is still there.
+pub(crate) fn is_there() -> bool {
+    tcgetattr(stdin()).is_ok()
+}
+
+/// How many columns the terminal has.
+pub(super) fn columns() -> usize {
+    match tcgetwinsize(stdout()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => USUAL_COLUMNS,
+    }
+}
+
+/// Keys come one by one and as they are, but for those that interrupt; these throw away neither keys nor what is being printed.
+fn quiet(before: &Termios) -> Termios {
+    let mut quiet = before.clone();
+    quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON);
+    quiet.local_modes.insert(LocalModes::NOFLSH);
+    quiet.input_modes.remove(InputModes::ICRNL);
+    quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
+    quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+    quiet
+}
+
+fn set(modes: &Termios) -> Result<(), Errno> {
+    retry_on_intr(|| tcsetattr(stdin(), OptionalActions::Drain, modes))
+}
+
+/// Whether there is a shell that would have this process go on: one of the same session that started it as a job of its own.
+fn can_be_resumed() -> bool {
+    let Some(parent) = getppid() else { return false };
+    let same_session = matches!((getsid(None), getsid(Some(parent))), (Ok(own), Ok(other)) if own == other);
+    same_session && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
+}
+
+fn lock() -> MutexGuard<'static, Option<Termios>> {
+    BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,4 +2,7 @@
 //! is lost, and the terminal is sane afterwards.
 
 mod flood;
+mod outage;
+mod sanity;
 mod seat;
+mod typing;
