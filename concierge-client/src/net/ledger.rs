@@ -180,6 +180,10 @@ impl Drop for Interest {
         // Of one that is over nothing is left to release: what has the name now is another subscription.
         let over = self.status.borrow().is_final();
         let step = if over { None } else { state.restore.release_subscription(&self.service) };
+        if step.is_some() {
+            // How this one stood says nothing about the next of the name.
+            state.watches.remove(&(Role::Subscriber, self.service.clone()));
+        }
         drop(state);
         if let Some(step) = step {
             self.link.chores.add(Chore::Step(step));

@@ -120,3 +120,20 @@ async fn a_handle_of_a_subscription_that_is_over_ends_no_later_one() {
     service.publish(&1).await.unwrap();
     assert_eq!(second.next().await.unwrap().unwrap().data, 1);
 }
+
+#[tokio::test]
+async fn a_subscription_that_was_let_go_is_made_anew_by_the_next_handle() {
+    let url = gateway().await;
+    let (owner, reader) = (client(&url, "owner").await, client(&url, "reader").await);
+    owner.create_service("news").open().await.unwrap();
+    let subscribers = async || owner.service("news").await.unwrap().subscribers;
+    for _ in 0..10 {
+        let first = reader.subscription("news").open::<u32>().await.unwrap();
+        drop(first);
+        let second = reader.subscription("news").open::<u32>().await.unwrap();
+        // An answer to a request of its own: what was asked in the background before it is done.
+        reader.whoami().await.unwrap();
+        assert_eq!(subscribers().await, [reader.uuid()]);
+        drop(second);
+    }
+}
