@@ -40,10 +40,12 @@ pub fn program(name: &str) -> Result<PathBuf> {
 pub fn command(name: &str) -> Result<Command> {
     let mut command = Command::new(program(name)?);
     for (variable, _) in std::env::vars_os() {
-        if variable.to_string_lossy().starts_with("CONCIERGE_") {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CONCIERGE_") || name.starts_with("XDG_") {
             command.env_remove(variable);
         }
     }
+    command.env("HOME", std::env::temp_dir());
     Ok(command)
 }
 

@@ -41,9 +41,9 @@ pub(crate) fn help() -> String {
         "Settings: in a file, as a variable, as a flag
 
 {table}
-Flags win over variables, those over the project file (.concierge.toml in this folder or one above it),
-that over the user file ($XDG_CONFIG_HOME/concierge/config.toml), that over the defaults. A context ranks
-directly below what chooses it. A project file may set no secrets."
+Flags win over variables, those over the project file (.concierge.toml in this folder or one
+above it), that over the user file ($XDG_CONFIG_HOME/concierge/config.toml), that over the
+defaults. A context ranks directly below what chooses it. A project file may set no secrets."
     )
 }
 

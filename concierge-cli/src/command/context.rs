@@ -52,22 +52,23 @@ pub(crate) enum KeptCommand {
     #[command(after_help = "Examples:\n  concierge context show\n  concierge context show lab --json")]
     Show {
         /// Its name
+        // Not `context`, as the flag of every command is called: they would be one argument.
         #[arg(value_name = "NAME")]
-        context: Option<Label>,
+        shown: Option<Label>,
     },
     /// Use a context where nothing else is said
     #[command(after_help = USE_EXAMPLES)]
     Use {
         /// Its name, or `-` for the one before
         #[arg(value_name = "NAME")]
-        context: Which,
+        chosen: Which,
     },
     /// Remove a context
     #[command(visible_alias = "remove", after_help = "Examples:\n  concierge context rm lab")]
     Rm {
         /// Its name
         #[arg(value_name = "NAME")]
-        context: Label,
+        removed: Label,
     },
 }
 
@@ -142,9 +143,9 @@ pub(crate) fn run(command: KeptCommand, source: &Source, output: &Output) -> Res
     let places = Places::of(&source.environment);
     match command {
         KeptCommand::Ls => output.record(&List { contexts: Contexts::read(&places)?.list() }),
-        KeptCommand::Show { context } => {
+        KeptCommand::Show { shown } => {
             let contexts = Contexts::read(&places)?;
-            let chosen = context.as_ref().or(source.global.context.as_ref()).or(contexts.current());
+            let chosen = shown.as_ref().or(source.global.context.as_ref()).or(contexts.current());
             let Some(name) = chosen else {
                 return Err(
                     Failure::usage("no context is used").hint("`concierge context ls` lists those there are")
@@ -152,8 +153,8 @@ pub(crate) fn run(command: KeptCommand, source: &Source, output: &Output) -> Res
             };
             output.record(&Shown { context: contexts.one(name)? })
         }
-        KeptCommand::Use { context } => {
-            let named = match &context {
+        KeptCommand::Use { chosen } => {
+            let named = match &chosen {
                 Which::Named(name) => Some(name),
                 Which::Previous => None,
             };
@@ -162,10 +163,10 @@ pub(crate) fn run(command: KeptCommand, source: &Source, output: &Output) -> Res
             tell_choice(&name, source, output);
             Ok(())
         }
-        KeptCommand::Rm { context } => {
-            let removed = Contexts::read(&places)?.one(&context)?;
-            let was_current = remove(&places, &context)?;
-            output.record(&Changed { verb: "removed", context: removed })?;
+        KeptCommand::Rm { removed } => {
+            let context = Contexts::read(&places)?.one(&removed)?;
+            let was_current = remove(&places, &removed)?;
+            output.record(&Changed { verb: "removed", context })?;
             if was_current {
                 output.note("it was the one that was used: now none is");
             }

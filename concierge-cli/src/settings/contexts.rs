@@ -163,9 +163,31 @@ fn put(document: &mut DocumentMut, name: &str, text: &str) {
         *old = Value::from(text);
         *old.decor_mut() = decor;
     } else {
-        keep_comments_first(document);
+        let header =
+            if document.iter().any(|(_, item)| item.is_value()) { None } else { take_header(document) };
         document.insert(name, value(text));
+        if let (Some(header), Some(mut key)) = (header, document.key_mut(name)) {
+            key.leaf_decor_mut().set_prefix(header);
+        }
     }
+}
+
+/// In a file of tables alone, what stands above the first with a blank line between is about the file: it is taken from the table.
+/// What is left of the table has a blank line above it.
+fn take_header(document: &mut DocumentMut) -> Option<String> {
+    let contexts = document.get_mut(CONTEXTS).and_then(Item::as_table_mut)?;
+    let table = if contexts.is_implicit() {
+        contexts.iter_mut().find_map(|(_, item)| item.as_table_mut())?
+    } else {
+        contexts
+    };
+    let above = table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned();
+    let (header, own) = match above.rsplit_once("\n\n") {
+        Some((header, own)) => (Some(format!("{header}\n\n")), own.to_owned()),
+        None => (None, above),
+    };
+    table.decor_mut().set_prefix(format!("\n{}", own.trim_start_matches('\n')));
+    header
 }
 
 /// In a file of comments alone, they are its end; what is added comes behind them.

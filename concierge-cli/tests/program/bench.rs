@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 #![expect(clippy::indexing_slicing, reason = "what is missing in JSON is null")]
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use concierge_client::{
     ServiceName,
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::gateway::{Gateway, Outcome, run_in};
+use crate::gateway::{Gateway, Outcome, program, run_in};
 
 /// Sent fast, measured from the first on.
 const QUICK: [&str; 4] = ["--rate", "2k", "--warmup", "0"];
@@ -246,7 +246,7 @@ fn a_gateway_that_goes_away_ends_it_with_what_there_was() {
 fn ctrl_c_ends_it_with_what_there_is() {
     let gateway = Gateway::start();
     let mut bob = gateway.peer("bob");
-    let child = Command::new(env!("CARGO_BIN_EXE_concierge"))
+    let child = program()
         .args([
             "--url",
             &gateway.url,

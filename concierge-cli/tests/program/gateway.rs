@@ -1,7 +1,10 @@
 //! A gateway on a free port, commands that run against it, and a peer to talk with.
 #![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::{Command, ExitCode},
+    time::Duration,
+};
 
 use concierge_cli::{Captured, Console, run};
 use concierge_client::{Client, Event, Events};
@@ -86,6 +89,20 @@ impl Gateway {
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
         run_in(arguments, input, &[("CONCIERGE_URL", &self.url), ("USER", "tester")])
     }
+}
+
+/// The real program, without the settings of whoever runs the tests.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_concierge"));
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CONCIERGE_") || name.starts_with("XDG_") {
+            command.env_remove(variable);
+        }
+    }
+    let nobodys = env!("CARGO_TARGET_TMPDIR");
+    command.env("HOME", nobodys).current_dir(nobodys);
+    command
 }
 
 /// Runs a command in an environment of just these variables.

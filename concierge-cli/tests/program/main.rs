@@ -13,4 +13,5 @@ mod processes;
 mod requests;
 mod scripts;
 mod sessions;
+mod settings;
 mod streams;

@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 use rustix::{
@@ -14,10 +14,10 @@ use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, program};
 
 pub(crate) fn start(gateway: &Gateway, arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_concierge"))
+    program()
         .args(arguments)
         .env("CONCIERGE_URL", &gateway.url)
         .stdin(Stdio::null())
@@ -111,7 +111,7 @@ fn a_repl_that_is_still_connecting_can_be_interrupted() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = silent.local_addr().unwrap().to_string();
         let (_screen, end) = terminal();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_concierge"))
+        let mut child = program()
             .args(["--url", &address, "--timeout", "60s"])
             .env("TERM", "xterm")
             .stdin(end())
@@ -131,7 +131,7 @@ fn listen_at_a_terminal_says_under_which_name_it_waits() {
     let gateway = Gateway::start();
     let mut bob = gateway.peer("bob");
     let (_screen, end) = terminal();
-    let child = Command::new(env!("CARGO_BIN_EXE_concierge"))
+    let child = program()
         .args(["--url", &gateway.url, "-N", "ear", "listen", "-n", "1"])
         .stdin(Stdio::null())
         .stdout(end())
@@ -148,11 +148,8 @@ fn listen_at_a_terminal_says_under_which_name_it_waits() {
 #[test]
 fn a_command_that_waits_for_its_input_can_be_interrupted() {
     let gateway = Gateway::start();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_concierge"))
-        .args(["--url", &gateway.url, "send", "all", "-"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        program().args(["--url", &gateway.url, "send", "all", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     // More than a pipe holds: it is being read when this is written.
     input.write_all(&vec![b'x'; 200_000]).unwrap();
@@ -171,7 +168,7 @@ fn help_and_version_are_data() {
         (&["help", "services", "ls"], "Examples:"),
         (&["help", "services"], "Commands:"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_concierge")).args(arguments).output().unwrap();
+        let output = program().args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains(part) && text.ends_with('\n'), "{text}");
@@ -182,8 +179,7 @@ fn help_and_version_are_data() {
 fn help_that_cannot_be_written_is_told() {
     for argument in ["--help", "--version"] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_concierge")).arg(argument).stdout(full).output().unwrap();
+        let output = program().arg(argument).stdout(full).output().unwrap();
         assert_eq!(output.status.code(), Some(10), "{output:?}");
         assert_eq!(output.stderr, b"error: could not write: No space left on device\n");
     }

@@ -4,13 +4,13 @@
 use std::{
     fs::OpenOptions,
     io::{BufRead, BufReader},
-    process::{Command, Stdio},
+    process::Stdio,
     time::Duration,
 };
 
 use concierge_client::{Event, Target, payload::ServiceName};
 
-use crate::gateway::{Gateway, Outcome, Peer, run_in};
+use crate::gateway::{Gateway, Outcome, Peer, program, run_in};
 use crate::processes::start;
 
 /// Runs a command that goes by the name `ear`, and sends it these texts once it is there.
@@ -246,7 +246,7 @@ fn a_full_disk_ends_a_stream_with_10() {
     let gateway = Gateway::start();
     let mut bob = gateway.peer("bob");
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_concierge"))
+    let child = program()
         .args(["--url", &gateway.url, "-N", "ear", "listen"])
         .stdin(Stdio::null())
         .stdout(full)
