@@ -47,7 +47,7 @@ fn with_completer(argument: Arg, live: &Arc<Live>) -> Arg {
         "service" | "services" => argument.add(names(|_, names| services(names))),
         "client" | "from" => argument.add(names(clients)),
         "session" | "label" => argument.add(kept(Live::sessions)),
-        "context" => argument.add(kept(Live::contexts)),
+        "context" | "shown" | "chosen" | "removed" => argument.add(kept(Live::contexts)),
         "type" => argument.add(listed(TYPES.iter().copied())),
         "topic" => argument.add(ArgValueCandidates::new(topics)),
         "payload" => argument.add(ArgValueCompleter::new(files_with_sign)),
