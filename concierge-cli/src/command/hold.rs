@@ -158,7 +158,7 @@ fn state(status: &Status) -> &'static str {
 
 fn value(status: &Status) -> Value {
     // Its own type can always be written.
-    to_value(status).unwrap_or_default()
+    to_value(Status { commands: others(status), ..status.clone() }).unwrap_or_default()
 }
 
 impl Record for Session {

@@ -12,6 +12,8 @@ use concierge_server::{Config, Server};
 use serde_json::Value;
 use tokio::{runtime::Runtime, sync::oneshot, task::JoinHandle};
 
+use crate::schemas;
+
 /// A gateway that runs until it is dropped or stopped.
 pub(crate) struct Gateway {
     pub(crate) url: String,
@@ -181,6 +183,7 @@ fn records(text: &str) -> Vec<Value> {
             assert_eq!(record["v"], 1);
             assert!(record["ts"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
             assert!(record["type"].is_string());
+            schemas::check(record);
         })
         .collect()
 }

@@ -14,6 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::schemas;
+
 /// A user's sessions.
 pub(crate) struct Sessions {
     home: TempDir,
@@ -140,7 +142,7 @@ impl Done {
     /// The only record it wrote.
     pub(crate) fn record(&self) -> Value {
         assert_eq!(self.stdout.lines().count(), 1, "{self:?}");
-        serde_json::from_str(&self.stdout).unwrap()
+        read(&self.stdout)
     }
 
     /// It did what it was asked.
@@ -158,7 +160,7 @@ impl Stream {
 
     /// The first record of this type beside its data, from here on.
     pub(crate) fn see_told(&mut self, kind: &str) -> Value {
-        serde_json::from_str(&first(&mut self.told, kind)).unwrap()
+        read(&first(&mut self.told, kind))
     }
 
     /// Waits until it hears messages, which this sends.
@@ -183,6 +185,13 @@ impl Stream {
         self.told.read_to_string(&mut stderr).unwrap();
         (self.child.wait().unwrap().code(), stderr)
     }
+}
+
+/// A record as the program describes it.
+fn read(line: &str) -> Value {
+    let record = serde_json::from_str(line).unwrap();
+    schemas::check(&record);
+    record
 }
 
 fn first(records: &mut impl BufRead, kind: &str) -> String {

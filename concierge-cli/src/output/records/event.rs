@@ -53,7 +53,7 @@ impl Record for Event {
                 let code = cause.code().map(u16::from);
                 object("closed", &[("code", json!(code)), ("message", json!(cause.to_string()))])
             }
-            _ => object("unknown", &[]),
+            _ => object("unknown", &[("raw", json!(null))]),
         }
     }
 

@@ -1,6 +1,9 @@
 //! What records look like: a JSON Schema for each type, and the columns that `-o tsv` writes. `records.json` has the types in the
 //! order in which they are listed, without what every record has; `shared.json` what several of them consist of.
 
+#[cfg(test)]
+mod coverage;
+
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -27,7 +30,12 @@ pub(crate) struct Type {
     pub about: String,
     /// The fields of a row; none for what is never written as one.
     pub columns: Vec<String>,
+    /// Of which shared definition they have the fields, where that stands in other records, too.
+    fields_of: Option<String>,
+    /// The fields besides.
+    #[serde(default)]
     properties: Map<String, Value>,
+    /// Which of those may be missing.
     #[serde(default)]
     optional: Vec<String>,
 }
@@ -41,7 +49,14 @@ impl Type {
             ("type".to_owned(), json!({ "const": self.name })),
         ]);
         properties.extend(self.properties.clone());
-        let required: Vec<_> = properties.keys().filter(|key| !self.optional.contains(key)).collect();
+        let optional = |key: &&String| self.optional.contains(key);
+        let mut required: Vec<_> =
+            properties.keys().filter(|key| !optional(key)).map(|key| json!(key)).collect();
+        if let Some(shared) = self.fields_of.as_ref().and_then(|name| shared().remove(name)) {
+            let fields = shared.get("properties").and_then(Value::as_object);
+            properties.extend(fields.cloned().unwrap_or_default());
+            required.extend(shared.get("required").and_then(Value::as_array).cloned().unwrap_or_default());
+        }
         json!({
             "description": self.about,
             "type": "object",
