@@ -77,7 +77,7 @@ fn an_open_bracket_continues_the_line() {
 #[test]
 fn resizing_a_typed_line_overwrites_nothing_that_was_shown() {
     checked(|gateway| {
-        let mut seat = Seat::take(Setup::default().size(30, 100), &gateway.url())?;
+        let mut seat = Seat::take(Setup::default().size(60, 100), &gateway.url())?;
         for number in 0..6 {
             seat.terminal.line(&format!("@{NAME} shown {number}"))?;
             seat.terminal.wait_until("it is shown", |screen| {
@@ -92,7 +92,7 @@ fn resizing_a_typed_line_overwrites_nothing_that_was_shown() {
         seat.terminal.keys(typed.trim_end())?;
         seat.terminal.wait_until("it is typed", |screen| shown(screen, &typed))?;
         for columns in [36, 20, 60, 19, 100, 38, 100] {
-            seat.terminal.resize(30, columns)?;
+            seat.terminal.resize(60, columns)?;
             seat.terminal.keys("!\x7f")?;
             seat.terminal.wait_until("the line is painted anew", |screen| {
                 shown(screen, &typed) && screen.cursor_row().chars().count() <= columns.into()
