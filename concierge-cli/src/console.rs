@@ -37,6 +37,8 @@ pub struct Terminals {
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    /// Those whose value is no text.
+    unreadable: Vec<String>,
     folder: Option<PathBuf>,
 }
 
@@ -64,6 +66,10 @@ impl Console {
                 variables: std::env::vars_os()
                     .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
                     .collect(),
+                unreadable: std::env::vars_os()
+                    .filter(|(_, value)| value.to_str().is_none())
+                    .filter_map(|(key, _)| key.into_string().ok())
+                    .collect(),
                 folder: std::env::current_dir().ok(),
             },
             is_process: true,
@@ -85,7 +91,7 @@ impl Console {
             stdout: Arc::new(Stream(Mutex::new(captured.stdout.clone()))),
             stderr: Arc::new(Stream(Mutex::new(captured.stderr.clone()))),
             terminals: Terminals::default(),
-            environment: Environment { variables, folder },
+            environment: Environment { variables, unreadable: Vec::new(), folder },
             is_process: false,
         };
         (console, captured)
@@ -96,6 +102,11 @@ impl Environment {
     /// The value of a variable; an empty one counts as not set.
     pub fn var(&self, key: &str) -> Option<&str> {
         self.variables.get(key).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The names of the variables whose value is no text.
+    pub(crate) fn unreadable(&self) -> impl Iterator<Item = &str> {
+        self.unreadable.iter().map(String::as_str)
     }
 
     /// The names of all variables that are set.

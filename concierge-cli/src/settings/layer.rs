@@ -95,6 +95,10 @@ impl Layer {
 
     /// What the variables say.
     pub(super) fn of_environment(environment: &Environment) -> Result<Self, Failure> {
+        // Passed over, it would leave a default in its place.
+        if let Some(variable) = environment.unreadable().find(|name| name.starts_with("CONCIERGE_")) {
+            return Err(Failure::usage(format!("{variable} is not UTF-8")));
+        }
         let mut layer = Self::default();
         for setting in SETTINGS {
             let Some(value) = environment.var(setting.variable) else { continue };

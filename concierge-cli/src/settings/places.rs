@@ -152,7 +152,10 @@ pub(super) fn read_text(path: &Path) -> Result<Option<(String, u32)>, Failure> {
         Failure::local(format!("could not read {}: {}", path.display(), without_number(error)))
     };
     match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // Where a folder is none, there is no file in it.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(failed(&error)),
         // Opening a pipe would wait for whoever writes to it.
         Ok(metadata) if !metadata.is_file() => {

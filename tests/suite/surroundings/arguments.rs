@@ -36,6 +36,20 @@ fn a_file_may_have_any_name() {
 }
 
 #[test]
+fn variables_that_are_no_text_are_told_rather_than_passed_over() {
+    let place = Place::new();
+    for variable in ["CONCIERGE_URL", "CONCIERGE_NAME", "CONCIERGE_SECRET"] {
+        let mut command = place.shell.command(&["whoami"]);
+        let output = command.env(variable, OsStr::from_bytes(b"b\xffb")).output().unwrap();
+        ended(&output, 2, variable);
+        assert_eq!(stderr(&output).lines().next().unwrap(), format!("error: {variable} is not UTF-8"));
+    }
+    // Those that are not for it are not its business.
+    let mut command = place.shell.command(&["whoami"]);
+    ended(&command.env("WHATEVER", OsStr::from_bytes(b"\xff")).output().unwrap(), 0, "another's");
+}
+
+#[test]
 fn an_argument_of_a_hundred_thousand_characters_is_sent_whole_and_not_repeated_in_errors() {
     let mut place = Place::new();
     let long = "x".repeat(100_000);

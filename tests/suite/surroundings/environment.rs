@@ -53,7 +53,7 @@ fn folders_that_cannot_be_written_are_no_reason_to_stop() {
     let read_only = place.shell.home().join("read-only");
     fs::create_dir(&read_only).unwrap();
     fs::set_permissions(&read_only, fs::Permissions::from_mode(0o500)).unwrap();
-    for home in [file.join("home"), read_only, "/proc/nowhere".into()] {
+    for home in [file.join("home"), read_only, "/proc/nowhere".into(), "relative/home".into()] {
         let home = home.to_str().unwrap();
         for variable in ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"] {
             place.shell = place.shell.with(variable, home);
