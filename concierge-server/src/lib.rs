@@ -8,6 +8,8 @@ pub mod hub;
 
 pub mod dialect;
 
+pub mod files;
+
 #[cfg(feature = "net")]
 pub mod config;
 #[cfg(feature = "net")]

@@ -1,0 +1,307 @@
+//! Keys: who may write into a folder, and who may read.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use concierge_client::payload::ClientName;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::hub::ClientId;
+
+/// The keys of everybody who is connected. A secret key is kept as its hash alone.
+#[derive(Debug, Default)]
+pub struct Keys {
+    rules: Rules,
+    holders: BTreeMap<ClientId, Holder>,
+    by_key: BTreeMap<[u8; 32], ClientId>,
+    by_name: BTreeMap<ClientName, ClientId>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rules {
+    legacy: LegacyKeys,
+    public_keys_read: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { legacy: LegacyKeys::Bound, public_keys_read: true }
+    }
+}
+
+/// What the public id of a client that asked for no secret key may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LegacyKeys {
+    /// Write, from where its connection comes.
+    #[default]
+    Bound,
+    /// Not write.
+    Deny,
+    /// Write, from anywhere, as with the original.
+    Open,
+}
+
+/// A client that has a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The name of its folder.
+    pub name: ClientName,
+    /// Its public id, which is its key when it has no other.
+    pub uuid: Uuid,
+    /// Its secret key, when it asked for one.
+    pub secret: Option<Uuid>,
+    /// Where its connection comes from.
+    pub address: IpAddr,
+    /// The page its connection comes from, when it comes from one.
+    pub origin: Option<String>,
+}
+
+/// Who asks for something.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// The value of `x-fs-key`.
+    pub key: Option<&'a str>,
+    /// Where the request comes from.
+    pub address: IpAddr,
+    /// The page it comes from.
+    pub origin: Option<&'a str>,
+}
+
+/// What somebody wants to do with a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Look at what is in it.
+    Read,
+    /// Change what is in it.
+    Write,
+}
+
+/// Why a key does not do. In the order in which they are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyRefusal {
+    /// There is none. 428.
+    #[error("the header x-fs-key is missing: it carries the file key of a connected client")]
+    Missing,
+    /// It is no UUID. 417.
+    #[error("the header x-fs-key is not a UUID")]
+    NotAUuid,
+    /// It is nobody's who is connected. 401.
+    #[error("nobody who is connected has this file key")]
+    Unknown,
+    /// It is somebody else's. 403.
+    #[error("only the client whose folder it is may change it")]
+    NotYours,
+    /// It is the public id of a client, and comes from elsewhere than that client. 403.
+    #[error("a public id is a key only where its client's connection comes from: ask for the feature fs_key")]
+    Elsewhere,
+    /// It is the public id of a client, and such are no keys here. 403.
+    #[error("a public id is no key for this here: ask for the feature fs_key")]
+    PublicId,
+}
+
+impl Keys {
+    /// No keys, and these rules for public ids.
+    pub fn new(legacy: LegacyKeys, public_keys_read: bool) -> Self {
+        Self { rules: Rules { legacy, public_keys_read }, ..Self::default() }
+    }
+
+    /// A client is connected. For one with a secret key its public id is no key at all.
+    pub fn join(&mut self, client: ClientId, holder: Holder) {
+        self.by_key.insert(hash(holder.secret.unwrap_or(holder.uuid)), client);
+        self.by_name.insert(holder.name.clone(), client);
+        self.holders.insert(client, Holder { secret: holder.secret.map(|_| Uuid::nil()), ..holder });
+    }
+
+    /// A client is gone, and its key with it.
+    pub fn leave(&mut self, client: ClientId) {
+        if let Some(holder) = self.holders.remove(&client) {
+            // The name may be somebody else's by now.
+            if self.owner(&holder.name) == Some(client) {
+                self.by_name.remove(&holder.name);
+            }
+            self.by_key.retain(|_, holder| *holder != client);
+        }
+    }
+
+    /// Whose folder has this name.
+    pub fn owner(&self, folder: &str) -> Option<ClientId> {
+        self.by_name.get(folder).copied()
+    }
+
+    /// Whether a caller may do this with the folder of this name, which need not be there.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyRefusal`]: the first reason against it.
+    pub fn check(&self, caller: Caller<'_>, folder: &str, access: Access) -> Result<ClientId, KeyRefusal> {
+        let text = caller.key.ok_or(KeyRefusal::Missing)?;
+        let key = Uuid::try_parse(text.trim()).map_err(|_| KeyRefusal::NotAUuid)?;
+        let client = *self.by_key.get(&hash(key)).ok_or(KeyRefusal::Unknown)?;
+        let holder = self.holders.get(&client).ok_or(KeyRefusal::Unknown)?;
+        let is_public = holder.secret.is_none();
+        match access {
+            Access::Read if is_public && !self.rules.public_keys_read => Err(KeyRefusal::PublicId),
+            Access::Write if holder.name != *folder => Err(KeyRefusal::NotYours),
+            Access::Write if is_public => self.may_write_by_id(holder, caller).map(|()| client),
+            Access::Read | Access::Write => Ok(client),
+        }
+    }
+
+    fn may_write_by_id(&self, holder: &Holder, caller: Caller<'_>) -> Result<(), KeyRefusal> {
+        match self.rules.legacy {
+            LegacyKeys::Open => Ok(()),
+            LegacyKeys::Deny => Err(KeyRefusal::PublicId),
+            LegacyKeys::Bound => {
+                let same_page = caller.origin.is_none() || caller.origin == holder.origin.as_deref();
+                if same_page && are_same(holder.address, caller.address) {
+                    Ok(())
+                } else {
+                    Err(KeyRefusal::Elsewhere)
+                }
+            }
+        }
+    }
+}
+
+/// Whether two addresses are one place: an IPv4 address stays one when it is written as IPv6, and a machine has many loopback
+/// addresses.
+fn are_same(one: IpAddr, other: IpAddr) -> bool {
+    let (one, other) = (one.to_canonical(), other.to_canonical());
+    one == other || (one.is_loopback() && other.is_loopback())
+}
+
+fn hash(key: Uuid) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: ClientId = ClientId(1);
+    const NEW: ClientId = ClientId(2);
+    const HOME: &str = "192.0.2.1";
+
+    fn uuid(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    fn keys(legacy: LegacyKeys, public_keys_read: bool) -> Keys {
+        let mut keys = Keys::new(legacy, public_keys_read);
+        let holder = |name: &str, number, secret: Option<Uuid>| Holder {
+            name: name.parse().unwrap(),
+            uuid: uuid(number),
+            secret,
+            address: HOME.parse().unwrap(),
+            origin: None,
+        };
+        keys.join(OLD, holder("old", 1, None));
+        keys.join(NEW, holder("new", 2, Some(uuid(20))));
+        keys
+    }
+
+    fn ask(
+        keys: &Keys,
+        key: u128,
+        folder: &str,
+        access: Access,
+        address: &str,
+    ) -> Result<ClientId, KeyRefusal> {
+        let key = uuid(key).to_string();
+        keys.check(
+            Caller { key: Some(&key), address: address.parse().unwrap(), origin: None },
+            folder,
+            access,
+        )
+    }
+
+    #[test]
+    fn a_key_must_be_there_be_one_and_be_alive() {
+        let keys = keys(LegacyKeys::Bound, true);
+        let caller = |key| Caller { key, address: HOME.parse().unwrap(), origin: None };
+        assert_eq!(keys.check(caller(None), "old", Access::Read), Err(KeyRefusal::Missing));
+        assert_eq!(keys.check(caller(Some("x")), "old", Access::Read), Err(KeyRefusal::NotAUuid));
+        assert_eq!(ask(&keys, 9, "old", Access::Read, HOME), Err(KeyRefusal::Unknown));
+    }
+
+    #[test]
+    fn the_public_id_of_a_client_with_a_secret_key_is_no_key() {
+        let keys = keys(LegacyKeys::Open, true);
+        for access in [Access::Read, Access::Write] {
+            assert_eq!(ask(&keys, 2, "new", access, HOME), Err(KeyRefusal::Unknown));
+            assert_eq!(ask(&keys, 20, "new", access, "198.51.100.1"), Ok(NEW));
+        }
+    }
+
+    #[test]
+    fn only_the_owner_writes_and_everybody_reads() {
+        let keys = keys(LegacyKeys::Bound, true);
+        assert_eq!(ask(&keys, 20, "old", Access::Write, HOME), Err(KeyRefusal::NotYours));
+        assert_eq!(ask(&keys, 1, "new", Access::Write, HOME), Err(KeyRefusal::NotYours));
+        assert_eq!(ask(&keys, 20, "nobody", Access::Write, HOME), Err(KeyRefusal::NotYours));
+        assert_eq!(ask(&keys, 1, "new", Access::Read, "198.51.100.1"), Ok(OLD));
+        assert_eq!(ask(&keys, 20, "nobody", Access::Read, HOME), Ok(NEW));
+    }
+
+    #[test]
+    fn a_public_id_writes_as_the_rule_says() {
+        for (legacy, here, elsewhere) in [
+            (LegacyKeys::Bound, Ok(OLD), Err(KeyRefusal::Elsewhere)),
+            (LegacyKeys::Deny, Err(KeyRefusal::PublicId), Err(KeyRefusal::PublicId)),
+            (LegacyKeys::Open, Ok(OLD), Ok(OLD)),
+        ] {
+            let keys = keys(legacy, true);
+            assert_eq!(ask(&keys, 1, "old", Access::Write, HOME), here, "{legacy:?}");
+            assert_eq!(ask(&keys, 1, "old", Access::Write, "::ffff:192.0.2.1"), here, "{legacy:?}");
+            assert_eq!(ask(&keys, 1, "old", Access::Write, "192.0.2.2"), elsewhere, "{legacy:?}");
+        }
+    }
+
+    #[test]
+    fn all_loopback_addresses_are_one_place() {
+        assert!(are_same("127.0.0.1".parse().unwrap(), "::1".parse().unwrap()));
+        assert!(are_same("127.0.0.1".parse().unwrap(), "::ffff:127.9.9.9".parse().unwrap()));
+        assert!(!are_same("127.0.0.1".parse().unwrap(), "192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_bound_id_comes_from_the_page_its_connection_comes_from() {
+        let mut keys = Keys::default();
+        let holder = Holder {
+            name: "page".parse().unwrap(),
+            uuid: uuid(3),
+            secret: None,
+            address: HOME.parse().unwrap(),
+            origin: Some("https://a.example".to_owned()),
+        };
+        keys.join(OLD, holder);
+        let key = uuid(3).to_string();
+        let from = |origin| Caller { key: Some(&key), address: HOME.parse().unwrap(), origin };
+        assert_eq!(keys.check(from(Some("https://a.example")), "page", Access::Write), Ok(OLD));
+        assert_eq!(keys.check(from(None), "page", Access::Write), Ok(OLD));
+        let elsewhere = keys.check(from(Some("https://b.example")), "page", Access::Write);
+        assert_eq!(elsewhere, Err(KeyRefusal::Elsewhere));
+    }
+
+    #[test]
+    fn reading_can_be_kept_to_secret_keys() {
+        let keys = keys(LegacyKeys::Open, false);
+        assert_eq!(ask(&keys, 1, "old", Access::Read, HOME), Err(KeyRefusal::PublicId));
+        assert_eq!(ask(&keys, 20, "old", Access::Read, HOME), Ok(NEW));
+    }
+
+    #[test]
+    fn a_key_dies_with_its_connection() {
+        let mut keys = keys(LegacyKeys::Open, true);
+        keys.leave(NEW);
+        assert_eq!(ask(&keys, 20, "new", Access::Read, HOME), Err(KeyRefusal::Unknown));
+        assert_eq!((keys.owner("new"), keys.owner("old")), (None, Some(OLD)));
+    }
+
+    #[test]
+    fn a_secret_key_is_kept_nowhere() {
+        let shown = format!("{:?}", keys(LegacyKeys::Bound, true));
+        assert!(!shown.contains(&uuid(20).to_string()), "{shown}");
+    }
+}

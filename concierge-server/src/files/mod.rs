@@ -1,0 +1,18 @@
+//! The file store's rules: which paths there are, whose key opens what, and how much fits. Files themselves, HTTP and disks are
+//! elsewhere: here a file is an id, a size and a fingerprint.
+//!
+//! Pure, like the hub: keys, ids and sizes come in, what is to be done goes out. What is looked up is in memory alone, as a
+//! client's folder lives no longer than its connection.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod keys;
+#[cfg(test)]
+mod model;
+mod path;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use keys::{Access, Caller, Holder, KeyRefusal, Keys, LegacyKeys};
+pub use path::{FilePath, PathRefusal};
+pub use store::{Committed, FileId, Limits, Refusal, Store, StoredFile, Ticket, Totals};

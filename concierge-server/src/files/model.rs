@@ -1,0 +1,147 @@
+//! The store written down naively, to hold the real one against: a flat list, and everything counted anew each time.
+
+use super::{FilePath, Limits, Refusal, Totals};
+use crate::hub::ClientId;
+
+/// A file, or an upload on its way to be one.
+#[derive(Debug, Clone)]
+struct Piece {
+    client: ClientId,
+    path: FilePath,
+    bytes: u64,
+    ticket: u64,
+    is_whole: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    limits: Limits,
+    clients: Vec<ClientId>,
+    pieces: Vec<Piece>,
+}
+
+impl Model {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    pub(super) fn join(&mut self, client: ClientId) {
+        if !self.clients.contains(&client) {
+            self.clients.push(client);
+        }
+    }
+
+    pub(super) fn leave(&mut self, client: ClientId) -> usize {
+        let files = self.files(client);
+        self.clients.retain(|other| *other != client);
+        self.pieces.retain(|piece| piece.client != client);
+        files
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        client: ClientId,
+        path: &FilePath,
+        announced: Option<u64>,
+        ticket: u64,
+    ) -> Result<(), Refusal> {
+        if !self.clients.contains(&client) {
+            return Err(Refusal::Gone);
+        }
+        if self.collides(client, path) {
+            return Err(Refusal::Folder);
+        }
+        let uploads = |client: Option<ClientId>| {
+            let mine = |piece: &&Piece| client.is_none_or(|client| piece.client == client);
+            self.pieces.iter().filter(mine).filter(|piece| !piece.is_whole).count()
+        };
+        if self.limits.client_uploads.is_some_and(|most| uploads(Some(client)) >= most)
+            || self.limits.uploads.is_some_and(|most| uploads(None) >= most)
+        {
+            return Err(Refusal::TooManyUploads);
+        }
+        let is_there =
+            self.pieces.iter().any(|piece| piece.is_whole && piece.client == client && piece.path == *path);
+        let pieces = self.pieces.iter().filter(|piece| piece.client == client).count();
+        if !is_there && self.limits.client_files.is_some_and(|most| pieces >= most) {
+            return Err(Refusal::FolderFull);
+        }
+        self.fits(client, 0, announced.unwrap_or(0))?;
+        self.pieces.push(Piece { client, path: path.clone(), bytes: 0, ticket, is_whole: false });
+        Ok(())
+    }
+
+    pub(super) fn grow(&mut self, ticket: u64, bytes: u64) -> Result<(), Refusal> {
+        let Some(at) = self.pieces.iter().position(|piece| piece.ticket == ticket) else {
+            return Err(Refusal::Gone);
+        };
+        self.fits(self.pieces[at].client, self.pieces[at].bytes, bytes)?;
+        self.pieces[at].bytes += bytes;
+        Ok(())
+    }
+
+    pub(super) fn commit(&mut self, ticket: u64) -> Result<bool, Refusal> {
+        let Some(at) = self.pieces.iter().position(|piece| piece.ticket == ticket) else {
+            return Err(Refusal::Gone);
+        };
+        let new = self.pieces[at].clone();
+        if self.collides(new.client, &new.path) {
+            return Err(Refusal::Folder);
+        }
+        let before = self.pieces.len();
+        self.pieces.retain(|piece| !(piece.is_whole && piece.client == new.client && piece.path == new.path));
+        let replaced = self.pieces.len() < before;
+        self.pieces.iter_mut().filter(|piece| piece.ticket == ticket).for_each(|piece| piece.is_whole = true);
+        Ok(replaced)
+    }
+
+    pub(super) fn abort(&mut self, ticket: u64) {
+        self.pieces.retain(|piece| piece.ticket != ticket);
+    }
+
+    pub(super) fn remove(&mut self, client: ClientId, path: &FilePath) -> bool {
+        let before = self.pieces.len();
+        self.pieces.retain(|piece| !(piece.is_whole && piece.client == client && piece.path == *path));
+        self.pieces.len() < before
+    }
+
+    pub(super) fn size(&self, client: ClientId, path: &FilePath) -> Option<u64> {
+        let is_it = |piece: &&Piece| piece.is_whole && piece.client == client && piece.path == *path;
+        self.pieces.iter().find(is_it).map(|piece| piece.bytes)
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        let files = self.pieces.iter().filter(|piece| piece.is_whole).count();
+        let bytes = self.pieces.iter().map(|piece| piece.bytes).sum();
+        Totals { bytes, files, uploads: self.pieces.len() - files }
+    }
+
+    fn files(&self, client: ClientId) -> usize {
+        self.pieces.iter().filter(|piece| piece.is_whole && piece.client == client).count()
+    }
+
+    fn collides(&self, client: ClientId, path: &FilePath) -> bool {
+        let whole = self.pieces.iter().filter(|piece| piece.is_whole && piece.client == client);
+        whole.into_iter().any(|piece| {
+            let (one, other) = (piece.path.as_str(), path.as_str());
+            one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
+                || other.strip_prefix(one).is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
+
+    fn fits(&self, client: ClientId, file: u64, more: u64) -> Result<(), Refusal> {
+        let mine: u64 =
+            self.pieces.iter().filter(|piece| piece.client == client).map(|piece| piece.bytes).sum();
+        let all = self.totals().bytes;
+        let over = |limit: Option<u64>, present: u64| limit.is_some_and(|most| present + more > most);
+        if over(self.limits.file_bytes, file) {
+            Err(Refusal::FileTooLarge)
+        } else if over(self.limits.client_bytes, mine) {
+            Err(Refusal::FolderFull)
+        } else if over(self.limits.total_bytes, all) {
+            Err(Refusal::StoreFull)
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! What is stored for whom, and how much of it there may be. Every byte that arrives is asked for here before it is kept.
+
+use std::collections::BTreeMap;
+
+use super::path::FilePath;
+use crate::hub::ClientId;
+
+/// How much there may be. `None` is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one file.
+    pub file_bytes: Option<u64>,
+    /// Bytes of a client's files together, those that are being written included.
+    pub client_bytes: Option<u64>,
+    /// Files of a client, those that are being written included.
+    pub client_files: Option<usize>,
+    /// Bytes of all files.
+    pub total_bytes: Option<u64>,
+    /// Uploads of a client at the same time.
+    pub client_uploads: Option<usize>,
+    /// Uploads of all clients at the same time.
+    pub uploads: Option<usize>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: Some(64 << 20),
+            client_bytes: Some(256 << 20),
+            client_files: Some(1000),
+            total_bytes: Some(4 << 30),
+            client_uploads: Some(16),
+            uploads: Some(64),
+        }
+    }
+}
+
+/// A file's name on the disk: a number that is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u64);
+
+/// A file that is there in whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Its name on the disk.
+    pub id: FileId,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// The SHA-256 of what is in it.
+    pub sha256: [u8; 32],
+    /// When it was there in whole, in seconds since 1970.
+    pub modified: u64,
+}
+
+/// The right to bring a file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ticket {
+    client: ClientId,
+    id: FileId,
+    path: FilePath,
+    bytes: u64,
+}
+
+/// A file that took its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The file that was there before. Nobody can ask for it any more; who reads it already goes on.
+    pub replaced: Option<FileId>,
+}
+
+/// Why a file cannot be brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The client is gone, and its folder with it. 404.
+    #[error("the client whose folder it was is gone")]
+    Gone,
+    /// There is a folder where the file should be, or a file where a folder should be. 409.
+    #[error("a folder is where the file should be, or a file where a folder should be")]
+    Folder,
+    /// The file is too large. 413.
+    #[error("the file is larger than a file may be here")]
+    FileTooLarge,
+    /// As many uploads are under way as may be. 429.
+    #[error("too many uploads are under way")]
+    TooManyUploads,
+    /// The client's files would be too many or too large. 507.
+    #[error("the folder is full")]
+    FolderFull,
+    /// All files together would be too large. 507.
+    #[error("the file store is full")]
+    StoreFull,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Bytes, those of uploads under way included.
+    pub bytes: u64,
+    /// Files that are there in whole.
+    pub files: usize,
+    /// Uploads under way.
+    pub uploads: usize,
+}
+
+/// What is stored for whom.
+#[derive(Debug, Default)]
+pub struct Store {
+    limits: Limits,
+    folders: BTreeMap<ClientId, Folder>,
+    totals: Totals,
+    next: u64,
+}
+
+#[derive(Debug, Default)]
+struct Folder {
+    files: BTreeMap<FilePath, StoredFile>,
+    /// With what is under way.
+    bytes: u64,
+    uploads: usize,
+}
+
+impl Ticket {
+    /// The name on the disk of the file that is brought.
+    pub fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// How much of it has been let in, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Store {
+    /// An empty store with these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// A client is connected: it has a folder.
+    pub fn join(&mut self, client: ClientId) {
+        self.folders.entry(client).or_default();
+    }
+
+    /// A client is gone. Returns what is to be removed; uploads under way find out by themselves.
+    pub fn leave(&mut self, client: ClientId) -> Vec<FileId> {
+        let Some(folder) = self.folders.remove(&client) else { return Vec::new() };
+        self.totals.files -= folder.files.len();
+        self.totals.uploads -= folder.uploads;
+        self.totals.bytes -= folder.bytes;
+        folder.files.into_values().map(|file| file.id).collect()
+    }
+
+    /// An upload begins. `announced` is how large it says it is: what cannot fit is refused before a byte of it is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] says what is in the way.
+    pub fn begin(
+        &mut self,
+        client: ClientId,
+        path: FilePath,
+        announced: Option<u64>,
+    ) -> Result<Ticket, Refusal> {
+        let folder = self.folders.get_mut(&client).ok_or(Refusal::Gone)?;
+        if !folder.has_room_at(&path) {
+            return Err(Refusal::Folder);
+        }
+        if is_over(self.limits.client_uploads, folder.uploads + 1)
+            || is_over(self.limits.uploads, self.totals.uploads + 1)
+        {
+            return Err(Refusal::TooManyUploads);
+        }
+        let is_new = !folder.files.contains_key(&path);
+        if is_new && is_over(self.limits.client_files, folder.files.len() + folder.uploads + 1) {
+            return Err(Refusal::FolderFull);
+        }
+        fits(&self.limits, 0, folder.bytes, self.totals.bytes, announced.unwrap_or(0))?;
+        folder.uploads += 1;
+        self.totals.uploads += 1;
+        let id = FileId(self.next);
+        self.next += 1;
+        Ok(Ticket { client, id, path, bytes: 0 })
+    }
+
+    /// So many bytes more have arrived and want to be kept.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when they do not fit. The upload is to be [aborted](Self::abort) then.
+    pub fn grow(&mut self, ticket: &mut Ticket, bytes: u64) -> Result<(), Refusal> {
+        let folder = self.folders.get_mut(&ticket.client).ok_or(Refusal::Gone)?;
+        fits(&self.limits, ticket.bytes, folder.bytes, self.totals.bytes, bytes)?;
+        ticket.bytes += bytes;
+        folder.bytes += bytes;
+        self.totals.bytes += bytes;
+        Ok(())
+    }
+
+    /// The file is on the disk in whole and takes its place, at once for everybody. Several take their places together or not at
+    /// all.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Gone`] or [`Refusal::Folder`], with the tickets, which are to be [aborted](Self::abort).
+    pub fn commit(
+        &mut self,
+        uploads: Vec<(Ticket, [u8; 32])>,
+        modified: u64,
+    ) -> Result<Vec<Committed>, (Refusal, Vec<Ticket>)> {
+        if let Some(refusal) = self.against(&uploads) {
+            return Err((refusal, uploads.into_iter().map(|(ticket, _)| ticket).collect()));
+        }
+        Ok(uploads.into_iter().map(|(ticket, sha256)| self.put(ticket, sha256, modified)).collect())
+    }
+
+    /// What is against these files taking their places together.
+    fn against(&self, uploads: &[(Ticket, [u8; 32])]) -> Option<Refusal> {
+        for (index, (ticket, _)) in uploads.iter().enumerate() {
+            let Some(folder) = self.folders.get(&ticket.client) else { return Some(Refusal::Gone) };
+            let before = uploads.iter().take(index).map(|(other, _)| &other.path);
+            if !folder.has_room_at(&ticket.path) || before.clone().any(|path| excludes(path, &ticket.path)) {
+                return Some(Refusal::Folder);
+            }
+        }
+        None
+    }
+
+    fn put(&mut self, ticket: Ticket, sha256: [u8; 32], modified: u64) -> Committed {
+        let Some(folder) = self.folders.get_mut(&ticket.client) else { return Committed { replaced: None } };
+        let file = StoredFile { id: ticket.id, size: ticket.bytes, sha256, modified };
+        folder.uploads -= 1;
+        self.totals.uploads -= 1;
+        let replaced = folder.files.insert(ticket.path, file);
+        match &replaced {
+            Some(old) => {
+                folder.bytes -= old.size;
+                self.totals.bytes -= old.size;
+            }
+            None => self.totals.files += 1,
+        }
+        Committed { replaced: replaced.map(|old| old.id) }
+    }
+
+    /// An upload ends without a file: its bytes are given back.
+    pub fn abort(&mut self, ticket: Ticket) {
+        let Ticket { client, bytes, .. } = ticket;
+        // Who has left has taken everything along.
+        if let Some(folder) = self.folders.get_mut(&client) {
+            folder.uploads -= 1;
+            folder.bytes -= bytes;
+            self.totals.uploads -= 1;
+            self.totals.bytes -= bytes;
+        }
+    }
+
+    /// A file is deleted. Returns what is to be removed from the disk; none when there is no such file.
+    pub fn remove(&mut self, client: ClientId, path: &FilePath) -> Option<FileId> {
+        let folder = self.folders.get_mut(&client)?;
+        let file = folder.files.remove(path)?;
+        folder.bytes -= file.size;
+        self.totals.bytes -= file.size;
+        self.totals.files -= 1;
+        Some(file.id)
+    }
+
+    /// A file of a client.
+    pub fn find(&self, client: ClientId, path: &FilePath) -> Option<&StoredFile> {
+        self.folders.get(&client)?.files.get(path)
+    }
+
+    /// Whether there is a folder of this path: something is in it.
+    pub fn has_folder(&self, client: ClientId, path: &FilePath) -> bool {
+        self.folders.get(&client).is_some_and(|folder| folder.is_folder(path))
+    }
+
+    /// All files of a client, by path.
+    pub fn list(&self, client: ClientId) -> impl Iterator<Item = (&FilePath, &StoredFile)> {
+        self.folders.get(&client).into_iter().flat_map(|folder| &folder.files)
+    }
+
+    /// How much there is.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+}
+
+impl Folder {
+    /// Whether a file can be at this path: no folder is there, and no file is where its folders would be.
+    fn has_room_at(&self, path: &FilePath) -> bool {
+        let blocked = path.folders().any(|folder| self.files.keys().any(|file| file.as_str() == folder));
+        !blocked && !self.is_folder(path)
+    }
+
+    fn is_folder(&self, path: &FilePath) -> bool {
+        let inside = path.as_str().to_owned() + "/";
+        self.files.keys().any(|file| file.as_str().starts_with(&inside))
+    }
+}
+
+/// Whether two files cannot both be there, as one is where a folder of the other would be.
+fn excludes(one: &FilePath, other: &FilePath) -> bool {
+    one.folders().any(|folder| folder == other.as_str())
+        || other.folders().any(|folder| folder == one.as_str())
+}
+
+fn fits(limits: &Limits, file: u64, folder: u64, total: u64, more: u64) -> Result<(), Refusal> {
+    let over =
+        |limit: Option<u64>, present: u64| limit.is_some_and(|most| present.saturating_add(more) > most);
+    if over(limits.file_bytes, file) {
+        Err(Refusal::FileTooLarge)
+    } else if over(limits.client_bytes, folder) {
+        Err(Refusal::FolderFull)
+    } else if over(limits.total_bytes, total) {
+        Err(Refusal::StoreFull)
+    } else {
+        Ok(())
+    }
+}
+
+fn is_over(limit: Option<usize>, count: usize) -> bool {
+    limit.is_some_and(|most| count > most)
+}
