@@ -244,6 +244,7 @@ impl Store {
     }
 
     /// An upload ends without a file: its bytes are given back.
+    #[expect(clippy::needless_pass_by_value, reason = "a ticket is good once")]
     pub fn abort(&mut self, ticket: Ticket) {
         let Ticket { client, bytes, .. } = ticket;
         // Who has left has taken everything along.

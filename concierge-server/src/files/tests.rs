@@ -41,7 +41,9 @@ fn put(store: &mut Store, client: ClientId, name: &str, bytes: u64) -> Result<bo
     match store.commit(vec![(ticket, [0; 32])], 7) {
         Ok(committed) => Ok(committed[0].replaced.is_some()),
         Err((refusal, tickets)) => {
-            tickets.into_iter().for_each(|ticket| store.abort(ticket));
+            for ticket in tickets {
+                store.abort(ticket);
+            }
             Err(refusal)
         }
     }
@@ -113,7 +115,9 @@ fn several_files_take_their_places_together_or_not_at_all() {
     let tickets = ["x", "x/y"].map(|name| store.begin(ALICE, path(name), None).unwrap());
     let (refusal, tickets) = store.commit(tickets.map(|ticket| (ticket, [0; 32])).into(), 7).unwrap_err();
     assert_eq!((refusal, store.list(ALICE).count()), (Refusal::Folder, 0));
-    tickets.into_iter().for_each(|ticket| store.abort(ticket));
+    for ticket in tickets {
+        store.abort(ticket);
+    }
     assert_eq!(store.totals(), Totals::default());
 }
 
