@@ -18,6 +18,7 @@ pub(super) struct Model {
     limits: Limits,
     clients: Vec<ClientId>,
     pieces: Vec<Piece>,
+    uploads: Vec<ClientId>,
 }
 
 impl Model {
@@ -35,7 +36,28 @@ impl Model {
         let files = self.files(client);
         self.clients.retain(|other| *other != client);
         self.pieces.retain(|piece| piece.client != client);
+        self.uploads.retain(|other| *other != client);
         files
+    }
+
+    pub(super) fn open(&mut self, client: ClientId) -> Result<(), Refusal> {
+        let mine = self.uploads.iter().filter(|other| **other == client).count();
+        if !self.clients.contains(&client) {
+            Err(Refusal::Gone)
+        } else if self.limits.client_uploads.is_some_and(|most| mine >= most)
+            || self.limits.uploads.is_some_and(|most| self.uploads.len() >= most)
+        {
+            Err(Refusal::TooManyUploads)
+        } else {
+            self.uploads.push(client);
+            Ok(())
+        }
+    }
+
+    pub(super) fn close(&mut self, client: ClientId) {
+        if let Some(at) = self.uploads.iter().position(|other| *other == client) {
+            self.uploads.remove(at);
+        }
     }
 
     pub(super) fn begin(
@@ -50,15 +72,6 @@ impl Model {
         }
         if self.collides(client, path) {
             return Err(Refusal::Folder);
-        }
-        let uploads = |client: Option<ClientId>| {
-            let mine = |piece: &&Piece| client.is_none_or(|client| piece.client == client);
-            self.pieces.iter().filter(mine).filter(|piece| !piece.is_whole).count()
-        };
-        if self.limits.client_uploads.is_some_and(|most| uploads(Some(client)) >= most)
-            || self.limits.uploads.is_some_and(|most| uploads(None) >= most)
-        {
-            return Err(Refusal::TooManyUploads);
         }
         let is_there =
             self.pieces.iter().any(|piece| piece.is_whole && piece.client == client && piece.path == *path);
@@ -113,7 +126,7 @@ impl Model {
     pub(super) fn totals(&self) -> Totals {
         let files = self.pieces.iter().filter(|piece| piece.is_whole).count();
         let bytes = self.pieces.iter().map(|piece| piece.bytes).sum();
-        Totals { bytes, files, uploads: self.pieces.len() - files }
+        Totals { bytes, files, uploads: self.uploads.len() }
     }
 
     fn files(&self, client: ClientId) -> usize {

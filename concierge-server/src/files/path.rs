@@ -250,11 +250,11 @@ mod tests {
         let name = "x".repeat(FilePath::MAX_NAME_BYTES);
         assert!(FilePath::from_text(&name).is_ok());
         assert_eq!(FilePath::from_text(&(name.clone() + "x")), Err(PathRefusal::LongName));
-        let long = vec![name.as_str(); 5].join("/");
+        let long = [name.as_str(); 5].join("/");
         assert_eq!(FilePath::from_url(&long), Err(PathRefusal::TooLong));
         assert_eq!(FilePath::from_text(&long), Err(PathRefusal::TooLong));
-        assert_eq!(FilePath::from_url(&vec!["a"; 33].join("/")), Err(PathRefusal::TooDeep));
-        assert!(FilePath::from_url(&vec!["a"; 32].join("/")).is_ok());
+        assert_eq!(FilePath::from_url(&["a"; 33].join("/")), Err(PathRefusal::TooDeep));
+        assert!(FilePath::from_url(&["a"; 32].join("/")).is_ok());
     }
 
     #[test]

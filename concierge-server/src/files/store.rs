@@ -16,9 +16,9 @@ pub struct Limits {
     pub client_files: Option<usize>,
     /// Bytes of all files.
     pub total_bytes: Option<u64>,
-    /// Uploads of a client at the same time.
+    /// Requests of a client that bring files at the same time.
     pub client_uploads: Option<usize>,
-    /// Uploads of all clients at the same time.
+    /// Requests of all clients that bring files at the same time.
     pub uploads: Option<usize>,
 }
 
@@ -99,7 +99,7 @@ pub struct Totals {
     pub bytes: u64,
     /// Files that are there in whole.
     pub files: usize,
-    /// Uploads under way.
+    /// Requests under way that bring files.
     pub uploads: usize,
 }
 
@@ -117,6 +117,9 @@ struct Folder {
     files: BTreeMap<FilePath, StoredFile>,
     /// With what is under way.
     bytes: u64,
+    /// Files under way.
+    coming: usize,
+    /// Requests under way.
     uploads: usize,
 }
 
@@ -152,7 +155,33 @@ impl Store {
         folder.files.into_values().map(|file| file.id).collect()
     }
 
-    /// An upload begins. `announced` is how large it says it is: what cannot fit is refused before a byte of it is read.
+    /// A request that brings files begins. It is to be [closed](Self::close).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Gone`] or [`Refusal::TooManyUploads`].
+    pub fn open(&mut self, client: ClientId) -> Result<(), Refusal> {
+        let folder = self.folders.get_mut(&client).ok_or(Refusal::Gone)?;
+        if is_over(self.limits.client_uploads, folder.uploads + 1)
+            || is_over(self.limits.uploads, self.totals.uploads + 1)
+        {
+            return Err(Refusal::TooManyUploads);
+        }
+        folder.uploads += 1;
+        self.totals.uploads += 1;
+        Ok(())
+    }
+
+    /// A request that brought files is over, however it went.
+    pub fn close(&mut self, client: ClientId) {
+        // Who has left has taken everything along.
+        if let Some(folder) = self.folders.get_mut(&client) {
+            folder.uploads -= 1;
+            self.totals.uploads -= 1;
+        }
+    }
+
+    /// A file begins to come. `announced` is how large it says it is: what cannot fit is refused before a byte of it is read.
     ///
     /// # Errors
     ///
@@ -167,18 +196,12 @@ impl Store {
         if !folder.has_room_at(&path) {
             return Err(Refusal::Folder);
         }
-        if is_over(self.limits.client_uploads, folder.uploads + 1)
-            || is_over(self.limits.uploads, self.totals.uploads + 1)
-        {
-            return Err(Refusal::TooManyUploads);
-        }
         let is_new = !folder.files.contains_key(&path);
-        if is_new && is_over(self.limits.client_files, folder.files.len() + folder.uploads + 1) {
+        if is_new && is_over(self.limits.client_files, folder.files.len() + folder.coming + 1) {
             return Err(Refusal::FolderFull);
         }
         fits(&self.limits, 0, folder.bytes, self.totals.bytes, announced.unwrap_or(0))?;
-        folder.uploads += 1;
-        self.totals.uploads += 1;
+        folder.coming += 1;
         let id = FileId(self.next);
         self.next += 1;
         Ok(Ticket { client, id, path, bytes: 0 })
@@ -230,8 +253,7 @@ impl Store {
     fn put(&mut self, ticket: Ticket, sha256: [u8; 32], modified: u64) -> Committed {
         let Some(folder) = self.folders.get_mut(&ticket.client) else { return Committed { replaced: None } };
         let file = StoredFile { id: ticket.id, size: ticket.bytes, sha256, modified };
-        folder.uploads -= 1;
-        self.totals.uploads -= 1;
+        folder.coming -= 1;
         let replaced = folder.files.insert(ticket.path, file);
         match &replaced {
             Some(old) => {
@@ -243,15 +265,14 @@ impl Store {
         Committed { replaced: replaced.map(|old| old.id) }
     }
 
-    /// An upload ends without a file: its bytes are given back.
+    /// A file does not come after all: its bytes are given back.
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is good once")]
     pub fn abort(&mut self, ticket: Ticket) {
         let Ticket { client, bytes, .. } = ticket;
         // Who has left has taken everything along.
         if let Some(folder) = self.folders.get_mut(&client) {
-            folder.uploads -= 1;
+            folder.coming -= 1;
             folder.bytes -= bytes;
-            self.totals.uploads -= 1;
             self.totals.bytes -= bytes;
         }
     }

@@ -90,13 +90,11 @@ fn while_a_file_is_replaced_both_count_because_both_are_on_the_disk() {
 #[test]
 fn so_many_uploads_are_under_way_at_once() {
     let mut store = store();
-    let first = store.begin(ALICE, path("a"), None).unwrap();
-    let _second = store.begin(ALICE, path("b"), None).unwrap();
-    assert_eq!(store.begin(ALICE, path("c"), None), Err(Refusal::TooManyUploads));
-    let _third = store.begin(BOB, path("a"), None).unwrap();
-    assert_eq!(store.begin(BOB, path("b"), None), Err(Refusal::TooManyUploads));
-    store.abort(first);
-    assert!(store.begin(BOB, path("b"), None).is_ok());
+    assert_eq!([store.open(ALICE), store.open(ALICE)], [Ok(()), Ok(())]);
+    assert_eq!(store.open(ALICE), Err(Refusal::TooManyUploads));
+    assert_eq!((store.open(BOB), store.open(BOB)), (Ok(()), Err(Refusal::TooManyUploads)));
+    store.close(ALICE);
+    assert_eq!((store.open(BOB), store.totals().uploads), (Ok(()), 3));
 }
 
 #[test]
@@ -138,6 +136,8 @@ fn who_leaves_takes_everything_along() {
 enum Operation {
     Join(u64),
     Leave(u64),
+    Open(u64),
+    Close(u64),
     Begin(u64, &'static str, Option<u64>),
     Grow(usize, u64),
     Commit(usize),
@@ -151,6 +151,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         1 => client.clone().prop_map(Operation::Join),
         1 => client.clone().prop_map(Operation::Leave),
+        2 => client.clone().prop_map(Operation::Open),
+        1 => client.clone().prop_map(Operation::Close),
         6 => (client.clone(), name.clone(), prop::option::of(0..120_u64))
             .prop_map(|(client, name, announced)| Operation::Begin(client, name, announced)),
         6 => (0..4_usize, 0..120_u64).prop_map(|(at, bytes)| Operation::Grow(at, bytes)),
@@ -164,6 +166,8 @@ fn operation() -> impl Strategy<Value = Operation> {
 struct Pair {
     store: Store,
     model: Model,
+    /// Requests under way of each client.
+    requests: BTreeMap<u64, usize>,
     /// How often each client has left: no id is ever used again.
     lives: BTreeMap<u64, u64>,
     open: Vec<(u64, Ticket)>,
@@ -175,8 +179,8 @@ impl Pair {
         ClientId(client + 10 * self.lives.get(&client).copied().unwrap_or_default())
     }
 
-    fn perform(&mut self, operation: Operation) {
-        match operation {
+    fn perform(&mut self, operation: &Operation) {
+        match *operation {
             Operation::Join(client) => {
                 self.store.join(self.id(client));
                 self.model.join(self.id(client));
@@ -185,11 +189,24 @@ impl Pair {
                 let id = self.id(client);
                 assert_eq!(self.store.leave(id).len(), self.model.leave(id));
                 *self.lives.entry(client).or_default() += 1;
+                self.requests.remove(&client);
+            }
+            Operation::Open(client) => {
+                let opened = self.store.open(self.id(client));
+                assert_eq!(opened, self.model.open(self.id(client)));
+                *self.requests.entry(client).or_default() += usize::from(opened.is_ok());
+            }
+            Operation::Close(client) => {
+                if let Some(requests) = self.requests.get_mut(&client).filter(|requests| **requests > 0) {
+                    *requests -= 1;
+                    self.store.close(self.id(client));
+                    self.model.close(self.id(client));
+                }
             }
             Operation::Begin(client, name, announced) => {
                 let begun = self.store.begin(self.id(client), path(name), announced);
                 let modelled = self.model.begin(self.id(client), &path(name), announced, self.next);
-                assert_eq!(begun.as_ref().map(|_| ()), modelled.as_ref().map(|()| ()));
+                assert_eq!(begun.as_ref().map(|_| &()), modelled.as_ref());
                 if let Ok(ticket) = begun {
                     self.open.push((self.next, ticket));
                     self.next += 1;
@@ -230,8 +247,8 @@ proptest! {
     #[test]
     fn the_store_does_what_the_model_does(operations in prop::collection::vec(operation(), 1..80)) {
         let (store, model) = (Store::new(limits()), Model::new(limits()));
-        let mut pair = Pair { store, model, lives: BTreeMap::new(), open: Vec::new(), next: 0 };
-        for operation in operations {
+        let mut pair = Pair { store, model, requests: BTreeMap::new(), lives: BTreeMap::new(), open: Vec::new(), next: 0 };
+        for operation in &operations {
             pair.perform(operation);
             prop_assert_eq!(pair.store.totals(), pair.model.totals());
             for client in 1..4 {
