@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
 
-    /// The folder of the files that clients share; not in this version
+    /// The folder of the files that clients share [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     files_dir: Option<String>,
 
@@ -101,7 +101,7 @@ impl Args {
             ("secret_file", "--secret-file", self.secret_file.clone()),
             ("allow_anonymous", "--allow-anonymous", self.allow_anonymous.then(|| "true".to_owned())),
             ("allowed_origins", "--allowed-origin", list(&self.allowed_origins)),
-            ("files_dir", "--files-dir", self.files_dir.clone()),
+            ("files.dir", "--files-dir", self.files_dir.clone()),
             ("log.level", "--log", self.log.clone()),
             ("log.format", "--log-format", self.log_format.clone()),
         ]
@@ -150,7 +150,7 @@ mod tests {
                 .starts_with("`bind` in the flag --bind: 0.0.0.0:1 can be reached")
         );
         assert!(refusal(&["--log", "loud"]).starts_with("`log.level` in the flag --log: expected"));
-        assert!(refusal(&["--files-dir", "/srv"]).contains("file serving is not built into this version"));
+        assert!(refusal(&["--files-dir", ""]).starts_with("`files.dir` in the flag --files-dir: expected"));
         assert!(refusal(&["--config", "/nowhere"]).contains("cannot read the configuration file /nowhere"));
         assert!(refusal(&["--set", "secret=x"]).contains("list of processes"));
     }

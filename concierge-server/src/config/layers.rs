@@ -294,15 +294,6 @@ mod tests {
     }
 
     #[test]
-    fn file_serving_is_honestly_not_there() {
-        let message = refusal(Sources::new().flag("files_dir", "/srv", "--files-dir"));
-        assert_eq!(
-            message,
-            "`files_dir` in the flag --files-dir: file serving is not built into this version: leave it out"
-        );
-    }
-
-    #[test]
     fn a_secret_never_comes_from_the_command_line() {
         assert!(refusal(Sources::new().flag("secret", "sesame", "--set")).contains("list of processes"));
     }

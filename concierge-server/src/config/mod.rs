@@ -12,6 +12,7 @@ mod settings;
 mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use concierge_client::payload::{ClientName, DEFAULT_PORT, Nickname, Secret, ServiceName};
@@ -19,6 +20,8 @@ use concierge_client::payload::{ClientName, DEFAULT_PORT, Nickname, Secret, Serv
 pub use self::error::{ConfigError, Source};
 pub use self::layers::Sources;
 pub use self::value::{ConnectionLimit, LogFormat, LogLevel, NamePolicy};
+
+pub use crate::files::LegacyKeys;
 
 pub(crate) use self::layers::CONFIG_VARIABLE;
 use self::layers::Origins;
@@ -62,6 +65,8 @@ pub struct Config {
     /// Names by which the gateway may be called over the loopback address, beside those of the loopback address: that of a
     /// proxy on the same machine. Without a port.
     pub allowed_hosts: Vec<String>,
+    /// The file store.
+    pub files: Files,
     /// What the program logs.
     pub log: Log,
     origins: Origins,
@@ -127,6 +132,26 @@ pub struct Head {
     pub timeout: Duration,
 }
 
+/// The file store.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Files {
+    /// Whether there is one.
+    pub serve: bool,
+    /// The folder that files are kept in, of this gateway alone. Without one it is a temporary one, gone when the gateway stops.
+    pub dir: Option<PathBuf>,
+    /// What the public id of a client without a secret key may do.
+    pub legacy_key: LegacyKeys,
+    /// Whether public ids may read.
+    pub public_read_key: bool,
+    /// How long a body may bring nothing.
+    pub body_timeout: Duration,
+    /// Bytes on the disk that are left to others.
+    pub reserve: u64,
+    /// How much there may be.
+    pub limits: crate::files::Limits,
+}
+
 /// What the program logs on stderr. A gateway that is embedded logs by `tracing` and leaves this to its host.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -151,8 +176,23 @@ impl Default for Config {
             head: Head { bytes: 16 * 1024, headers: 64, timeout: Duration::from_secs(5) },
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
+            files: Files::default(),
             log: Log { level: LogLevel::Info, format: LogFormat::Text },
             origins: Origins::default(),
+        }
+    }
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            serve: true,
+            dir: None,
+            legacy_key: LegacyKeys::Bound,
+            public_read_key: true,
+            body_timeout: Duration::from_secs(10),
+            reserve: 256 << 20,
+            limits: crate::files::Limits::default(),
         }
     }
 }

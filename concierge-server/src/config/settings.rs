@@ -24,7 +24,7 @@ macro_rules! setting {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 33] = [
+pub(super) const SETTINGS: [Setting; 44] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -58,10 +58,18 @@ pub(super) const SETTINGS: [Setting; 33] = [
     setting!("head.timeout", head.timeout),
     setting!("allowed_origins", allowed_origins),
     setting!("allowed_hosts", allowed_hosts),
-    Setting {
-        key: "files_dir",
-        apply: |_, _| Err("file serving is not built into this version: leave it out".to_owned()),
-    },
+    setting!("files.serve", files.serve),
+    setting!("files.dir", files.dir),
+    setting!("files.legacy_key", files.legacy_key),
+    setting!("files.public_read_key", files.public_read_key),
+    setting!("files.body_timeout", files.body_timeout),
+    setting!("files.reserve", files.reserve),
+    setting!("files.file_bytes", files.limits.file_bytes),
+    setting!("files.client_bytes", files.limits.client_bytes),
+    setting!("files.client_files", files.limits.client_files),
+    setting!("files.total_bytes", files.limits.total_bytes),
+    setting!("files.client_uploads", files.limits.client_uploads),
+    setting!("files.uploads", files.limits.uploads),
     setting!("log.level", log.level),
     setting!("log.format", log.format),
 ];

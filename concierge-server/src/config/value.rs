@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use concierge_client::payload::Secret;
 
+use crate::files::LegacyKeys;
+
 /// A value as it was given.
 #[derive(Debug, Clone)]
 pub(super) enum Given {
@@ -101,6 +103,8 @@ macro_rules! words {
 }
 
 words!(NamePolicy, "\"unicode\" or \"ascii\"", "unicode" => Self::Unicode, "ascii" => Self::Ascii);
+words!(LegacyKeys, "\"bound\", \"deny\" or \"open\"",
+    "bound" => Self::Bound, "deny" => Self::Deny, "open" => Self::Open);
 words!(LogFormat, "\"text\" or \"json\"", "text" => Self::Text, "json" => Self::Json);
 words!(LogLevel, "\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
     "off" => Self::Off, "error" => Self::Error, "warn" => Self::Warn,
@@ -140,15 +144,32 @@ impl Value for usize {
     }
 }
 
-impl Value for Option<usize> {
-    const EXPECTED: &'static str = "a number or \"unlimited\"";
+impl Value for u64 {
+    const EXPECTED: &'static str = usize::EXPECTED;
     fn from_text(text: &str) -> Option<Self> {
-        if text == "unlimited" { Some(None) } else { usize::from_text(text).map(Some) }
+        Self::try_from(usize::from_text(text)?).ok()
     }
     fn from_toml(value: &toml::Value) -> Option<Self> {
-        if value.as_str() == Some("unlimited") { Some(None) } else { usize::from_toml(value).map(Some) }
+        Self::try_from(usize::from_toml(value)?).ok()
     }
 }
+
+/// A number, or none for "unlimited".
+macro_rules! unlimited {
+    ($($number:ty),+) => {
+        $(impl Value for Option<$number> {
+            const EXPECTED: &'static str = "a number or \"unlimited\"";
+            fn from_text(text: &str) -> Option<Self> {
+                if text == "unlimited" { Some(None) } else { <$number>::from_text(text).map(Some) }
+            }
+            fn from_toml(value: &toml::Value) -> Option<Self> {
+                if value.as_str() == Some("unlimited") { Some(None) } else { <$number>::from_toml(value).map(Some) }
+            }
+        })+
+    };
+}
+
+unlimited!(usize, u64);
 
 impl Value for ConnectionLimit {
     const EXPECTED: &'static str = "a number, \"unlimited\" or \"auto\"";
@@ -199,6 +220,13 @@ impl Value for PathBuf {
     const EXPECTED: &'static str = "a path";
     fn from_text(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self::from(text))
+    }
+}
+
+impl Value for Option<PathBuf> {
+    const EXPECTED: &'static str = PathBuf::EXPECTED;
+    fn from_text(text: &str) -> Option<Self> {
+        PathBuf::from_text(text).map(Some)
     }
 }
 

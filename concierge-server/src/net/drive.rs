@@ -66,11 +66,12 @@ impl Drive {
         now: Duration,
     ) -> Performed {
         let joins = !connection.is_identified();
-        let uuid = if joins { Uuid::new_v4() } else { Uuid::nil() };
+        let fresh = || if joins { Uuid::new_v4() } else { Uuid::nil() };
+        let (uuid, fs_key) = (fresh(), fresh());
         let core = &mut *self.core.lock();
         // If the hub panicked the last time, what it had decided until then concerns nobody.
         core.deliveries.clear();
-        let ids = Ids { client: ClientId(core.next_client), uuid };
+        let ids = Ids { client: ClientId(core.next_client), uuid, fs_key };
         let close = connection.perform(input, &mut core.hub, ids, now, &mut core.deliveries);
         if joins && connection.client() == Some(ids.client) {
             core.next_client += 1;

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::admission::{self, Admission};
 use super::drive::Drive;
+use super::files::Files;
 use super::metered::FrameLimits;
 use super::outbox::{self, Outbox};
 use crate::config::{Config, ConnectionLimit, NamePolicy};
@@ -28,6 +29,7 @@ pub(super) struct Gateway {
     rules: Arc<Rules>,
     drive: Drive,
     admission: Arc<Admission>,
+    files: Option<Arc<Files>>,
     started: Instant,
     sockets: Mutex<Sockets>,
 }
@@ -42,7 +44,7 @@ struct Sockets {
 }
 
 impl Gateway {
-    pub(super) fn new(config: Config) -> Arc<Self> {
+    pub(super) fn new(config: Config, files: Option<Files>) -> Arc<Self> {
         let limits = &config.limits;
         let rules = Rules {
             secret: config.secret.clone(),
@@ -59,6 +61,7 @@ impl Gateway {
                 subscriptions: limits.subscriptions,
                 services: limits.services,
             },
+            files: files.is_some(),
             server: concat!("concierge-server ", env!("CARGO_PKG_VERSION")).to_owned(),
         };
         let counts = hub::Limits {
@@ -75,6 +78,7 @@ impl Gateway {
             rules: Arc::new(rules),
             drive: Drive::new(counts, limits.outbox_total_bytes),
             admission,
+            files: files.map(Arc::new),
             started: Instant::now(),
             sockets: Mutex::default(),
             config,
@@ -159,6 +163,11 @@ impl Gateway {
 
     pub(super) fn drive(&self) -> &Drive {
         &self.drive
+    }
+
+    /// The file store, where there is one.
+    pub(super) fn files(&self) -> Option<&Arc<Files>> {
+        self.files.as_ref()
     }
 
     pub(super) fn admission(&self) -> &Arc<Admission> {

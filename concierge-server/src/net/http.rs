@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -23,22 +22,23 @@ use tokio::sync::watch;
 use tracing::debug;
 
 use super::admission::Place;
+use super::files::{self, Asking, Body};
 use super::gateway::Gateway;
+use super::lifetime::Lifetime;
+use super::member::From;
 use super::origin::{self, Allowed, Foreign};
 use super::session;
 use super::upgrade::{Accepted, Dialect, NoHandshake, WEBSOCKET_VERSION, handshake};
 use crate::config::Config;
 
-/// The longest that a connection may speak plain HTTP: whoever asks and does not read the answers is cut off.
-const LIFETIME: Duration = Duration::from_mins(1);
-
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<Body>;
 
 /// A connection that speaks plain HTTP so far.
 struct Visitor {
     gateway: Arc<Gateway>,
     peer: SocketAddr,
     over_loopback: bool,
+    lifetime: Lifetime,
     /// Goes along to the WebSocket.
     place: Mutex<Option<Place>>,
 }
@@ -53,10 +53,12 @@ pub(super) async fn serve(
 ) {
     let over_loopback = stream.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let head = gateway.config().head;
-    let visitor = Arc::new(Visitor { gateway, peer, over_loopback, place: Mutex::new(Some(place)) });
+    let lifetime = Lifetime::new();
+    let place = Mutex::new(Some(place));
+    let visitor = Arc::new(Visitor { gateway, peer, over_loopback, lifetime: lifetime.clone(), place });
     let service = service_fn(move |request| {
-        let answer = visitor.answer(request);
-        async move { Ok::<_, Infallible>(answer) }
+        let visitor = Arc::clone(&visitor);
+        async move { Ok::<_, Infallible>(visitor.answer(request).await) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(head.timeout);
@@ -65,7 +67,7 @@ pub(super) async fn serve(
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
-        () = tokio::time::sleep(LIFETIME) => Ok(()),
+        () = lifetime.over() => Ok(()),
         () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => {
             connection.as_mut().graceful_shutdown();
             // What is answered already gets out; who does not read it is not waited for.
@@ -78,16 +80,24 @@ pub(super) async fn serve(
 }
 
 impl Visitor {
-    fn answer(&self, mut request: Request<Incoming>) -> Answer {
+    async fn answer(&self, mut request: Request<Incoming>) -> Answer {
         let Config { allowed_origins: origins, allowed_hosts: hosts, .. } = self.gateway.config();
         if let Err(foreign) = origin::check(request.headers(), self.over_loopback, Allowed { origins, hosts })
         {
             debug!(peer = %self.peer, ?foreign, "refused a request");
             return refusal(foreign);
         }
+        if let Some(files) = self.gateway.files().filter(|_| is_of_files(request.uri().path())) {
+            let (address, lifetime) = (self.peer.ip(), self.lifetime.clone());
+            return files::answer(files, Asking { request, address, lifetime }).await;
+        }
         match (request.uri().path(), request.method()) {
             ("/ws", &Method::GET) => match handshake(request.version(), request.headers()) {
-                Ok(accepted) => self.upgrade(&accepted, hyper::upgrade::on(&mut request)),
+                Ok(accepted) => {
+                    let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
+                    let origin = origin.map(str::to_owned);
+                    self.upgrade(&accepted, origin, hyper::upgrade::on(&mut request))
+                }
                 Err(reason) => no_handshake(reason),
             },
             ("/", &Method::GET | &Method::HEAD) => greeting(),
@@ -99,7 +109,7 @@ impl Visitor {
     }
 
     /// Answers 101, and leaves the connection to a task of its own, which holds nothing of the request any more.
-    fn upgrade(&self, accepted: &Accepted, upgrade: OnUpgrade) -> Answer {
+    fn upgrade(&self, accepted: &Accepted, origin: Option<String>, upgrade: OnUpgrade) -> Answer {
         let Some(place) = self.place.lock().take() else {
             return text(StatusCode::BAD_REQUEST, "this connection was upgraded already\n");
         };
@@ -108,15 +118,16 @@ impl Visitor {
         };
         match accepted.dialect {
             Dialect::Concierge => {
-                let (gateway, peer) = (Arc::clone(&self.gateway), self.peer);
+                let gateway = Arc::clone(&self.gateway);
+                let from = From { peer: self.peer, origin };
                 tokio::spawn(async move {
                     let Ok(upgraded) = upgrade.await else { return };
                     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
-                    session::run(gateway, parts.io.into_inner(), parts.read_buf, peer, place).await;
+                    session::run(gateway, parts.io.into_inner(), parts.read_buf, from, place).await;
                 });
             }
         }
-        let mut answer = Response::new(Full::default());
+        let mut answer = Response::new(Body::default());
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = answer.headers_mut();
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -127,6 +138,11 @@ impl Visitor {
         }
         answer
     }
+}
+
+/// Whether a path leads to the file store.
+fn is_of_files(path: &str) -> bool {
+    path == "/fs" || path.starts_with("/fs/")
 }
 
 fn greeting() -> Answer {
@@ -178,7 +194,7 @@ fn not_allowed(methods: &'static str) -> Answer {
 }
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Body::from(body.into()));
     *answer.status_mut() = status;
     let answer = with(answer, CONTENT_TYPE, "text/plain; charset=utf-8");
     with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff")

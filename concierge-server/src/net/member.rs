@@ -4,23 +4,33 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use concierge_client::payload::ClientName;
 use tracing::debug;
 
 use super::admission::Place;
 use super::gateway::Gateway;
 use super::outbox::Outbox;
-use crate::dialect::concierge::{Close, Connection, Input, Step};
+use crate::dialect::concierge::{Close, Connection, Input, Joined, Step};
+use crate::files::Holder;
 
 /// What the gateway has of one WebSocket.
 #[derive(Debug)]
 pub(super) struct Member {
     gateway: Arc<Gateway>,
-    peer: SocketAddr,
+    from: From,
     outbox: Arc<Outbox>,
     number: u64,
     place: Place,
     /// Gone once the client has left.
     connection: Option<Connection>,
+}
+
+/// Where a WebSocket comes from.
+#[derive(Debug, Clone)]
+pub(super) struct From {
+    pub(super) peer: SocketAddr,
+    /// The page, when it is one's.
+    pub(super) origin: Option<String>,
 }
 
 /// What came of a message.
@@ -32,10 +42,10 @@ pub(super) struct Outcome {
 }
 
 impl Member {
-    pub(super) fn new(gateway: Arc<Gateway>, peer: SocketAddr, place: Place) -> Self {
+    pub(super) fn new(gateway: Arc<Gateway>, from: From, place: Place) -> Self {
         let (number, outbox) = gateway.open_outbox();
         let connection = Connection::new(Arc::clone(gateway.rules()), gateway.now());
-        Self { gateway, peer, outbox, number, place, connection: Some(connection) }
+        Self { gateway, from, outbox, number, place, connection: Some(connection) }
     }
 
     pub(super) fn handle_text(&mut self, text: &str) -> Outcome {
@@ -54,17 +64,35 @@ impl Member {
                     _ => None,
                 };
                 let performed = self.gateway.drive().perform(connection, input, &self.outbox, now);
-                if let Some(name) = joins.filter(|_| connection.is_identified()) {
-                    debug!(peer = %self.peer, name = ?name.as_str(), "a client joined");
+                if let Some(name) = joins
+                    && let Some(joined) = connection.joined()
+                {
+                    debug!(peer = %self.from.peer, name = ?name.as_str(), "a client joined");
                     self.place.identify();
+                    self.open_folder(name, joined);
                 }
                 Outcome { close: performed.close, pressed: performed.pressed }
             }
         }
     }
 
+    /// Before `HELLO` is written, so that the key in it opens something.
+    fn open_folder(&self, name: ClientName, joined: Joined) {
+        if let Some(files) = self.gateway.files() {
+            let From { peer, origin } = self.from.clone();
+            let Joined { client, uuid, fs_key } = joined;
+            files.join(client, Holder { name, uuid, secret: fs_key, address: peer.ip(), origin });
+        }
+    }
+
     /// Takes the client out of the hub. While the gateway stops nobody is told: they all are leaving.
     pub(super) fn leave(&mut self) -> Vec<Arc<Outbox>> {
+        // First, while nobody else can have the name.
+        if let Some(files) = self.gateway.files()
+            && let Some(client) = self.connection.as_ref().and_then(Connection::client)
+        {
+            files.leave(client);
+        }
         match self.connection.take() {
             Some(connection) if self.gateway.stop_by().is_none() => self.gateway.drive().leave(connection),
             _ => Vec::new(),

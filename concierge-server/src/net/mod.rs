@@ -2,13 +2,15 @@
 //! performs their effects; what a payload means and who receives what is not decided here.
 //!
 //! The way of a connection: `listener` accepts it, `admission` counts it, `http` and `upgrade` make it a WebSocket,
-//! `session` serves it by way of `drive`, `ending` closes it.
+//! `session` serves it by way of `drive`, `ending` closes it. What asks for files goes from `http` to `files`.
 
 mod admission;
 mod drive;
 mod ending;
+mod files;
 mod gateway;
 mod http;
+mod lifetime;
 mod listener;
 mod member;
 mod metered;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -10,9 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 use tracing::{info, warn};
 
+use super::files::{Disk, Files};
 use super::gateway::Gateway;
 use super::listener;
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config, ConfigError};
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,15 @@ pub enum ServeError {
     /// The configuration is refused.
     #[error(transparent)]
     Configuration(#[from] ConfigError),
+    /// The folder of the files cannot be used.
+    #[error("cannot keep files in {}", path.display())]
+    CannotKeepFiles {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     CannotBind {
@@ -33,11 +44,11 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// The exit code of a program that ends for it: 78 for the configuration, 10 for an address.
+    /// The exit code of a program that ends for it: 78 for the configuration, 10 for an address or a folder.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Configuration(_) => 78,
-            Self::CannotBind { .. } => 10,
+            Self::CannotBind { .. } | Self::CannotKeepFiles { .. } => 10,
         }
     }
 }
@@ -96,7 +107,7 @@ impl Server {
     /// # Errors
     ///
     /// [`ServeError::Configuration`] when the configuration is refused, [`ServeError::CannotBind`] when an address cannot
-    /// be listened on.
+    /// be listened on, [`ServeError::CannotKeepFiles`] when the folder of the files cannot be used.
     ///
     /// # Cancel safety
     ///
@@ -112,7 +123,8 @@ impl Server {
             addresses.push(listener.local_addr().map_err(cannot_bind)?);
             listeners.push(listener);
         }
-        let handle = ServerHandle { gateway: Gateway::new(config), addresses: addresses.into() };
+        let files = open_files(&config.files)?;
+        let handle = ServerHandle { gateway: Gateway::new(config, files), addresses: addresses.into() };
         Ok(Self { listeners, handle })
     }
 
@@ -196,6 +208,19 @@ impl ServerHandle {
         let (clients, services) = self.gateway.drive().counts();
         Counts { connections: self.gateway.admission().connections(), clients, services }
     }
+}
+
+/// The file store, unless it is switched off.
+fn open_files(config: &config::Files) -> Result<Option<Files>, ServeError> {
+    if !config.serve {
+        return Ok(None);
+    }
+    let opened = config.dir.as_deref().map_or_else(Disk::temporary, Disk::open);
+    let disk = opened.map_err(|cause| ServeError::CannotKeepFiles {
+        path: config.dir.clone().unwrap_or_else(std::env::temp_dir),
+        cause,
+    })?;
+    Ok(Some(Files::new(config, disk)))
 }
 
 /// Nobody can connect to "every address of this machine"; its loopback address is one of them.

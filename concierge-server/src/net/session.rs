@@ -1,7 +1,6 @@
 //! One WebSocket, from the upgrade to its end: reads and writes at the same time, keeps the deadlines, and leaves by the
 //! one way out. What the texts mean is the dialect's affair.
 
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use tracing::{debug, error, trace};
 use super::admission::Place;
 use super::ending::{Ending, Socket, finish};
 use super::gateway::Gateway;
-use super::member::Member;
+use super::member::{From, Member};
 use super::metered::Metered;
 use super::outbox::Signal;
 use super::pacing::Pause;
@@ -66,20 +65,15 @@ enum Occurrence {
 }
 
 /// Serves a WebSocket until it ends. `ahead` is what was read from the stream already.
-pub(super) async fn run(
-    gateway: Arc<Gateway>,
-    stream: TcpStream,
-    ahead: Bytes,
-    peer: SocketAddr,
-    place: Place,
-) {
+pub(super) async fn run(gateway: Arc<Gateway>, stream: TcpStream, ahead: Bytes, from: From, place: Place) {
+    let peer = from.peer;
     let metered = Metered::new(stream, ahead, gateway.frame_limits());
     let config = gateway.websocket_config();
     let socket = WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await;
     // In one piece on the heap: within the task it would take its room several times.
     let mut session = Box::new(Session {
         socket,
-        member: Member::new(gateway, peer, place),
+        member: Member::new(gateway, from, place),
         messages_in_a_row: 0,
         pause: None,
         is_held: false,

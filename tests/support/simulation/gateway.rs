@@ -65,7 +65,7 @@ impl Gateway {
             Step::Close(close) => Some(close),
             Step::Hub(input) => {
                 let joins = !connection.is_identified();
-                let ids = Ids { client: ClientId(self.next_client), uuid };
+                let ids = Ids { client: ClientId(self.next_client), uuid, fs_key: Uuid::nil() };
                 let close = connection.perform(input, &mut self.hub, ids, now, &mut deliveries);
                 if joins && connection.is_identified() {
                     self.next_client += 1;

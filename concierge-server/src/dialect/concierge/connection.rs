@@ -15,7 +15,7 @@ use super::{
     refusals::Refusals,
     request::{self, Asked},
     rules::Rules,
-    step::{Close, Delivery, Ids, Input, Join, Recipients, Step, Timer},
+    step::{Close, Delivery, Ids, Input, Join, Joined, Recipients, Step, Timer},
 };
 use crate::hub::{Change, ClientId, Effect, Form, Hub, Profile, Token};
 
@@ -26,6 +26,8 @@ pub struct Connection {
     phase: Phase,
     heartbeat: Heartbeat,
     refusals: Refusals,
+    /// Until somebody asks, which is at once: it costs those nothing that are in.
+    joined: Option<Box<Joined>>,
 }
 
 #[derive(Debug)]
@@ -50,6 +52,7 @@ impl Connection {
             phase: Phase::Waiting { deadline },
             heartbeat: Heartbeat::new(now),
             refusals: Refusals::default(),
+            joined: None,
         }
     }
 
@@ -154,6 +157,11 @@ impl Connection {
         }
     }
 
+    /// Who came in, once and right after it did.
+    pub fn joined(&mut self) -> Option<Joined> {
+        self.joined.take().map(|joined| *joined)
+    }
+
     /// Whether the client is in.
     pub fn is_identified(&self) -> bool {
         self.client().is_some()
@@ -161,7 +169,7 @@ impl Connection {
 
     fn join(&mut self, join: Join, hub: &mut Hub, ids: Ids, deliveries: &mut Vec<Delivery>) -> Option<Close> {
         let Join { name, nickname, tags, features, intents } = join;
-        let granted = features.unwrap_or(Features::NONE).and(Features::NONE.with(Feature::Compact));
+        let granted = features.unwrap_or(Features::NONE).and(self.rules.features());
         let form = if granted.contains(Feature::Compact) { Form::Compact } else { Form::Full };
         let profile = Profile { form, intents: intents.unwrap_or(Intents::ALL) };
         let asked = features.is_some() || intents.is_some();
@@ -173,8 +181,10 @@ impl Connection {
             match effect {
                 Effect::Joined { client } => {
                     self.phase = Phase::Identified { client, next: Seq::ZERO };
+                    let fs_key = granted.contains(Feature::FsKey).then_some(ids.fs_key);
+                    self.joined = Some(Box::new(Joined { client, uuid: ids.uuid, fs_key }));
                     let hello = if asked {
-                        self.extended_hello(ids.uuid, granted, profile.intents)
+                        Hello { fs_key, ..self.extended_hello(ids.uuid, granted, profile.intents) }
                     } else {
                         Hello::new(ids.uuid)
                     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use concierge_client::payload::{ClientName, Data, Limits, Nickname, Secret, ServiceName};
+use concierge_client::payload::{ClientName, Data, Feature, Features, Limits, Nickname, Secret, ServiceName};
 
 /// What a gateway asks of its clients and tells them.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Rules {
     pub heartbeat_timeout: Duration,
     /// What is told in `HELLO.limits`; those on names may be smaller than the protocol's.
     pub limits: Limits,
+    /// Whether files are served: then who asks for it gets a secret file key.
+    pub files: bool,
     /// The gateway's program and version, as told in `HELLO.server`.
     pub server: String,
 }
@@ -40,7 +42,16 @@ impl Default for Rules {
                 subscriptions: Some(128),
                 services: Some(64),
             },
+            files: false,
             server: concat!("concierge-server ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
+    }
+}
+
+impl Rules {
+    /// Which features are granted to those who ask for them.
+    pub(super) fn features(&self) -> Features {
+        let features = Features::NONE.with(Feature::Compact);
+        if self.files { features.with(Feature::FsKey) } else { features }
     }
 }

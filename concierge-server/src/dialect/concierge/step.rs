@@ -70,6 +70,26 @@ pub struct Ids {
     pub client: ClientId,
     /// From the system's random source.
     pub uuid: Uuid,
+    /// Another one, for the client's secret file key if it asks for one.
+    pub fs_key: Uuid,
+}
+
+/// A client that came in, and what only it is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Joined {
+    /// The client.
+    pub client: ClientId,
+    /// Its public id.
+    pub uuid: Uuid,
+    /// Its secret file key, when it asked for one and files are served.
+    pub fs_key: Option<Uuid>,
+}
+
+impl std::fmt::Debug for Joined {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { client, uuid, fs_key: _ } = self;
+        formatter.debug_struct("Joined").field("client", client).field("uuid", uuid).finish_non_exhaustive()
+    }
 }
 
 /// A payload, encoded once, and who is to have it.

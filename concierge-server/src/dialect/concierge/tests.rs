@@ -43,7 +43,11 @@ impl Gateway {
             Step::Hub(input) => {
                 let client = ClientId(self.joins);
                 self.joins += 1;
-                let ids = Ids { client, uuid: Uuid::from_u128(u128::from(client.0)) };
+                let ids = Ids {
+                    client,
+                    uuid: Uuid::from_u128(u128::from(client.0)),
+                    fs_key: Uuid::from_u128(u128::MAX),
+                };
                 let mut deliveries = Vec::new();
                 let close = connection.perform(input, &mut self.hub, ids, now, &mut deliveries);
                 self.receive(deliveries);

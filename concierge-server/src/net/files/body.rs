@@ -1,0 +1,119 @@
+//! What is answered: a text that is there already, or a file that is read as it is sent.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::super::lifetime::Lifetime;
+
+/// How much is read at once. Two of these are in memory for each download: one on its way, one that is read ahead.
+const PIECE: u64 = 256 * 1024;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(in crate::net) enum Body {
+    /// It is there already.
+    Whole(Option<Bytes>),
+    /// It is read as it is sent.
+    File(FileBody),
+}
+
+/// A part of a file, from where it stands to an end.
+#[derive(Debug)]
+pub(in crate::net) struct FileBody {
+    /// What is still to be sent.
+    left: u64,
+    reading: JoinHandle<io::Result<(File, Bytes)>>,
+    /// A download that goes on keeps its connection.
+    lifetime: Lifetime,
+}
+
+impl FileBody {
+    /// So many bytes of a file, from a place on.
+    pub(super) fn new(mut file: File, from: u64, length: u64, lifetime: Lifetime) -> Self {
+        let reading = spawn_blocking(move || {
+            file.seek(SeekFrom::Start(from))?;
+            read(file, length)
+        });
+        Self { left: length, reading, lifetime }
+    }
+}
+
+fn read(mut file: File, left: u64) -> io::Result<(File, Bytes)> {
+    let size = usize::try_from(left.min(PIECE)).unwrap_or(usize::MAX);
+    let mut piece = vec![0; size];
+    file.read_exact(&mut piece)?;
+    Ok((file, piece.into()))
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Whole(None)
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::File(file) => {
+                file.poll_piece(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::File(file) => file.left == 0,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(match self {
+            Self::Whole(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
+            Self::File(file) => file.left,
+        })
+    }
+}
+
+impl FileBody {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let read_ahead = ready!(Pin::new(&mut self.reading).poll(context));
+        let (file, piece) = match read_ahead.map_err(io::Error::other).flatten() {
+            Ok(read) => read,
+            Err(error) => {
+                // The connection breaks off: what was announced cannot be sent.
+                self.left = 0;
+                return Poll::Ready(Some(Err(error)));
+            }
+        };
+        self.left -= piece.len() as u64;
+        self.lifetime.extend();
+        if self.left > 0 {
+            let left = self.left;
+            self.reading = spawn_blocking(move || read(file, left));
+        }
+        Poll::Ready(Some(Ok(piece)))
+    }
+}

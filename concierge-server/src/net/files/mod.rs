@@ -1,0 +1,99 @@
+//! The file store over HTTP: `/fs/{client}/{path}`. The rules are in [`crate::files`]; here are requests, bodies and the disk, which
+//! is only ever waited for on threads of its own.
+
+mod body;
+mod disk;
+mod download;
+mod gate;
+mod intake;
+mod refusal;
+mod routes;
+mod upload;
+
+pub(super) use body::Body;
+pub(super) use disk::Disk;
+pub(super) use routes::{Asking, answer};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::task::spawn_blocking;
+use tracing::warn;
+
+use crate::config;
+use crate::files::{FileId, Holder, Keys, Store};
+use crate::hub::ClientId;
+
+/// The file store of a gateway.
+#[derive(Debug)]
+pub(super) struct Files {
+    rules: Mutex<Rules>,
+    disk: Arc<Disk>,
+    /// Bytes that others are to find free on the disk.
+    reserve: u64,
+    /// How long a body may bring nothing.
+    patience: Duration,
+}
+
+/// Who may do what, and what is there.
+#[derive(Debug)]
+struct Rules {
+    keys: Keys,
+    store: Store,
+}
+
+impl Files {
+    pub(super) fn new(config: &config::Files, disk: Disk) -> Self {
+        let rules = Rules {
+            keys: Keys::new(config.legacy_key, config.public_read_key),
+            store: Store::new(config.limits),
+        };
+        Self {
+            rules: Mutex::new(rules),
+            disk: Arc::new(disk),
+            reserve: config.reserve,
+            patience: config.body_timeout,
+        }
+    }
+
+    /// A client is connected: it has a folder and a key.
+    pub(super) fn join(&self, client: ClientId, holder: Holder) {
+        let mut rules = self.lock();
+        rules.keys.join(client, holder);
+        rules.store.join(client);
+    }
+
+    /// A client is gone: at once nobody finds its files any more, and soon they are gone from the disk.
+    pub(super) fn leave(&self, client: ClientId) {
+        let files = {
+            let mut rules = self.lock();
+            rules.keys.leave(client);
+            rules.store.leave(client)
+        };
+        self.discard(files);
+    }
+
+    /// Removes files from the disk, without being waited for.
+    fn discard(&self, files: Vec<FileId>) {
+        if files.is_empty() {
+            return;
+        }
+        let disk = Arc::clone(&self.disk);
+        let remove = move || {
+            for id in files {
+                if let Err(error) = disk.remove(id) {
+                    warn!(%error, ?id, "a file could not be removed");
+                }
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(_) => drop(spawn_blocking(remove)),
+            Err(_) => remove(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rules> {
+        self.rules.lock()
+    }
+}

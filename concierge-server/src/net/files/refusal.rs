@@ -1,0 +1,93 @@
+//! Why a request to the file store is not done: a status, and a body that says it to a program and to a person.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use super::body::Body;
+use crate::files::{KeyRefusal, PathRefusal, Refusal};
+
+/// Why a request is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    /// One word for programs, `lower_snake`.
+    error: &'static str,
+    /// A sentence for people.
+    message: Cow<'static, str>,
+}
+
+impl Refused {
+    pub(super) fn new(
+        status: StatusCode,
+        error: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, error, message: message.into() }
+    }
+
+    pub(super) fn no_such_file() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such file")
+    }
+
+    /// The disk failed; what exactly is for the log.
+    pub(super) fn of_disk(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
+            return Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", "the gateway's disk is full");
+        }
+        tracing::error!(%error, "the disk of the file store failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "disk_failed", "the gateway's disk failed")
+    }
+
+    pub(super) fn answer(&self) -> Response<Body> {
+        let text = json!({ "error": self.error, "message": self.message }).to_string() + "\n";
+        let mut answer = Response::new(Body::from(Bytes::from(text)));
+        *answer.status_mut() = self.status;
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        answer
+    }
+}
+
+impl From<PathRefusal> for Refused {
+    fn from(refusal: PathRefusal) -> Self {
+        match refusal {
+            PathRefusal::TooLong => Self::new(StatusCode::URI_TOO_LONG, "path_too_long", refusal.to_string()),
+            _ => Self::new(StatusCode::BAD_REQUEST, "bad_path", refusal.to_string()),
+        }
+    }
+}
+
+impl From<KeyRefusal> for Refused {
+    fn from(refusal: KeyRefusal) -> Self {
+        let (status, error) = match refusal {
+            KeyRefusal::Missing => (StatusCode::PRECONDITION_REQUIRED, "no_key"),
+            KeyRefusal::NotAUuid => (StatusCode::EXPECTATION_FAILED, "bad_key"),
+            KeyRefusal::Unknown => (StatusCode::UNAUTHORIZED, "unknown_key"),
+            KeyRefusal::NotYours => (StatusCode::FORBIDDEN, "not_yours"),
+            KeyRefusal::Elsewhere => (StatusCode::FORBIDDEN, "key_from_elsewhere"),
+            KeyRefusal::PublicId => (StatusCode::FORBIDDEN, "public_id"),
+        };
+        Self::new(status, error, refusal.to_string())
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let (status, error) = match refusal {
+            Refusal::Gone => (StatusCode::NOT_FOUND, "gone"),
+            Refusal::Folder => (StatusCode::CONFLICT, "folder"),
+            Refusal::FileTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "file_too_large"),
+            Refusal::TooManyUploads => (StatusCode::TOO_MANY_REQUESTS, "too_many_uploads"),
+            Refusal::FolderFull => (StatusCode::INSUFFICIENT_STORAGE, "folder_full"),
+            Refusal::StoreFull => (StatusCode::INSUFFICIENT_STORAGE, "store_full"),
+        };
+        Self::new(status, error, refusal.to_string())
+    }
+}

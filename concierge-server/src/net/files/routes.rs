@@ -1,0 +1,189 @@
+//! Requests to `/fs`: what is asked, by whom, and whether it may be done. The order of the checks is part of the contract: the key,
+//! then whose folder it is, then the path.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use percent_encoding::percent_decode_str;
+
+use super::super::lifetime::Lifetime;
+use super::body::Body;
+use super::refusal::Refused;
+use super::upload::Upload;
+use super::{Files, download};
+use crate::files::{Access, Caller, FilePath};
+use crate::hub::ClientId;
+
+const METHODS: &str = "GET, HEAD, PUT, POST, DELETE";
+
+const KEY: &str = "x-fs-key";
+
+/// A request, and where it comes from.
+pub(in crate::net) struct Asking {
+    /// It passed the checks of `Origin` and `Host`.
+    pub(in crate::net) request: Request<Incoming>,
+    pub(in crate::net) address: IpAddr,
+    pub(in crate::net) lifetime: Lifetime,
+}
+
+/// Answers a request to `/fs`, whatever it is.
+pub(in crate::net) async fn answer(files: &Arc<Files>, asking: Asking) -> Response<Body> {
+    let origin = asking.request.headers().get(ORIGIN).cloned();
+    let mut answer = if asking.request.method() == Method::OPTIONS {
+        preflight()
+    } else {
+        perform(files, asking).await.unwrap_or_else(|refused| refused.answer())
+    };
+    protect(answer.headers_mut(), origin);
+    answer
+}
+
+async fn perform(files: &Arc<Files>, asking: Asking) -> Result<Response<Body>, Refused> {
+    let Asking { request, address, lifetime } = asking;
+    let (head, body) = request.into_parts();
+    let (folder, path) = split(head.uri.path());
+    let access = match head.method {
+        Method::GET | Method::HEAD => Access::Read,
+        Method::PUT | Method::POST | Method::DELETE => Access::Write,
+        _ => {
+            let mut answer = Refused::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method",
+                format!("the methods here are {METHODS}"),
+            )
+            .answer();
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
+            return Ok(answer);
+        }
+    };
+    let text = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let caller = Caller { key: text(KEY), address, origin: text(ORIGIN.as_str()) };
+    let (client, owner) = {
+        let rules = files.lock();
+        (rules.keys.check(caller, &folder, access)?, rules.keys.owner(&folder))
+    };
+    if access == Access::Write {
+        return write(files, client, (&head.method, &head.headers), path, body, lifetime).await.map(
+            |mut answer| {
+                if answer.status() == StatusCode::CREATED
+                    && let Ok(place) = HeaderValue::from_str(head.uri.path())
+                {
+                    answer.headers_mut().insert(LOCATION, place);
+                }
+                answer
+            },
+        );
+    }
+    let is_head = head.method == Method::HEAD;
+    match path {
+        "" => owner.map(|owner| download::list(files, owner)).ok_or_else(|| {
+            Refused::new(StatusCode::NOT_FOUND, "no_such_client", "no client of this name is connected")
+        }),
+        path => {
+            let path = FilePath::from_url(path)?;
+            let owner = owner.ok_or_else(Refused::no_such_file)?;
+            download::file(files, (owner, &path), &head.headers, is_head, lifetime).await
+        }
+    }
+}
+
+async fn write(
+    files: &Arc<Files>,
+    client: ClientId,
+    (method, headers): (&Method, &HeaderMap),
+    path: &str,
+    body: Incoming,
+    lifetime: Lifetime,
+) -> Result<Response<Body>, Refused> {
+    let boundary = boundary(headers)?;
+    if path.is_empty() {
+        return match boundary {
+            Some(boundary) if method == Method::POST => {
+                Upload::open(files, client)?.form((boundary, body), lifetime).await?;
+                Ok(status(StatusCode::CREATED))
+            }
+            _ => Err(Refused::new(StatusCode::BAD_REQUEST, "no_path", "a path of the file is missing")),
+        };
+    }
+    let path = FilePath::from_url(path)?;
+    if method == Method::DELETE {
+        let removed = files.lock().store.remove(client, &path).ok_or_else(Refused::no_such_file)?;
+        files.discard(vec![removed]);
+        return Ok(status(StatusCode::OK));
+    }
+    let upload = Upload::open(files, client)?;
+    let replaced = match boundary {
+        Some(boundary) if method == Method::POST => {
+            upload.form_of_one(path, (boundary, body), lifetime).await?
+        }
+        _ => upload.raw(path, body, lifetime).await?,
+    };
+    let is_put = method == Method::PUT;
+    Ok(status(if replaced && is_put { StatusCode::NO_CONTENT } else { StatusCode::CREATED }))
+}
+
+/// The boundary of a form; none for a raw body.
+fn boundary(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let Some(kind) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return Ok(None) };
+    match multer::parse_boundary(kind) {
+        Ok(boundary) => Ok(Some(boundary)),
+        Err(multer::Error::NoBoundary) => Err(Refused::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "broken_form",
+            "multipart/form-data has a boundary, which the header Content-Type tells",
+        )),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The client's name and the path within its folder, still encoded.
+fn split(path: &str) -> (String, &str) {
+    let rest = path.strip_prefix("/fs/").unwrap_or_default();
+    let (folder, path) = rest.split_once('/').unwrap_or((rest, ""));
+    // A name that is no UTF-8 is nobody's.
+    (percent_decode_str(folder).decode_utf8_lossy().into_owned(), path)
+}
+
+fn status(status: StatusCode) -> Response<Body> {
+    let mut answer = Response::new(Body::default());
+    *answer.status_mut() = status;
+    answer
+}
+
+/// What a browser asks before a page of another origin may ask.
+fn preflight() -> Response<Body> {
+    let mut answer = status(StatusCode::NO_CONTENT);
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "x-fs-key, content-type, range"),
+        (ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+/// What every answer carries: whatever a client has stored is a download and never a page.
+fn protect(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_SECURITY_POLICY, "sandbox"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+        (VARY, "Origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(origin) = origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let exposed =
+            HeaderValue::from_static("etag, content-range, content-disposition, accept-ranges, location");
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
+}

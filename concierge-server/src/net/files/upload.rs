@@ -1,0 +1,224 @@
+//! Bodies that bring files: raw ones, and forms with parts.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, stream};
+use http_body_util::BodyExt as _;
+use hyper::StatusCode;
+use hyper::body::{Body as _, Incoming};
+use multer::Multipart;
+use tokio::time::{Instant, timeout_at};
+
+use super::super::lifetime::Lifetime;
+use super::Files;
+use super::gate::Gate;
+use super::intake::{Intake, place};
+use super::refusal::Refused;
+use crate::files::FilePath;
+use crate::hub::ClientId;
+
+/// The slowest that a body may be on the whole, in bytes a second.
+const SLOWEST: u64 = 1024;
+
+/// The place of a request among the uploads, given back when it is over.
+pub(super) struct Upload {
+    files: Arc<Files>,
+    client: ClientId,
+}
+
+impl Upload {
+    pub(super) fn open(files: &Arc<Files>, client: ClientId) -> Result<Self, Refused> {
+        files.lock().store.open(client)?;
+        Ok(Self { files: Arc::clone(files), client })
+    }
+
+    /// A raw body, which is one file. Returns whether there was another before.
+    pub(super) async fn raw(
+        &self,
+        path: FilePath,
+        body: Incoming,
+        lifetime: Lifetime,
+    ) -> Result<bool, Refused> {
+        let mut intake = Intake::begin(&self.files, self.client, path, body.size_hint().exact())?;
+        let mut bytes = std::pin::pin!(read(body, self.files.patience, lifetime));
+        while let Some(piece) = bytes.next().await {
+            intake.take(piece.map_err(|error| broken(&error))?).await?;
+        }
+        let taken = intake.finish().await?;
+        Ok(place(&self.files, vec![taken], now())?.contains(&true))
+    }
+
+    /// A form whose parts are one file: those without a file name, and those of one and the same.
+    pub(super) async fn form_of_one(
+        &self,
+        path: FilePath,
+        (boundary, body): (String, Incoming),
+        lifetime: Lifetime,
+    ) -> Result<bool, Refused> {
+        let mut intake = Intake::begin(&self.files, self.client, path, None)?;
+        let mut name: Option<String> = None;
+        let mut parts = Parts::new(boundary, read(body, self.files.patience, lifetime));
+        let mut count = 0;
+        while let Some(part) = parts.next().await? {
+            count += 1;
+            match (&name, part.file_name()) {
+                (Some(first), Some(other)) if first != other => {
+                    return Err(Refused::new(
+                        StatusCode::PRECONDITION_FAILED,
+                        "several_files",
+                        "here goes one file: the parts have different file names",
+                    ));
+                }
+                (None, Some(first)) => name = Some(first.to_owned()),
+                _ => {}
+            }
+            parts.pour(part, &mut intake).await?;
+        }
+        if count == 0 {
+            return Err(no_parts());
+        }
+        let taken = intake.finish().await?;
+        Ok(place(&self.files, vec![taken], now())?.contains(&true))
+    }
+
+    /// A form whose parts are files, each under its own file name; parts of the same name are one file. Either all of them take
+    /// their places or none.
+    pub(super) async fn form(
+        &self,
+        (boundary, body): (String, Incoming),
+        lifetime: Lifetime,
+    ) -> Result<(), Refused> {
+        let mut parts = Parts::new(boundary, read(body, self.files.patience, lifetime));
+        let mut intakes: Vec<(FilePath, Intake)> = Vec::new();
+        let mut current = 0;
+        while let Some(part) = parts.next().await? {
+            let name = part.file_name().ok_or_else(|| {
+                Refused::new(
+                    StatusCode::PRECONDITION_REQUIRED,
+                    "no_file_name",
+                    "every part has a file name here",
+                )
+            })?;
+            let path = FilePath::from_text(name)?;
+            let known = intakes.iter().position(|(other, _)| *other == path);
+            if known != Some(current)
+                && let Some((_, open)) = intakes.get_mut(current)
+            {
+                open.pause().await?;
+            }
+            current = known.unwrap_or(intakes.len());
+            if known.is_none() {
+                intakes.push((path.clone(), Intake::begin(&self.files, self.client, path, None)?));
+            }
+            if let Some((_, intake)) = intakes.get_mut(current) {
+                parts.pour(part, intake).await?;
+            }
+        }
+        if intakes.is_empty() {
+            return Err(no_parts());
+        }
+        let mut taken = Vec::with_capacity(intakes.len());
+        for (_, intake) in intakes {
+            taken.push(intake.finish().await?);
+        }
+        place(&self.files, taken, now())?;
+        Ok(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.files.lock().store.close(self.client);
+    }
+}
+
+/// The parts of a form, one after the other.
+struct Parts {
+    form: Multipart<'static>,
+    credit: super::gate::Credit,
+}
+
+impl Parts {
+    fn new(boundary: String, bytes: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
+        let (gate, credit) = Gate::new(Box::pin(bytes));
+        Self { form: Multipart::new(gate, boundary), credit }
+    }
+
+    async fn next(&mut self) -> Result<Option<multer::Field<'static>>, Refused> {
+        let next = self.form.next_field().await.map_err(|error| broken_form(&error));
+        self.credit.renew();
+        next
+    }
+
+    async fn pour(&self, mut part: multer::Field<'static>, intake: &mut Intake) -> Result<(), Refused> {
+        while let Some(bytes) = part.chunk().await.map_err(|error| broken_form(&error))? {
+            self.credit.renew();
+            intake.take(bytes).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a body, as long as they come fast enough.
+fn read(
+    body: Incoming,
+    patience: Duration,
+    lifetime: Lifetime,
+) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let start = Instant::now();
+    let bytes = body.into_data_stream();
+    stream::unfold(Some((bytes, 0_u64)), move |state| {
+        let lifetime = lifetime.clone();
+        async move {
+            let (mut bytes, received) = state?;
+            let by =
+                (Instant::now() + patience).min(start + patience + Duration::from_secs(received / SLOWEST));
+            let next = match timeout_at(by, bytes.next()).await {
+                Ok(next) => next?.map_err(io::Error::other),
+                Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            };
+            lifetime.extend();
+            match next {
+                Ok(piece) => {
+                    let received = received + piece.len() as u64;
+                    Some((Ok(piece), Some((bytes, received))))
+                }
+                Err(error) => Some((Err(error), None)),
+            }
+        }
+    })
+}
+
+fn broken(error: &io::Error) -> Refused {
+    if error.kind() == io::ErrorKind::TimedOut {
+        Refused::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body came too slowly")
+    } else {
+        Refused::new(StatusCode::BAD_REQUEST, "broken_body", "the body broke off")
+    }
+}
+
+fn broken_form(error: &multer::Error) -> Refused {
+    if let multer::Error::StreamReadFailed(source) = error
+        && let Some(source) = source.downcast_ref::<io::Error>()
+        && source.kind() != io::ErrorKind::InvalidData
+    {
+        return broken(source);
+    }
+    Refused::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "broken_form",
+        "the body is not multipart/form-data as RFC 7578 has it",
+    )
+}
+
+fn no_parts() -> Refused {
+    Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "broken_form", "the form has no parts")
+}
+
+/// Seconds since 1970. A clock before that is as good as 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
