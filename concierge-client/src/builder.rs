@@ -270,9 +270,18 @@ impl ClientBuilder {
 
     fn begin(self, approach: Approach, established: Established) -> (Client, Events) {
         let (capacity, timeout) = (self.events_capacity, self.call_timeout);
+        #[cfg(feature = "files")]
+        let beside = approach.clone();
         let (link, queue) = start(self.name, established, approach, self.persistence, self.tuning, capacity);
         let events = Events::new(Arc::clone(&link), queue);
-        (Client::new(link, timeout, capacity), events)
+        let client = Client::new(
+            link,
+            #[cfg(feature = "files")]
+            beside,
+            timeout,
+            capacity,
+        );
+        (client, events)
     }
 
     fn approach(&self) -> Approach {

@@ -7,6 +7,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+#[cfg(feature = "files")]
+use crate::net::Approach;
 use crate::{
     builder::ClientBuilder,
     call::{Call, CreateService, acknowledged},
@@ -60,6 +62,9 @@ pub struct Client {
 /// What the clones of a client share. Its end is the end of the connection.
 struct Handle {
     link: Arc<Link>,
+    /// The way to the gateway, for what goes beside the connection.
+    #[cfg(feature = "files")]
+    approach: Arc<Approach>,
     call_timeout: Duration,
     events_capacity: usize,
     replies: Replies,
@@ -84,8 +89,27 @@ impl Client {
         ClientBuilder::new(url.as_ref(), name.as_ref())
     }
 
-    pub(crate) fn new(link: Arc<Link>, call_timeout: Duration, events_capacity: usize) -> Self {
-        Self { handle: Arc::new(Handle { link, call_timeout, events_capacity, replies: Replies::default() }) }
+    pub(crate) fn new(
+        link: Arc<Link>,
+        #[cfg(feature = "files")] approach: Approach,
+        call_timeout: Duration,
+        events_capacity: usize,
+    ) -> Self {
+        Self {
+            handle: Arc::new(Handle {
+                link,
+                #[cfg(feature = "files")]
+                approach: Arc::new(approach),
+                call_timeout,
+                events_capacity,
+                replies: Replies::default(),
+            }),
+        }
+    }
+
+    #[cfg(feature = "files")]
+    pub(crate) fn approach(&self) -> &Arc<Approach> {
+        &self.handle.approach
     }
 
     /// Who this client is, and what the gateway granted; while there is no connection, on the last one.

@@ -79,6 +79,8 @@ mod client;
 mod dialing;
 #[cfg(feature = "net")]
 mod events;
+#[cfg(feature = "files")]
+pub mod files;
 #[cfg(feature = "net")]
 mod recipient;
 #[cfg(feature = "net")]

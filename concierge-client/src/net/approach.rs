@@ -71,15 +71,22 @@ impl Approach {
     pub(crate) async fn attempt(&self) -> Result<Established, ConnectError> {
         let patience = Patience::new(self.within).observed(&self.observer);
         let secret = self.route.secret(&patience).await?;
-        let stream = match &self.connector {
-            Some(connector) => {
-                let opening =
-                    async { connector.0().await.map_err(|source| ConnectError::Connector { source }) };
-                patience.bound(Stage::Connect, opening).await?
-            }
-            None => Box::new(self.route.dial(&patience).await?),
-        };
+        let stream = self.dial(&patience).await?;
         self.establish(stream, secret, &patience).await
+    }
+
+    /// Opens a stream to the gateway for something else than a WebSocket.
+    ///
+    /// Cancel safe: dropping the future closes what was opened.
+    #[cfg(feature = "files")]
+    pub(crate) async fn open(&self) -> Result<Box<dyn ByteStream>, ConnectError> {
+        self.dial(&Patience::new(self.within)).await
+    }
+
+    async fn dial(&self, patience: &Patience) -> Result<Box<dyn ByteStream>, ConnectError> {
+        let Some(connector) = &self.connector else { return Ok(Box::new(self.route.dial(patience).await?)) };
+        let opening = async { connector.0().await.map_err(|source| ConnectError::Connector { source }) };
+        patience.bound(Stage::Connect, opening).await
     }
 
     /// Identifies over a stream that is there.

@@ -38,7 +38,7 @@ use tokio_tungstenite::{
 const BUFFER: usize = 32 * 1024;
 
 /// What this client calls itself towards servers and proxies.
-pub(super) const USER_AGENT: &str = concat!("concierge-client/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("concierge-client/", env!("CARGO_PKG_VERSION"));
 
 /// The largest message that is taken unless something else is said, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 64 << 20;

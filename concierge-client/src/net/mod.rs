@@ -41,6 +41,8 @@ pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_hours(
 
 pub(crate) use approach::{Approach, Connector, Established};
 pub(crate) use dial::Route;
+#[cfg(feature = "files")]
+pub(crate) use dial::USER_AGENT;
 pub(crate) use driver::Tuning;
 pub(crate) use fanout::{Predicate, Queue};
 pub(crate) use headers::header;

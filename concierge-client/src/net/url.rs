@@ -72,6 +72,21 @@ impl GatewayUrl {
         self.url.scheme() == "wss"
     }
 
+    /// The path, beginning with a slash.
+    #[cfg(feature = "files")]
+    pub(crate) fn path(&self) -> &str {
+        self.url.path()
+    }
+
+    /// Host and port, as the header `Host` has them.
+    #[cfg(feature = "files")]
+    pub(crate) fn authority(&self) -> String {
+        match self.url.port() {
+            Some(port) => format!("{}:{port}", self.host),
+            None => self.host.to_string(),
+        }
+    }
+
     pub(crate) fn parsed_host(&self) -> &Host {
         &self.host
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 use http_range_header::parse_range_header;
 use hyper::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use hyper::{Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -120,6 +120,9 @@ fn describe(headers: &mut HeaderMap, stored: &StoredFile, etag: &str, path: &Fil
     insert(headers, CONTENT_TYPE, "application/octet-stream");
     insert(headers, ACCEPT_RANGES, "bytes");
     insert(headers, ETAG, etag);
+    // RFC 9530: of the whole file, whatever part of it is sent.
+    let digest = BASE64.encode(&stored.sha256);
+    insert(headers, HeaderName::from_static("repr-digest"), &format!("sha-256=:{digest}:"));
     insert(headers, LAST_MODIFIED, &httpdate::fmt_http_date(time(stored.modified)));
     let name = utf8_percent_encode(path.file_name(), ATTRIBUTE);
     insert(headers, CONTENT_DISPOSITION, &format!("attachment; filename*=UTF-8''{name}"));
@@ -170,7 +173,7 @@ fn time(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn insert(headers: &mut HeaderMap, name: hyper::header::HeaderName, value: &str) {
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     let value = HeaderValue::from_str(value).expect("digits, dates, and what is percent-encoded are headers");
     headers.insert(name, value);
 }

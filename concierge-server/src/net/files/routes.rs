@@ -182,8 +182,9 @@ fn protect(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     }
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let exposed =
-            HeaderValue::from_static("etag, content-range, content-disposition, accept-ranges, location");
+        let exposed = HeaderValue::from_static(
+            "etag, repr-digest, content-range, content-disposition, accept-ranges, location",
+        );
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
 }

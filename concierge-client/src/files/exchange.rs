@@ -1,0 +1,147 @@
+//! One request to the store and its answer, on a connection of its own.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited, combinators::UnsyncBoxBody};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    client::conn::http1,
+    header::{HOST, HeaderName, USER_AGENT as USER_AGENT_NAME},
+};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{error::FileError, place, progress::Watch};
+use crate::{
+    net::{Approach, USER_AGENT},
+    session::Session,
+};
+
+/// The most that is read of a refusal, in bytes.
+const MAX_REFUSAL: usize = 16 * 1024;
+
+/// What is sent with a request.
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Nothing is sent with a request.
+pub(super) fn no_body() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// How the store is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Exchange {
+    approach: Arc<Approach>,
+    key: Uuid,
+    pub(super) patience: Duration,
+}
+
+impl Exchange {
+    pub(super) fn new(approach: Arc<Approach>, session: &Session, patience: Duration) -> Self {
+        // A gateway that knows no such key takes the public id.
+        let key = session.hello.fs_key.unwrap_or(session.uuid());
+        Self { approach, key, patience }
+    }
+
+    /// Asks, and waits for the head of the answer. A refusal is an error.
+    ///
+    /// Cancel safe: dropping the future closes the connection.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        place: &str,
+        headers: &[(HeaderName, &str)],
+        body: Body,
+        watch: &Watch,
+    ) -> Result<Response<Incoming>, FileError> {
+        let stream = self.approach.open().await?;
+        let answered = async {
+            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+            // It ends with the answer's body, or when that is dropped.
+            tokio::spawn(connection);
+            let request = self.request(method, place, headers, body)?;
+            sender.send_request(request).await.map_err(lost)
+        };
+        let answer = watch.bound(self.patience, answered).await?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_REFUSAL).collect();
+        // A refusal that does not come in whole is one all the same.
+        let body = tokio::time::timeout(self.patience, body).await.ok().and_then(Result::ok);
+        Err(refusal(status, &body.map(http_body_util::Collected::to_bytes).unwrap_or_default(), place))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        place: &str,
+        headers: &[(HeaderName, &str)],
+        body: Body,
+    ) -> Result<Request<Body>, FileError> {
+        let url = &self.approach.route.url;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(place::store(url) + place)
+            .header(HOST, url.authority())
+            .header(USER_AGENT_NAME, USER_AGENT)
+            .header("x-fs-key", self.key.to_string());
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        // What somebody added for a proxy before the gateway is for this, too.
+        for (name, value) in &self.approach.route.headers {
+            request = request.header(name.as_str(), value.as_bytes());
+        }
+        request.body(body).map_err(|error| FileError::Answer { detail: error.to_string() })
+    }
+}
+
+/// The connection broke off.
+pub(super) fn lost(error: hyper::Error) -> FileError {
+    // What the body of the request failed with is the caller's own.
+    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
+    if error.is_user()
+        && let Some(source) = source
+    {
+        return FileError::Local {
+            what: "reading the file",
+            source: io::Error::new(source.kind(), source.to_string()),
+        };
+    }
+    FileError::Lost { source: error.into() }
+}
+
+fn refusal(status: StatusCode, body: &[u8], place: &str) -> FileError {
+    #[derive(Deserialize)]
+    struct Told {
+        message: String,
+    }
+    let told = serde_json::from_slice::<Told>(body).map(|told| told.message);
+    let is_store = told.is_ok();
+    let message =
+        told.unwrap_or_else(|_| status.canonical_reason().unwrap_or("no reason was given").to_owned());
+    match status {
+        // A gateway without a store answers 404 as to any path; an original one says nothing more about a file either.
+        StatusCode::NOT_FOUND if !is_store && body.starts_with(b"nothing is here") => FileError::Unsupported,
+        StatusCode::NOT_FOUND => FileError::NotFound { message },
+        StatusCode::BAD_REQUEST | StatusCode::URI_TOO_LONG => {
+            let path = place.split_once('/').map(|(_, path)| path).unwrap_or_default();
+            let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned();
+            FileError::Path { path, message }
+        }
+        StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::EXPECTATION_FAILED
+        | StatusCode::PRECONDITION_REQUIRED => FileError::Denied { message },
+        StatusCode::CONFLICT => FileError::Folder,
+        StatusCode::PAYLOAD_TOO_LARGE => FileError::TooLarge,
+        StatusCode::INSUFFICIENT_STORAGE => FileError::Full { message },
+        StatusCode::TOO_MANY_REQUESTS => FileError::Busy,
+        status => FileError::Refused { status: status.as_u16(), message },
+    }
+}

@@ -1,0 +1,98 @@
+//! Storing a file.
+
+use std::{future::IntoFuture, pin::Pin, sync::Arc};
+
+use futures_util::StreamExt;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::{
+    Method, StatusCode,
+    body::Frame,
+    header::{CONTENT_LENGTH, HeaderName},
+};
+
+use super::{
+    error::FileError,
+    exchange::Exchange,
+    place,
+    progress::{Progress, Told, Watch},
+    source::Source,
+};
+use crate::payload::ClientName;
+
+/// A file on its way to the gateway, when it is awaited.
+///
+/// # Errors
+///
+/// [`FileError`]. Until the gateway has the whole file, nobody sees anything of it, and one that was there stays.
+///
+/// # Cancel safety
+///
+/// Dropping the future breaks the upload off: the gateway keeps what was there before.
+#[must_use = "a file is not stored unless this is awaited"]
+pub struct Put {
+    exchange: Exchange,
+    owner: ClientName,
+    path: String,
+    source: Source,
+    told: Option<Told>,
+}
+
+/// A file that the gateway has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stored {
+    /// How large it is, in bytes.
+    pub size: u64,
+    /// Whether another one was there before.
+    pub replaced: bool,
+}
+
+impl Put {
+    pub(super) fn new(exchange: Exchange, owner: ClientName, path: String, source: Source) -> Self {
+        Self { exchange, owner, path, source, told: None }
+    }
+
+    /// Calls this function with how far the upload has come: at the beginning with how much there is, then as bytes go out. It must
+    /// be quick.
+    pub fn progress(mut self, told: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.told = Some(Arc::new(told));
+        self
+    }
+
+    async fn run(self) -> Result<Stored, FileError> {
+        let Self { exchange, owner, path, source, told } = self;
+        let place = place::file(&owner, &path)?;
+        let (bytes, length) = source.open().await?;
+        let watch = Watch::new(told);
+        watch.moved(0, length);
+        let sent = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let counted = {
+            let (watch, sent) = (watch.clone(), Arc::clone(&sent));
+            bytes.map(move |piece| {
+                let piece = piece?;
+                let more = piece.len() as u64;
+                let before = sent.fetch_add(more, std::sync::atomic::Ordering::Relaxed);
+                watch.moved(before + more, length);
+                Ok(Frame::data(piece))
+            })
+        };
+        let body = StreamBody::new(counted).boxed_unsync();
+        let length = length.map(|length| length.to_string());
+        let headers: Vec<(HeaderName, &str)> =
+            length.as_deref().map(|length| (CONTENT_LENGTH, length)).into_iter().collect();
+        let answer = exchange.ask(Method::PUT, &place, &headers, body, &watch).await?;
+        Ok(Stored {
+            size: sent.load(std::sync::atomic::Ordering::Relaxed),
+            replaced: answer.status() == StatusCode::NO_CONTENT,
+        })
+    }
+}
+
+impl IntoFuture for Put {
+    type Output = Result<Stored, FileError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
