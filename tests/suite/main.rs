@@ -16,6 +16,7 @@ mod doctor;
 mod drill;
 mod ending;
 mod examples;
+mod files;
 mod hostile;
 mod memory;
 mod proxies;

@@ -78,9 +78,13 @@ impl RawSocket {
         self.patience = patience;
     }
 
-    /// Reads the answer to a request.
-    pub fn read_response(&mut self) -> Result<Response> {
+    /// Reads the head of an answer that has no body: to a `HEAD`, or one of several.
+    pub fn read_head(&mut self) -> Result<Response> {
         let deadline = Instant::now() + self.patience;
+        self.receive_head(deadline)
+    }
+
+    fn receive_head(&mut self, deadline: Instant) -> Result<Response> {
         let end = loop {
             if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end;
@@ -90,7 +94,13 @@ impl RawSocket {
         let rest = self.received.split_off(end + 4);
         let head = std::mem::replace(&mut self.received, rest);
         let head = String::from_utf8(head).context("the head of the answer is not UTF-8")?;
-        let mut response = Response::parse_head(head.trim_end_matches("\r\n"))?;
+        Response::parse_head(head.trim_end_matches("\r\n"))
+    }
+
+    /// Reads the answer to a request.
+    pub fn read_response(&mut self) -> Result<Response> {
+        let deadline = Instant::now() + self.patience;
+        let mut response = self.receive_head(deadline)?;
         if response.status != 101 {
             let length = response.header("Content-Length").map(str::parse::<usize>).transpose()?;
             while length.is_none_or(|length| self.received.len() < length) && self.receive(deadline)? {}

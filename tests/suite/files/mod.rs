@@ -1,0 +1,97 @@
+//! The file store: who may do what, which paths there are, that nobody ever sees half a file, and what each request is answered.
+
+mod answers;
+mod keys;
+mod paths;
+mod uploads;
+
+use std::net::SocketAddr;
+
+use support::raw::{Handshake, RawSocket, Response};
+
+/// A client with a folder, for as long as this is there.
+struct Member {
+    address: SocketAddr,
+    _socket: RawSocket,
+    name: &'static str,
+    /// Its public id.
+    uuid: String,
+    /// What opens its folder.
+    key: String,
+}
+
+impl Member {
+    /// A client of today, which asks for a secret key.
+    fn join(address: SocketAddr, name: &'static str) -> Self {
+        Self::identify(address, name, r#","features":["fs_key"],"intents":[]"#)
+    }
+
+    /// A client of the original, whose public id is its key.
+    fn of_old(address: SocketAddr, name: &'static str) -> Self {
+        Self::identify(address, name, "")
+    }
+
+    fn identify(address: SocketAddr, name: &'static str, more: &str) -> Self {
+        let mut socket = RawSocket::upgraded(address).unwrap();
+        let identify = format!(r#"{{"type":"IDENTIFY","name":"{name}","version":"0.2.0"{more}}}"#);
+        socket.send_text(&identify).unwrap();
+        let hello: serde_json::Value = serde_json::from_str(&socket.read_text().unwrap()).unwrap();
+        assert_eq!(hello["type"], "HELLO", "{hello}");
+        let uuid = hello["uuid"].as_str().unwrap().to_owned();
+        let key = hello["fs_key"].as_str().unwrap_or(&uuid).to_owned();
+        Self { address, _socket: socket, name, uuid, key }
+    }
+
+    /// Asks with this client's key, about its own folder.
+    fn ask(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Response {
+        let key = format!("x-fs-key: {}", self.key);
+        let headers: Vec<_> = [key.as_str()].iter().chain(headers).copied().collect();
+        ask(self.address, method, &format!("/fs/{}/{path}", self.name), &headers, body)
+    }
+
+    fn put(&self, path: &str, body: &[u8]) -> u16 {
+        self.ask("PUT", path, &[], body).status
+    }
+
+    fn get(&self, path: &str) -> Response {
+        self.ask("GET", path, &[], b"")
+    }
+
+    /// The paths in this client's folder.
+    fn paths(&self) -> Vec<String> {
+        let list: serde_json::Value = serde_json::from_slice(&self.get("").body).unwrap();
+        let entries = list.as_array().unwrap().iter();
+        entries.map(|entry| entry["path"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// One request on a connection of its own.
+fn ask(address: SocketAddr, method: &str, target: &str, headers: &[&str], body: &[u8]) -> Response {
+    let mut socket = RawSocket::open(address).unwrap();
+    let mut request = Handshake::request(method, target, &address.to_string()).with("Connection: close");
+    for header in headers {
+        request = request.with(header);
+    }
+    if !body.is_empty() || matches!(method, "PUT" | "POST") {
+        request = request.with(&format!("Content-Length: {}", body.len()));
+    }
+    socket.send_bytes(request.text().as_bytes()).unwrap();
+    // Who is refused may be hung up on before everything is sent; the answer is there all the same.
+    let _refused = socket.send_bytes(body);
+    if method == "HEAD" { socket.read_head().unwrap() } else { socket.read_response().unwrap() }
+}
+
+/// A form with one part for each of these: file name and content.
+fn form(parts: &[(Option<&str>, &[u8])]) -> (String, Vec<u8>) {
+    const BOUNDARY: &str = "a-boundary-that-occurs-nowhere-else";
+    let mut body = Vec::new();
+    for (name, content) in parts {
+        let name = name.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"{name}\r\n\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+    (format!("Content-Type: multipart/form-data; boundary={BOUNDARY}"), body)
+}
