@@ -1,9 +1,8 @@
 //! What each request is answered: statuses, headers, ranges, conditions, limits.
 
-use support::gateway::Gateway;
 use support::raw::{Handshake, RawSocket};
 
-use super::{Member, ask, form};
+use super::{Member, ask, form, gateway};
 
 fn error(body: &[u8]) -> String {
     let error: serde_json::Value = serde_json::from_slice(body).unwrap();
@@ -12,7 +11,7 @@ fn error(body: &[u8]) -> String {
 
 #[test]
 fn a_file_is_stored_replaced_fetched_and_deleted() {
-    let gateway = Gateway::start();
+    let gateway = gateway("");
     let alice = Member::join(gateway.address(), "alice");
     let stored = alice.ask("PUT", "maps/north%20pole", &[], b"one");
     assert_eq!((stored.status, stored.header("location")), (201, Some("/fs/alice/maps/north%20pole")));
@@ -40,7 +39,7 @@ fn a_file_is_stored_replaced_fetched_and_deleted() {
 
 #[test]
 fn a_list_tells_size_fingerprint_and_time() {
-    let gateway = Gateway::start();
+    let gateway = gateway("");
     let alice = Member::join(gateway.address(), "alice");
     assert_eq!(alice.put("file", b"two"), 201);
     let list: serde_json::Value = serde_json::from_slice(&alice.get("").body).unwrap();
@@ -54,7 +53,7 @@ fn a_list_tells_size_fingerprint_and_time() {
 
 #[test]
 fn a_part_is_served_and_what_is_known_is_not_sent_again() {
-    let gateway = Gateway::start();
+    let gateway = gateway("");
     let alice = Member::join(gateway.address(), "alice");
     assert_eq!(alice.put("file", b"0123456789"), 201);
     let whole = alice.get("file");
@@ -92,7 +91,7 @@ fn a_part_is_served_and_what_is_known_is_not_sent_again() {
 
 #[test]
 fn forms_bring_one_file_or_several() {
-    let gateway = Gateway::start();
+    let gateway = gateway("");
     let alice = Member::join(gateway.address(), "alice");
     let post = |path: &str, parts: &[(Option<&str>, &[u8])]| {
         let (kind, body) = form(parts);
@@ -114,7 +113,7 @@ fn forms_bring_one_file_or_several() {
 
 #[test]
 fn a_broken_form_is_told_from_a_broken_connection() {
-    let gateway = Gateway::start();
+    let gateway = gateway("");
     let alice = Member::join(gateway.address(), "alice");
     let kind = "Content-Type: multipart/form-data; boundary=b";
     for body in [
@@ -137,10 +136,9 @@ fn a_broken_form_is_told_from_a_broken_connection() {
 
 #[test]
 fn limits_are_told_by_status_and_nothing_of_what_is_refused_stays() {
-    let gateway = Gateway::configured(
+    let gateway = gateway(
         "files = { file_bytes = 1000, client_bytes = 2500, client_files = 3, total_bytes = 4000, body_timeout = \"200ms\" }",
-    )
-    .unwrap();
+    );
     let (alice, bob) = (Member::join(gateway.address(), "alice"), Member::join(gateway.address(), "bob"));
     let put = |member: &Member, path: &str, size: usize| {
         let answer = member.ask("PUT", path, &[], &vec![b'x'; size]);
@@ -177,7 +175,7 @@ fn limits_are_told_by_status_and_nothing_of_what_is_refused_stays() {
 
 #[test]
 fn so_many_uploads_at_once_and_no_more() {
-    let gateway = Gateway::configured("files.client_uploads = 2").unwrap();
+    let gateway = gateway("files.client_uploads = 2");
     let alice = Member::join(gateway.address(), "alice");
     let begun: Vec<_> = (0..2)
         .map(|number| {
@@ -202,7 +200,7 @@ fn so_many_uploads_at_once_and_no_more() {
 
 #[test]
 fn a_page_is_answered_by_its_origin_errors_too() {
-    let gateway = Gateway::configured("allowed_origins = [\"https://app.example\"]").unwrap();
+    let gateway = gateway("allowed_origins = [\"https://app.example\"]");
     let alice = Member::join(gateway.address(), "alice");
     assert_eq!(alice.put("file", b"x"), 201);
     let origin = "Origin: https://app.example";
@@ -228,7 +226,7 @@ fn a_page_is_answered_by_its_origin_errors_too() {
 
 #[test]
 fn who_is_refused_hears_why_though_much_was_still_to_be_sent() {
-    let gateway = Gateway::configured("files.file_bytes = \"1MiB\"").unwrap();
+    let gateway = gateway("files.file_bytes = \"1MiB\"");
     let alice = Member::join(gateway.address(), "alice");
     let body = vec![b'x'; 8 << 20];
     for _ in 0..10 {

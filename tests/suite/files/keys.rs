@@ -2,7 +2,7 @@
 
 use support::gateway::Gateway;
 
-use super::{Member, ask};
+use super::{Member, ask, gateway};
 
 const TABLE: &str = include_str!("../../golden/files/keys.txt");
 
@@ -15,7 +15,7 @@ fn the_table_of_keys_holds() {
         ("open", "files.legacy_key = \"open\""),
         ("secret", "files.public_read_key = false"),
     ] {
-        let gateway = Gateway::configured(configuration).unwrap();
+        let gateway = gateway(configuration);
         let scene = Scene::new(&gateway);
         for row in TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).skip(1) {
             let mut words: Vec<_> = row.split_whitespace().collect();
@@ -105,7 +105,7 @@ impl Scene {
 
 #[test]
 fn a_folder_goes_with_its_client_and_another_of_its_name_begins_with_an_empty_one() {
-    let gateway = Gateway::start();
+    let gateway = gateway("");
     let reader = Member::join(gateway.address(), "reader");
     let key = format!("x-fs-key: {}", reader.key);
     let first = Member::join(gateway.address(), "alice");
@@ -118,12 +118,12 @@ fn a_folder_goes_with_its_client_and_another_of_its_name_begins_with_an_empty_on
 
 #[test]
 fn who_did_not_ask_for_a_key_is_not_told_one() {
-    let gateway = Gateway::start();
+    let gateway = gateway("");
     assert_eq!(Member::of_old(gateway.address(), "old").key.len(), 36);
     let old = Member::of_old(gateway.address(), "other");
     let new = Member::join(gateway.address(), "new");
     assert_eq!((old.key == old.uuid, new.key == new.uuid), (true, false));
-    let off = Gateway::configured("files.serve = false").unwrap();
+    let off = super::gateway("files.serve = false");
     let new = Member::join(off.address(), "new");
     assert_eq!((new.key == new.uuid, new.put("file", b"x")), (true, 404));
 }

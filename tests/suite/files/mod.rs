@@ -6,8 +6,23 @@ mod paths;
 mod uploads;
 
 use std::net::SocketAddr;
+use std::path::Path;
 
+use support::gateway::{Gateway, GatewayProcess};
 use support::raw::{Handshake, RawSocket, Response};
+
+/// A gateway that does not mind clients that are silent: those here are busy with files.
+fn gateway(configuration: &str) -> Gateway {
+    let patient = "heartbeat = { interval = \"1h\", timeout = \"2h\" }";
+    Gateway::configured(&format!("{configuration}\n{patient}")).unwrap()
+}
+
+/// The same as a process, with its files in this folder.
+fn gateway_process(folder: &Path) -> anyhow::Result<GatewayProcess> {
+    let patient = ["--set", "heartbeat.timeout=2h", "--set", "heartbeat.interval=1h"];
+    let folder = ["--files-dir", folder.to_str().unwrap()];
+    GatewayProcess::start(&[&folder[..], &patient].concat())
+}
 
 /// A client with a folder, for as long as this is there.
 struct Member {

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use support::gateway::{Gateway, GatewayProcess};
-
-use super::{Member, ask, form};
+use super::{Member, ask, form, gateway, gateway_process};
 
 /// What is tried, as a program would write it before any encoding.
 fn hostile() -> Vec<String> {
@@ -166,14 +164,14 @@ fn there_are_more_than_two_hundred_of_them() {
 
 #[test]
 fn no_hostile_path_leads_anywhere() {
-    let gateway = Gateway::start();
+    let gateway = gateway("");
     let (alice, bob) = (Member::join(gateway.address(), "alice"), Member::join(gateway.address(), "bob"));
     assert!(try_all(&alice, &bob) > 3000);
 }
 
 #[test]
 fn a_hostile_client_name_in_a_url_is_nobodys_folder() {
-    let gateway = Gateway::start();
+    let gateway = gateway("");
     let alice = Member::join(gateway.address(), "alice");
     let key = format!("x-fs-key: {}", alice.key);
     for folder in ["..", "%2e%2e", "..%2f..", ".", "alice%2f..", "%00", "alice%00", "%ff", "a%5cb", ""] {
@@ -190,7 +188,7 @@ fn a_hostile_client_name_in_a_url_is_nobodys_folder() {
 fn nothing_outside_the_folder_is_ever_opened() {
     let place = tempfile::tempdir().unwrap();
     let (folder, trace) = (place.path().join("files"), place.path().join("trace"));
-    let gateway = GatewayProcess::start(&["--files-dir", folder.to_str().unwrap()]).unwrap();
+    let gateway = gateway_process(&folder).unwrap();
     let mut strace = std::process::Command::new("strace")
         .args(["-f", "-qq", "-e", "trace=open,openat,openat2,creat,rename,renameat,renameat2,link,linkat,symlink,unlink,unlinkat,mkdir,mkdirat"])
         .args(["-o", trace.to_str().unwrap(), "-p", &gateway.program.id().to_string()])
