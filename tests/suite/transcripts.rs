@@ -29,6 +29,7 @@ transcripts! {
     data
     errors
     extensions
+    extensions_no_files
     frames
     frames_broken
     frames_fragments
