@@ -4,6 +4,7 @@
 //! checking counts and no figures. Needs nginx, which in Debian is the package `nginx-light`.
 
 #![expect(
+    clippy::cast_precision_loss,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
@@ -166,7 +167,7 @@ impl Drop for Nginx {
 
 fn compare(plan: &Plan, ours: &Server, place: &Path) {
     let nginx = Nginx::start(place);
-    let content: Vec<u8> = (0..plan.size).map(|index| (index % 251) as u8).collect();
+    let content: Vec<u8> = (0..=250).cycle().take(plan.size).collect();
     let (mut up, mut down) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
     for _ in 0..plan.rounds {
         for (index, server) in [ours, &nginx.server].into_iter().enumerate() {
@@ -190,18 +191,20 @@ fn crowd(plan: &Plan, ours: &Server, gateway: &GatewayProcess) {
     ours.put(&content);
     let mut talker = RawSocket::identified(gateway.address(), "talker", "").unwrap();
     let alone = latency(&mut talker, &AtomicBool::new(true), 300);
-    let before = resident_bytes(gateway.program.id());
+    let process = gateway.program.id();
+    let before = resident_bytes(process);
     let done = AtomicBool::new(false);
     let (most, together) = std::thread::scope(|scope| {
-        let watching = scope.spawn(|| {
+        let done = &done;
+        let watching = scope.spawn(move || {
             let mut most = 0;
             while !done.load(Ordering::Relaxed) {
-                most = most.max(resident_bytes(gateway.program.id()));
+                most = most.max(resident_bytes(process));
                 std::thread::yield_now();
             }
             most
         });
-        let talking = scope.spawn(|| latency(&mut talker, &done, usize::MAX));
+        let talking = scope.spawn(|| latency(&mut talker, done, usize::MAX));
         std::thread::scope(|scope| {
             for number in 0..plan.crowd {
                 let content = &content;
