@@ -288,8 +288,18 @@ mod tests {
 
     #[test]
     fn the_examples_of_help_can_be_typed_here() {
-        let commands =
-            ["send", "listen", "events", "services ls", "services create", "clients show", "whoami", "ping"];
+        let commands = [
+            "send",
+            "request",
+            "serve",
+            "listen",
+            "events",
+            "services ls",
+            "services create",
+            "clients show",
+            "whoami",
+            "ping",
+        ];
         for command in commands {
             let Ok(Request::Help(text)) = read(&format!("{command} --help")) else { panic!("{command}") };
             let (_, examples) = text.split_once("Examples:\n").unwrap();
