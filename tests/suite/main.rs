@@ -17,6 +17,7 @@ mod drill;
 mod ending;
 mod examples;
 mod files;
+mod help;
 mod hostile;
 mod memory;
 mod proxies;

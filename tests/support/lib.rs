@@ -3,12 +3,14 @@
 //! Nothing here knows the inside of the gateway, and nothing here is a WebSocket library: what goes over the wire is
 //! written and read by hand, so that a test can send what no library would.
 
+pub mod company;
 pub mod emulator;
 pub mod gateway;
 pub mod peer;
 pub mod process;
 pub mod proxy;
 pub mod raw;
+pub mod reader;
 pub mod shell;
 pub mod simulation;
 pub mod terminal;

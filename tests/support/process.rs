@@ -199,6 +199,11 @@ impl Program {
         if status.success() { Ok(()) } else { bail!("{} ended with {status}{}", self.name, self.account()) }
     }
 
+    /// The lines of its stdout that were read.
+    pub fn heard(&self) -> &[String] {
+        &self.heard
+    }
+
     /// What it wrote on stderr so far.
     pub fn stderr(&self) -> String {
         self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -25,7 +25,6 @@ use crate::{
         request::RequestArgs,
         schema::SchemaArgs,
         send::SendArgs,
-        serve::ServeArgs,
         services::ServicesCommand,
     },
     help::{self, HelpArgs},
@@ -63,12 +62,12 @@ pub(crate) enum ShellCommand {
     /// Speak the wire: a JSON payload per line in, one per line out
     Raw(RawArgs),
     /// Measure a gateway: throughput, latency, and whether everything arrives
-    #[command(subcommand, disable_help_subcommand = true)]
+    #[command(subcommand, disable_help_subcommand = true, after_help = command::bench::BENCH_EXAMPLES)]
     Bench(BenchCommand),
     /// Check the connection step by step, and what is around it
     Doctor(DoctorArgs),
     /// Keep gateways under names, and choose among them
-    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::context::EXAMPLES)]
     Context(ContextCommand),
     /// Show the settings and where they come from
     #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::config::help())]
@@ -107,17 +106,15 @@ pub(crate) enum Command {
     Send(SendArgs),
     /// Send, and wait for what comes back
     Request(RequestArgs),
-    /// Open a service, and answer what is sent to it
-    Serve(Box<ServeArgs>),
     /// Print messages: those of services, or what is sent to this client
     Listen(ListenArgs),
     /// Print everything the gateway tells: messages, joins, services
     Events(EventsArgs),
     /// Look at services, open and delete them
-    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::services::SERVICES_EXAMPLES)]
     Services(ServicesCommand),
     /// Look at who is connected
-    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::clients::CLIENTS_EXAMPLES)]
     Clients(ClientsCommand),
     /// Show what the gateway knows about this client
     #[command(after_help = "Examples:\n  concierge whoami\n  concierge whoami --json")]
@@ -125,6 +122,7 @@ pub(crate) enum Command {
     /// Ask the gateway for a sign of life, and take the time
     Ping(PingArgs),
     /// Show the version of this program and of the protocol
+    #[command(after_help = "Examples:\n  concierge version\n  concierge version --json")]
     Version,
 }
 
@@ -134,19 +132,8 @@ impl Command {
         match self {
             Self::Send(arguments) => Some(&mut arguments.payload),
             Self::Request(arguments) => Some(&mut arguments.payload),
-            Self::Serve(arguments) => arguments.reply.as_mut(),
             _ => None,
         }
-    }
-
-    /// Whether it runs programs of this machine.
-    pub(crate) fn runs_programs(&self) -> bool {
-        matches!(self, Self::Serve(arguments) if arguments.exec.is_some())
-    }
-
-    /// Whether it finishes what it has begun when a signal asks it to end.
-    pub(crate) fn ends_by_itself(&self) -> bool {
-        matches!(self, Self::Serve(_))
     }
 }
 
@@ -186,29 +173,34 @@ pub(crate) enum ReplCommand {
     #[command(flatten)]
     Language(LanguageCommand),
     /// Show the gateway: where it is, and how many are there
+    #[command(after_help = "Examples:\n  server\n  server | jq .url")]
     Server,
     /// Measure the gateway: throughput, latency, and whether everything arrives
-    #[command(subcommand, disable_help_subcommand = true)]
+    #[command(subcommand, disable_help_subcommand = true, after_help = command::bench::BENCH_EXAMPLES)]
     Bench(BenchCommand),
     /// End subscriptions
     Unlisten(UnlistenArgs),
     /// Connect again, after the connection was lost
+    #[command(after_help = "Examples:\n  connect")]
     Connect,
     /// Stop showing what arrives
+    #[command(after_help = "Examples:\n  mute")]
     Mute,
     /// Show again what arrives
+    #[command(after_help = "Examples:\n  unmute")]
     Unmute,
     /// Show only what comes from a client or concerns a service, or of one type
     Only(OnlyArgs),
     /// Look at the contexts, and choose among them
-    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false)]
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::context::EXAMPLES)]
     Context(KeptCommand),
     /// Show the settings and where they come from
     #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::config::help())]
     Config(ConfigCommand),
     /// Show the commands, or how one is used
+    #[command(after_help = "Examples:\n  help\n  help services create\n  help targets")]
     Help(HelpArgs),
     /// Leave, as Ctrl-D does
-    #[command(visible_alias = "quit")]
+    #[command(visible_alias = "quit", after_help = "Examples:\n  exit")]
     Exit,
 }

@@ -10,6 +10,12 @@ use super::{
 };
 use crate::{failure::Failure, grammar::text};
 
+/// What the help of `clients` ends with.
+pub(crate) const CLIENTS_EXAMPLES: &str = "\
+Examples:
+  concierge clients ls
+  concierge clients show bob --json";
+
 /// `clients`
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ClientsCommand {

@@ -13,7 +13,7 @@ use crate::{
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   concierge config explain
-  concierge -c lab config explain url name
+  concierge -c office config explain url name
   concierge config explain url -o raw";
 
 /// `config`
@@ -43,7 +43,12 @@ pub(crate) fn help() -> String {
 {table}
 Flags win over variables, those over the project file (.concierge.toml in this folder or one
 above it), that over the user file ($XDG_CONFIG_HOME/concierge/config.toml), that over the
-defaults. A context ranks directly below what chooses it. A project file may set no secrets."
+defaults. A context ranks directly below what chooses it. A project file may set no secrets.
+
+Examples:
+  concierge config explain
+  concierge config path
+  concierge config check"
     )
 }
 

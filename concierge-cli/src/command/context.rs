@@ -18,15 +18,22 @@ const ADD_EXAMPLES: &str = "\
 Examples:
   concierge context add lab --url ws://192.0.2.7:64209/ws --name alice
   concierge context add prod --url wss://gateway.example/ws --secret-file ~/.secrets/prod --use
-  concierge context add prod --url wss://gateway.example/ws --ask-secret
 
-What is kept: --url, --name, --nickname, --tag, --secret-file, --session and --timeout. A secret is sent
-only to the gateway it is kept with.";
+What is kept: --url, --name, --nickname, --tag, --secret-file, --session and --timeout; --ask-secret asks for a secret
+and keeps it. One is sent only to the gateway it is kept with.";
 
 const USE_EXAMPLES: &str = "\
 Examples:
+  concierge context use office
+  concierge context use -         # the one before";
+
+/// What the help of `context` ends with.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  concierge context add lab --url ws://192.0.2.7:64209/ws --name alice
   concierge context use lab
-  concierge context use -       the one before";
+  concierge -c office whoami      # this once
+  concierge context use -         # the one before";
 
 /// `context`, in the shell
 #[derive(Debug, Clone, Subcommand)]
@@ -49,7 +56,7 @@ pub(crate) enum KeptCommand {
     )]
     Ls,
     /// Show a context: the current one, or another
-    #[command(after_help = "Examples:\n  concierge context show\n  concierge context show lab --json")]
+    #[command(after_help = "Examples:\n  concierge context show\n  concierge context show office --json")]
     Show {
         /// Its name
         // Not `context`, as the flag of every command is called: they would be one argument.
@@ -64,7 +71,7 @@ pub(crate) enum KeptCommand {
         chosen: Which,
     },
     /// Remove a context
-    #[command(visible_alias = "remove", after_help = "Examples:\n  concierge context rm lab")]
+    #[command(visible_alias = "remove", after_help = "Examples:\n  concierge context rm office")]
     Rm {
         /// Its name
         #[arg(value_name = "NAME")]

@@ -17,10 +17,11 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  concierge events
+  concierge events                         # until Ctrl-C
   concierge events --type CLIENT_JOINED -n 1 --json
-  concierge events --from bob --idle 5s
-  concierge events --for 10s --expect '.client.name == \"bob\"'";
+  concierge events --from bob -n 3
+  concierge events --type SERVICE_CREATED --idle 2s
+  concierge events --for 10s --until '.client.name == \"carol\"'";
 
 /// `events`
 #[derive(Debug, Clone, Default, Args)]

@@ -21,7 +21,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   concierge hold bot
-  concierge --session bot services create chat
+  concierge --session bot services create lobby
   concierge hold --status bot
   concierge hold ls --json
   concierge hold --stop bot

@@ -18,9 +18,9 @@ use crate::{exit::Exit, failure::Failure, grammar::parse_service, link::CallFail
 
 const EXAMPLES: &str = "\
 Examples:
-  concierge listen chat news
-  concierge --name bob listen -n 1 --json
-  concierge listen chat --for 10s
+  concierge listen chat news               # until Ctrl-C
+  concierge --name alice listen -n 1 --json
+  concierge listen chat --for 2s
   concierge listen jobs --wait --expect '.data.done'
 
 It connects again when the connection is lost, and says so; what is sent meanwhile is lost.";
@@ -48,6 +48,7 @@ pub(crate) struct ListenArgs {
 
 /// `unlisten`
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  unlisten chat")]
 pub(crate) struct UnlistenArgs {
     /// The services to unsubscribe from
     #[arg(value_name = "SERVICE", required = true, value_parser = parse_service)]

@@ -18,7 +18,6 @@ pub(crate) mod raw;
 pub(crate) mod request;
 pub(crate) mod schema;
 pub(crate) mod send;
-pub(crate) mod serve;
 pub(crate) mod services;
 mod stream;
 mod whoami;
@@ -36,7 +35,6 @@ use crate::{
     args::{self, AboutCommand, Command},
     connect::{Introduction, Purpose, connect},
     console::Console,
-    exit::Exit,
     failure::Failure,
     help,
     hold::Address,
@@ -44,7 +42,6 @@ use crate::{
     link::{Link, Told},
     output::{Output, Version},
     settings::Settings,
-    signals::Stop,
 };
 
 /// What a command works with.
@@ -59,16 +56,6 @@ pub(crate) struct Context<'a> {
     pub place: Place<'a>,
 }
 
-impl Context<'_> {
-    /// Waits until a signal asks the command to end by itself. In a session it is just dropped.
-    async fn stopped(&self) -> Exit {
-        match self.place {
-            Place::Shell { stop, .. } => stop.asked().await,
-            Place::Session(_) => std::future::pending().await,
-        }
-    }
-}
-
 /// Where a command runs, which decides how long what it makes lasts and who shows events.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
@@ -76,8 +63,6 @@ pub(crate) enum Place<'a> {
     Shell {
         /// The connection's events, from its beginning; whoever shows them takes them.
         events: &'a Mutex<Option<Told>>,
-        /// Where it learns that it is to end.
-        stop: &'a Stop,
     },
     /// In the REPL or a script: the connection stays, and events are shown as they come.
     Session(&'a dyn Shown),
@@ -100,7 +85,6 @@ pub(crate) async fn run(
     settings: &Settings,
     output: &Output,
     console: &mut Console,
-    stop: &Stop,
 ) -> Result<(), Failure> {
     if matches!(command, Command::Version) {
         return output.record(&Version);
@@ -115,23 +99,12 @@ pub(crate) async fn run(
         *payload = reading.await.map_err(unread)??;
     }
     let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024, lasting: lasts(&command) };
-    let name = match (&settings.name, &command) {
-        (Some(given), _) => NameChoice::Given(given.clone()),
-        (None, Command::Serve(_)) => NameChoice::of_login(&console.environment),
-        (None, _) => NameChoice::random(),
-    };
-    let connecting = async {
-        match session {
-            Some(session) => join(session, purpose, settings).await,
-            None => connect_alone(&name, purpose, settings, output).await,
-        }
-    };
-    let (link, events, url) = tokio::select! {
-        connected = connecting => connected?,
-        exit = stop.asked() => return Err(Failure::silent(exit)),
+    let (link, events, url) = match session {
+        Some(session) => join(session, purpose, settings).await?,
+        None => connect_alone(purpose, settings, output).await?,
     };
     let events = Mutex::new(Some(events));
-    let place = Place::Shell { events: &events, stop };
+    let place = Place::Shell { events: &events };
     let result = execute(command, &Context { link: &link, url: &url, output, place }).await;
     link.close().await;
     result
@@ -152,14 +125,17 @@ async fn join(
 
 /// A connection for one command.
 async fn connect_alone(
-    name: &NameChoice,
     purpose: Purpose,
     settings: &Settings,
     output: &Output,
 ) -> Result<(Link, Told, GatewayUrl), Failure> {
     let url = settings.url_or_default();
+    let name = match &settings.name {
+        Some(given) => NameChoice::Given(given.clone()),
+        None => NameChoice::random(),
+    };
     let introduction = Introduction::of(settings, &url, output)?;
-    let (client, events) = connect(&introduction, &url, name, purpose, output).await?;
+    let (client, events) = connect(&introduction, &url, &name, purpose, output).await?;
     Ok((Link::own(client), Told::Own(events), url))
 }
 
@@ -168,7 +144,6 @@ pub(crate) async fn execute(command: Command, context: &Context<'_>) -> Result<(
     match command {
         Command::Send(arguments) => send::send(arguments, context).await,
         Command::Request(arguments) => request::request(arguments, context).await,
-        Command::Serve(arguments) => serve::serve(*arguments, context).await,
         Command::Listen(arguments) => listen::listen(arguments, context).await,
         Command::Events(arguments) => events::events(arguments, context).await,
         Command::Services(command) => services::services(command, context).await,
@@ -197,7 +172,6 @@ fn lasts(command: &Command) -> bool {
     match command {
         Command::Events(arguments) => !arguments.persistence.no_reconnect,
         Command::Listen(arguments) => !arguments.persistence.no_reconnect,
-        Command::Serve(arguments) => !arguments.persistence.no_reconnect,
         _ => false,
     }
 }

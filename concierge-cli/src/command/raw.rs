@@ -20,7 +20,7 @@ use crate::{
 };
 
 const EXAMPLES: &str = r#"Examples:
-  echo '{"type":"IDENTIFY","name":"bob","version":"0.2.0"}' | concierge raw
+  echo '{"type":"IDENTIFY","name":"eve","version":"0.2.0","tags":[]}' | concierge raw
   concierge raw -n 2 < payloads.ndjson
 
 Nothing is added: the first payload must be IDENTIFY. At the end of the input, it ends when everything is answered."#;

@@ -26,7 +26,7 @@ use crate::{
 };
 
 const EXAMPLES: &str = r#"Examples:
-  concierge request svc:echo '{"n": 1}'
+  concierge request svc:weather '{"city": "Oslo"}'
   concierge request bob ping --plain --reply-timeout 10s
   concierge request svc:workers status --replies 3
   concierge request all 'who is there?' --idle 1s

@@ -18,13 +18,14 @@ use crate::{
 };
 
 const EXAMPLES: &str = r#"Examples:
-  concierge send bob '{"text": "hi"}'     JSON, byte for byte
-  concierge send all text=hello n:=1      the object {"text":"hello","n":1}
-  concierge send svc:chat good morning    other text is sent as a JSON string
-  concierge send bob @message.json        from a file
-  date | concierge send bob -             from the input
+  concierge send bob '{"text": "hi"}'    # JSON, byte for byte
+  concierge send all text=hello n:=1     # the object {"text":"hello","n":1}
+  concierge send @bob good morning       # other text is sent as a JSON string
+  concierge send bob @message.json       # from a file
+  date | concierge send bob -            # from the input
 
-In the REPL, `@bob hi` and `#chat {"text":"hi"}` are short for `send`."#;
+To a service, only its owner and its subscribers may send: in the REPL, in a script, or with --session, after `listen`. In
+the REPL, `@bob hi` and `#chat {"text":"hi"}` are short for `send`."#;
 
 /// `send`
 #[derive(Debug, Clone, Args)]

@@ -19,8 +19,22 @@ use crate::{
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
-  concierge services create chat --hold
-  concierge services create chat --title 'The chat' --hold";
+  concierge services create lobby --hold                        # until Ctrl-C
+  concierge services create lobby --title 'The lobby' --hold    # until Ctrl-C";
+
+const RM_EXAMPLES: &str = "\
+Examples:
+  concierge hold desk
+  concierge --session desk services create lobby
+  concierge --session desk services rm lobby
+  concierge hold --stop desk";
+
+/// What the help of `services` ends with.
+pub(crate) const SERVICES_EXAMPLES: &str = "\
+Examples:
+  concierge services ls
+  concierge services show chat --json
+  concierge services create lobby --hold    # until Ctrl-C";
 
 /// `services`
 #[derive(Debug, Clone, Subcommand)]
@@ -38,7 +52,7 @@ pub(crate) enum ServicesCommand {
     #[command(after_help = CREATE_EXAMPLES)]
     Create(CreateArgs),
     /// Delete a service of one's own
-    #[command(visible_alias = "delete", after_help = "Examples, in the REPL:\n  services rm chat")]
+    #[command(visible_alias = "delete", after_help = RM_EXAMPLES)]
     Rm(ServiceArgs),
 }
 

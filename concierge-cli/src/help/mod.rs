@@ -16,6 +16,15 @@ Examples:
   concierge help services create
   concierge help exit-codes";
 
+/// What the program's own help has first.
+const FIRST: &str = "\
+Examples:
+  concierge clients ls
+  concierge send bob '{\"text\": \"hi\"}'
+  concierge listen chat --json             # until Ctrl-C
+  printf 'clients ls\\n@bob hi\\n' | concierge
+  concierge help scripting";
+
 /// `help`
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HelpArgs {
@@ -123,7 +132,9 @@ pub(crate) fn dressed(tree: Command) -> Command {
         let usual = matches!(argument.get_id().as_str(), "url" | "name" | "json" | "output");
         if argument.is_global_set() && !usual { argument.hide_short_help(true) } else { argument }
     });
-    tree.after_help(wrapped(&after)).after_long_help(wrapped(&long)).mut_subcommands(with_exit_codes)
+    tree.after_help(format!("{FIRST}\n\n{}", wrapped(&after)))
+        .after_long_help(format!("{FIRST}\n\n{}", wrapped(&long)))
+        .mut_subcommands(with_exit_codes)
 }
 
 /// A command's long help ends with the exit codes in a few words, where it has no own ones.

@@ -12,12 +12,14 @@ pub(crate) enum LanguageCommand {
     /// Give a name to a value: `let NAME = JSON`, a text, or the result of a statement
     Let(LetArgs),
     /// Show the variables
+    #[command(after_help = "Examples:\n  vars\n  vars --json")]
     Vars,
     /// Carry out a statement, and tell how long it took
     Time(TimeArgs),
     /// Repeat a statement until Ctrl-C: `watch [-n COUNT] TIME STATEMENT`
     Watch(WatchArgs),
     /// Show what runs besides
+    #[command(after_help = "Examples:\n  listen chat &\n  jobs")]
     Jobs,
     /// End a job
     Stop(StopArgs),

@@ -50,13 +50,32 @@ pub(crate) fn read_send(short: &ShortForm, variables: &Variables) -> Result<Send
 /// Help as it is true here: usage and examples have no program's name before them, and what only a shell has is left out.
 pub(crate) fn as_typed_here(help: &str) -> String {
     let lines = help.replace("Usage:  ", "Usage: ");
-    let lines = lines.lines().filter(|line| !line.contains("| concierge ")).map(|line| {
-        match line.strip_prefix("  concierge ") {
-            Some(example) => format!("  {}\n", example.replace("--name bob ", "").replace(" --hold", "")),
-            None => format!("{line}\n"),
-        }
-    });
+    let lines =
+        lines.lines().filter(|line| !SHELL_ONLY.iter().any(|part| line.contains(part))).map(
+            |line| match line.strip_prefix("  concierge ") {
+                Some(example) => format!("  {}\n", as_line(example)),
+                None => format!("{line}\n"),
+            },
+        );
     lines.collect()
+}
+
+/// What only a shell's lines have: a pipe into this program, and what is not done from within a connection.
+const SHELL_ONLY: [&str; 5] = [
+    "| concierge",
+    "  concierge hold ",
+    "  concierge context add ",
+    "  concierge -c ",
+    "  concierge help scripting",
+];
+
+/// An example of the shell without what concerns the connection, which is there; and what is held open is so here anyway.
+fn as_line(example: &str) -> String {
+    let example = example.replace("--name alice ", "").replace("--session desk ", "");
+    match example.split_once(" --hold") {
+        Some((line, _)) => line.to_owned(),
+        None => example,
+    }
 }
 
 /// A value that looks like an option is not one.
@@ -137,6 +156,7 @@ fn read_assignment(word: &Word, variables: &Variables) -> Result<String, Failure
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
     use concierge_client::payload::Target;
 
     use super::*;
@@ -286,30 +306,43 @@ mod tests {
         }
     }
 
+    /// The commands of the tree that can be carried out, by their words.
+    fn leaves(command: &clap::Command, words: &str) -> Vec<String> {
+        let below: Vec<_> = command
+            .get_subcommands()
+            .flat_map(|below| leaves(below, format!("{words} {}", below.get_name()).trim()))
+            .collect();
+        if below.is_empty() { vec![words.to_owned()] } else { below }
+    }
+
     #[test]
     fn the_examples_of_help_can_be_typed_here() {
-        let commands = [
-            "send",
-            "request",
-            "serve",
-            "listen",
-            "events",
-            "services ls",
-            "services create",
-            "clients show",
-            "whoami",
-            "ping",
-        ];
-        for command in commands {
+        let tree = ReplLine::command();
+        let mut wrong = Vec::new();
+        for command in leaves(&tree, "") {
             let Ok(Request::Help(text)) = read(&format!("{command} --help")) else { panic!("{command}") };
-            let (_, examples) = text.split_once("Examples:\n").unwrap();
-            let typed = |line: &str| line.trim().split("    ").next().unwrap_or_default().to_owned();
-            let examples: Vec<_> =
-                examples.lines().take_while(|line| line.starts_with("  ")).map(typed).collect();
-            assert!(!examples.is_empty(), "{command}");
+            let examples = text.split_once("Examples:\n").map_or("", |(_, examples)| examples);
+            let examples: Vec<_> = examples.lines().take_while(|line| line.starts_with("  ")).collect();
+            if examples.is_empty() {
+                wrong.push(format!("`{command}` has no examples"));
+            }
             for example in examples {
-                assert!(matches!(read(&example), Ok(Request::Command(..))), "{example}");
+                if example.contains("concierge ") {
+                    wrong.push(format!("{command}: {example}"));
+                }
+                match parse(example.trim()).map(|parsed| parsed.statement) {
+                    Ok(Statement::Pipeline(Pipeline { head: Head::Words(words), .. })) => {
+                        wrong.extend(
+                            read_command(&words, &variables())
+                                .err()
+                                .map(|failure| format!("{command}: {failure:?}")),
+                        );
+                    }
+                    Ok(_) => {}
+                    Err(failure) => wrong.push(format!("{command}: {failure:?}")),
+                }
             }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

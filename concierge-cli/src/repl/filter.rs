@@ -14,10 +14,10 @@ use crate::{
 };
 
 const ONLY_EXAMPLES: &str = "\
-Examples, in the REPL:
-  only bob #chat        what comes from bob, and what concerns #chat
-  only MESSAGE          messages
-  only                  everything again";
+Examples:
+  only bob #chat        # what comes from bob, and what concerns #chat
+  only MESSAGE          # messages
+  only                  # everything again";
 
 /// `only`
 #[derive(Debug, Clone, Args)]

@@ -14,7 +14,6 @@ mod processes;
 mod requests;
 mod schemas;
 mod scripts;
-mod serving;
 mod sessions;
 mod settings;
 mod streams;

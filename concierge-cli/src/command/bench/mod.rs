@@ -17,7 +17,7 @@ mod tally;
 mod window;
 mod work;
 
-pub(crate) use plan::BenchCommand;
+pub(crate) use plan::{BENCH_EXAMPLES, BenchCommand};
 
 use std::{
     sync::Arc,

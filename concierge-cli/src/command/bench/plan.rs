@@ -185,11 +185,18 @@ fn parse_warmup(text: &str) -> Result<Duration, String> {
     if matches!(text, "0" | "0s" | "0ms") { Ok(Duration::ZERO) } else { parse_span(text) }
 }
 
+/// What the help of `bench` ends with.
+pub(crate) const BENCH_EXAMPLES: &str = "\
+Examples:
+  concierge bench send --embedded --rate 500 --for 1s    # on a gateway of its own
+  concierge bench send --rate max --window 16 --for 2s   # as fast as it goes
+  concierge bench connect --clients 16 --for 2s --json";
+
 const SEND_EXAMPLES: &str = "\
 Examples:
   concierge bench send --embedded --rate 500 --for 1s --warmup 0
-  concierge bench send --clients 16 --rate 20k --size 1024
-  concierge bench send --rate max --window 64 -n 100000 --json
+  concierge bench send --clients 16 --rate 2k --size 1024 --for 2s
+  concierge bench send --rate max --window 64 -n 10000 --json
 
 By the clock, latency counts from when a message was due, not from when a busy gateway let it be sent. The exit
 code is 8 when a message is missing, out of order, delivered twice or refused.";
@@ -197,17 +204,17 @@ code is 8 when a message is missing, out of order, delivered twice or refused.";
 const FANOUT_EXAMPLES: &str = "\
 Examples:
   concierge bench fanout --embedded --subscribers 10 -n 50 --warmup 0
-  concierge bench fanout --subscribers 1000 --rate 20";
+  concierge bench fanout --subscribers 100 --rate 20 --for 2s";
 
 const REQUEST_EXAMPLES: &str = "\
 Examples:
   concierge bench request --embedded -n 100 --warmup 0
-  concierge bench request --clients 4 --rate 2k --for 10s";
+  concierge bench request --clients 4 --rate 1k --for 2s";
 
 const CONNECT_EXAMPLES: &str = "\
 Examples:
   concierge bench connect --embedded --rate 50 --for 1s --warmup 0
-  concierge bench connect --rate max --clients 64 --json";
+  concierge bench connect --rate max --clients 64 --for 2s --json";
 
 #[cfg(test)]
 mod tests {

@@ -125,7 +125,7 @@ fn judged(
 const DOCTOR_EXAMPLES: &str = "\
 Examples:
   concierge doctor
-  concierge doctor --url wss://gateway.example/ws --timeout 3s
+  concierge doctor --url ws://192.0.2.7:64209/ws --timeout 3s
   concierge doctor -o json
 
 It connects as any command does, and says of each step whether it is well. The exit code is that of the first
