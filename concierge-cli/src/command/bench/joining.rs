@@ -20,7 +20,7 @@ pub(super) async fn come_and_go(run: Arc<Run>, lane_number: u64, door: Door) {
         match door.enter(&format!("{lane_number}_{number}")).await {
             Ok(member) => {
                 let now = run.now();
-                if run.is_measured(at) {
+                if run.is_measured(lane_number, number, at) {
                     run.answers.record(recorder(lane_number), now.saturating_sub(at));
                     run.arrived(now);
                 }

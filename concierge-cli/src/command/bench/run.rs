@@ -125,9 +125,13 @@ impl Run {
         self.epoch.elapsed()
     }
 
-    /// Whether a message of this moment counts: it is not of the warm-up.
-    pub(super) fn is_measured(&self, at: Duration) -> bool {
-        at >= self.measured_from
+    /// Whether a lane's message of this number, whose time counts from this moment, is measured: it is not of the warm-up. By the
+    /// clock, it is of the warm-up that was due in it, however late it went out.
+    pub(super) fn is_measured(&self, lane: u64, number: u64, at: Duration) -> bool {
+        match self.pace {
+            Pace::Open(schedule) => schedule.is_measured(lane, number),
+            Pace::Closed { .. } => at >= self.measured_from,
+        }
     }
 
     /// Whether one more may be sent in a closed loop at this moment. It is taken as sent.
@@ -165,7 +169,7 @@ impl Run {
                 if ready > due {
                     due
                 } else {
-                    if self.is_measured(due) {
+                    if self.is_measured(lane, number, due) {
                         self.lateness.record(recorder(lane), now.saturating_sub(due));
                     }
                     now

@@ -90,7 +90,17 @@ impl Schedule {
 
     /// When a lane's arrival of this number is due, counted within the lane from 0; none after the last.
     pub(super) fn due_in_lane(&self, lane: u64, number: u64) -> Option<Duration> {
-        self.due(number.checked_mul(self.lanes)?.checked_add(lane)?)
+        self.due(self.index(lane, number)?)
+    }
+
+    /// Whether a lane's arrival of this number comes after the warm-up.
+    pub(super) fn is_measured(&self, lane: u64, number: u64) -> bool {
+        self.index(lane, number).is_none_or(|index| index >= self.warm)
+    }
+
+    /// The number over all lanes of a lane's arrival.
+    fn index(&self, lane: u64, number: u64) -> Option<u64> {
+        number.checked_mul(self.lanes)?.checked_add(lane)
     }
 
     /// The lane of an arrival.
@@ -160,6 +170,8 @@ mod tests {
         assert!(schedule.due(59).is_some());
         assert_eq!(schedule.due(60), None);
         assert_eq!(schedule.end(), Some(Duration::from_millis(600)));
+        let measured = (0..60).filter(|number| schedule.is_measured(0, *number));
+        assert!(measured.eq(50..60));
     }
 
     #[test]

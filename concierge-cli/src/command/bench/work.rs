@@ -142,7 +142,7 @@ fn answer(run: &Run, lane_number: u64, kind: &str, text: &str) {
     let number = lane.answered.load(Ordering::Relaxed) + lane.refused.load(Ordering::Relaxed);
     let now = run.now();
     if kind == "OK" {
-        if run.is_measured(at) {
+        if run.is_measured(lane_number, number, at) {
             run.answers.record(recorder(lane_number), now.saturating_sub(at));
             run.arrived(now);
         }
@@ -165,7 +165,7 @@ fn delivery(run: &Run, receiver: usize, stamp: Stamp) {
     if !tally.lock().unwrap_or_else(PoisonError::into_inner).see(stamp.number) {
         return;
     }
-    if run.is_measured(stamp.at) {
+    if run.is_measured(stamp.lane, stamp.number, stamp.at) {
         let now = run.now();
         run.deliveries.record(receiver, now.saturating_sub(stamp.at));
         run.arrived(now);
