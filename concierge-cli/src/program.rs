@@ -28,7 +28,7 @@ use crate::{
     repl::{self, Audience, Location, Marks, Session, Surroundings},
     script::{self, RunArgs, Script},
     settings::{Given, Origin, SecretSource, Settings, Source, ask},
-    signals::{Signals, output_closed},
+    signals::{Signals, Stop, output_closed},
     usage::{Grammar, explain},
 };
 
@@ -261,10 +261,13 @@ async fn perform(
     }
     // What was measured until then is still told: a measurement looks at signals itself.
     let insisting = !matches!(task, Task::Bench(_));
+    let (asks, stop) = Stop::pair();
+    let asks = matches!(&task, Task::Command(command) if command.ends_by_itself()).then_some(asks);
     let watched = console.is_process && !console.terminals.stdout;
     tokio::select! {
-        result = without_terminal(task, session, &settings, output, console) => result.map(|()| Exit::Done),
-        exit = signals.insist(), if insisting => Ok(exit),
+        result = without_terminal(task, session, &settings, output, console, &stop) => result.map(|()| Exit::Done),
+        // Not before it is polled: else it would insist in any case.
+        exit = async { signals.insist(asks).await }, if insisting => Ok(exit),
         () = output_closed(), if watched => Ok(Exit::Done),
     }
 }
@@ -319,6 +322,7 @@ async fn without_terminal(
     settings: &Settings,
     output: &Output,
     console: &mut Console,
+    stop: &Stop,
 ) -> Result<(), Failure> {
     match task {
         Task::Converse => {
@@ -346,7 +350,10 @@ async fn without_terminal(
             let url = settings.url_or_default();
             command::bench::run(command, settings, &url, output, Some(Signals::listen()?)).await
         }
-        Task::Command(command) => command::run(command, session.as_ref(), settings, output, console).await,
+        Task::Command(Command::Serve(_)) if session.is_some() => Err(not_on_a_session("serve")),
+        Task::Command(command) => {
+            command::run(command, session.as_ref(), settings, output, console, stop).await
+        }
     }
 }
 

@@ -9,13 +9,16 @@ use rustix::{
 };
 use tokio::{
     signal::unix::{self, SignalKind},
-    sync::oneshot,
+    sync::{oneshot, watch},
 };
 
 use crate::{exit::Exit, failure::Failure};
 
 /// How long a command may take to end after a signal.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a command that ends by itself has to finish what it has begun.
+pub(crate) const FINISH: Duration = Duration::from_secs(5);
 
 /// SIGINT and SIGTERM, taken over from the system.
 pub(crate) struct Signals {
@@ -41,12 +44,19 @@ impl Signals {
         }
     }
 
-    /// Waits for the first one on a task of its own. Where nothing has come of it a second later, the process ends: whatever is
+    /// Waits for the first one on a task of its own. Whoever ends by itself is asked to, and has until the second one or for as long
+    /// as finishing may take. Where nothing has come of it a second later, the process ends: whatever is
     /// stuck in writing to a pipe that nobody reads cannot look at signals.
-    pub(crate) fn insist(mut self) -> impl Future<Output = Exit> {
+    pub(crate) fn insist(mut self, asks: Option<Asks>) -> impl Future<Output = Exit> {
         let (sender, told) = oneshot::channel();
         tokio::spawn(async move {
-            let exit = self.next().await;
+            let mut exit = self.next().await;
+            if asks.is_some_and(|asks| asks.0.send(Some(exit)).is_ok()) {
+                tokio::select! {
+                    second = self.next() => exit = second,
+                    () = tokio::time::sleep(FINISH + PATIENCE) => {}
+                }
+            }
             // Nobody listens any more when the command is done.
             if sender.send(exit).is_ok() {
                 tokio::time::sleep(PATIENCE).await;
@@ -54,6 +64,31 @@ impl Signals {
             }
         });
         async { told.await.unwrap_or(Exit::Interrupted) }
+    }
+}
+
+/// Asks a command to end by itself.
+pub(crate) struct Asks(watch::Sender<Option<Exit>>);
+
+/// Where a command learns that it is to end by itself, and with which code.
+pub(crate) struct Stop(watch::Receiver<Option<Exit>>);
+
+impl Stop {
+    /// Somebody who asks, and where that is heard.
+    pub(crate) fn pair() -> (Asks, Self) {
+        let (sender, receiver) = watch::channel(None);
+        (Asks(sender), Self(receiver))
+    }
+
+    /// Waits until somebody asks.
+    pub(crate) async fn asked(&self) -> Exit {
+        let mut receiver = self.0.clone();
+        let asked = receiver.wait_for(Option::is_some).await.ok().and_then(|exit| *exit);
+        match asked {
+            Some(exit) => exit,
+            // Nobody ever will.
+            None => std::future::pending().await,
+        }
     }
 }
 

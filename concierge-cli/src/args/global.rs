@@ -30,7 +30,7 @@ pub(crate) struct Global {
         short = 'N',
         global = true,
         value_parser = parse_name::<ClientName>,
-        help = "The name to join under [env: CONCIERGE_NAME] [default: cli_ and 8 digits; in the REPL your login name]",
+        help = "The name to join under [env: CONCIERGE_NAME] [default: cli_ and 8 digits; in the REPL and `serve` your login name]",
         help_heading = "Connection"
     )]
     pub name: Option<ClientName>,

@@ -25,6 +25,7 @@ use crate::{
         request::RequestArgs,
         schema::SchemaArgs,
         send::SendArgs,
+        serve::ServeArgs,
         services::ServicesCommand,
     },
     help::{self, HelpArgs},
@@ -106,6 +107,8 @@ pub(crate) enum Command {
     Send(SendArgs),
     /// Send, and wait for what comes back
     Request(RequestArgs),
+    /// Open a service, and answer what is sent to it
+    Serve(Box<ServeArgs>),
     /// Print messages: those of services, or what is sent to this client
     Listen(ListenArgs),
     /// Print everything the gateway tells: messages, joins, services
@@ -132,8 +135,19 @@ impl Command {
         match self {
             Self::Send(arguments) => Some(&mut arguments.payload),
             Self::Request(arguments) => Some(&mut arguments.payload),
+            Self::Serve(arguments) => arguments.reply.as_mut(),
             _ => None,
         }
+    }
+
+    /// Whether it runs programs of this machine.
+    pub(crate) fn runs_programs(&self) -> bool {
+        matches!(self, Self::Serve(arguments) if arguments.exec.is_some())
+    }
+
+    /// Whether it finishes what it has begun when a signal asks it to end.
+    pub(crate) fn ends_by_itself(&self) -> bool {
+        matches!(self, Self::Serve(_))
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod raw;
 pub(crate) mod request;
 pub(crate) mod schema;
 pub(crate) mod send;
+pub(crate) mod serve;
 pub(crate) mod services;
 mod stream;
 mod whoami;
@@ -35,6 +36,7 @@ use crate::{
     args::{self, AboutCommand, Command},
     connect::{Introduction, Purpose, connect},
     console::Console,
+    exit::Exit,
     failure::Failure,
     help,
     hold::Address,
@@ -42,6 +44,7 @@ use crate::{
     link::{Link, Told},
     output::{Output, Version},
     settings::Settings,
+    signals::Stop,
 };
 
 /// What a command works with.
@@ -56,6 +59,16 @@ pub(crate) struct Context<'a> {
     pub place: Place<'a>,
 }
 
+impl Context<'_> {
+    /// Waits until a signal asks the command to end by itself. In a session it is just dropped.
+    async fn stopped(&self) -> Exit {
+        match self.place {
+            Place::Shell { stop, .. } => stop.asked().await,
+            Place::Session(_) => std::future::pending().await,
+        }
+    }
+}
+
 /// Where a command runs, which decides how long what it makes lasts and who shows events.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
@@ -63,6 +76,8 @@ pub(crate) enum Place<'a> {
     Shell {
         /// The connection's events, from its beginning; whoever shows them takes them.
         events: &'a Mutex<Option<Told>>,
+        /// Where it learns that it is to end.
+        stop: &'a Stop,
     },
     /// In the REPL or a script: the connection stays, and events are shown as they come.
     Session(&'a dyn Shown),
@@ -85,6 +100,7 @@ pub(crate) async fn run(
     settings: &Settings,
     output: &Output,
     console: &mut Console,
+    stop: &Stop,
 ) -> Result<(), Failure> {
     if matches!(command, Command::Version) {
         return output.record(&Version);
@@ -99,12 +115,23 @@ pub(crate) async fn run(
         *payload = reading.await.map_err(unread)??;
     }
     let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024, lasting: lasts(&command) };
-    let (link, events, url) = match session {
-        Some(session) => join(session, purpose, settings).await?,
-        None => connect_alone(purpose, settings, output).await?,
+    let name = match (&settings.name, &command) {
+        (Some(given), _) => NameChoice::Given(given.clone()),
+        (None, Command::Serve(_)) => NameChoice::of_login(&console.environment),
+        (None, _) => NameChoice::random(),
+    };
+    let connecting = async {
+        match session {
+            Some(session) => join(session, purpose, settings).await,
+            None => connect_alone(&name, purpose, settings, output).await,
+        }
+    };
+    let (link, events, url) = tokio::select! {
+        connected = connecting => connected?,
+        exit = stop.asked() => return Err(Failure::silent(exit)),
     };
     let events = Mutex::new(Some(events));
-    let place = Place::Shell { events: &events };
+    let place = Place::Shell { events: &events, stop };
     let result = execute(command, &Context { link: &link, url: &url, output, place }).await;
     link.close().await;
     result
@@ -125,17 +152,14 @@ async fn join(
 
 /// A connection for one command.
 async fn connect_alone(
+    name: &NameChoice,
     purpose: Purpose,
     settings: &Settings,
     output: &Output,
 ) -> Result<(Link, Told, GatewayUrl), Failure> {
     let url = settings.url_or_default();
-    let name = match &settings.name {
-        Some(given) => NameChoice::Given(given.clone()),
-        None => NameChoice::random(),
-    };
     let introduction = Introduction::of(settings, &url, output)?;
-    let (client, events) = connect(&introduction, &url, &name, purpose, output).await?;
+    let (client, events) = connect(&introduction, &url, name, purpose, output).await?;
     Ok((Link::own(client), Told::Own(events), url))
 }
 
@@ -144,6 +168,7 @@ pub(crate) async fn execute(command: Command, context: &Context<'_>) -> Result<(
     match command {
         Command::Send(arguments) => send::send(arguments, context).await,
         Command::Request(arguments) => request::request(arguments, context).await,
+        Command::Serve(arguments) => serve::serve(*arguments, context).await,
         Command::Listen(arguments) => listen::listen(arguments, context).await,
         Command::Events(arguments) => events::events(arguments, context).await,
         Command::Services(command) => services::services(command, context).await,
@@ -172,6 +197,7 @@ fn lasts(command: &Command) -> bool {
     match command {
         Command::Events(arguments) => !arguments.persistence.no_reconnect,
         Command::Listen(arguments) => !arguments.persistence.no_reconnect,
+        Command::Serve(arguments) => !arguments.persistence.no_reconnect,
         _ => false,
     }
 }

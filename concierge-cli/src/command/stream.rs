@@ -66,7 +66,7 @@ impl Feed {
     /// The events from now on.
     fn open(context: &Context<'_>, claims: bool) -> Self {
         match context.place {
-            Place::Shell { events } => {
+            Place::Shell { events, .. } => {
                 let first = events.lock().unwrap_or_else(PoisonError::into_inner).take();
                 Self::Own(first.unwrap_or_else(|| context.link.events()))
             }

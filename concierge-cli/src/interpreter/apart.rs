@@ -140,7 +140,10 @@ pub(super) async fn attend(
 
 /// Whether a command tells more than one thing, over time: one that nobody reads any more can end.
 pub(super) fn is_stream(command: &ReplCommand) -> bool {
-    matches!(command, ReplCommand::Client(Command::Listen(_) | Command::Events(_) | Command::Ping(_)))
+    matches!(
+        command,
+        ReplCommand::Client(Command::Listen(_) | Command::Events(_) | Command::Ping(_) | Command::Serve(_))
+    )
 }
 
 /// Whether a command goes on until it is stopped.
@@ -148,6 +151,7 @@ pub(super) fn is_endless(command: &ReplCommand) -> bool {
     match command {
         ReplCommand::Client(Command::Listen(arguments)) => arguments.limits.is_endless(),
         ReplCommand::Client(Command::Events(arguments)) => arguments.limits.is_endless(),
+        ReplCommand::Client(Command::Serve(arguments)) => arguments.limits.is_endless(),
         _ => false,
     }
 }

@@ -60,6 +60,8 @@ struct Ground {
     variables: Arc<Variables>,
     shell: Shell,
     output: Output,
+    /// Whether programs may be run.
+    runs_programs: bool,
 }
 
 impl Ground {
@@ -75,7 +77,12 @@ impl Interpreter {
         let output = session.output().clone();
         let is_told = session.audience() == Audience::Person;
         Self {
-            ground: Ground { variables: Arc::default(), shell, output: output.clone() },
+            ground: Ground {
+                variables: Arc::default(),
+                shell,
+                output: output.clone(),
+                runs_programs: rules.shell,
+            },
             session,
             jobs: Jobs::new(output, is_told),
             rules,
@@ -264,7 +271,7 @@ impl Interpreter {
     async fn run_shell(&mut self, text: &str, wanted: Wanted) -> Result<String, Failure> {
         // What arrives meanwhile stays off a screen that somebody else writes to.
         let _held = self.session.hold();
-        let Ground { shell, variables, output } = &self.ground;
+        let Ground { shell, variables, output, .. } = &self.ground;
         let (kept, trouble) = (Arc::<Text>::default(), Trouble::default());
         let asides = Arc::new(Asides(output.clone()));
         let writes = match wanted {
@@ -321,6 +328,12 @@ fn read_head(head: &Head, ground: &Ground) -> Result<Start, Failure> {
         Head::Words(words) => match read_command(words, &ground.variables)? {
             Request::Help(text) => Ok(Start::Help(text)),
             Request::Command(command, options) => {
+                if matches!(&*command, ReplCommand::Client(command) if command.runs_programs())
+                    && !ground.runs_programs
+                {
+                    return Err(Failure::usage("a script runs programs only if it is allowed to")
+                        .hint("concierge run --allow-shell FILE"));
+                }
                 let output = match options.form()? {
                     Some(form) => ground.output.with_form(form),
                     None => ground.output.clone(),

@@ -87,13 +87,21 @@ impl<T> Asked<T> {
         client.to(self.origin.uuid).json(&Refusal { reply: self.id, error: &error.to_string() })
     }
 
-    /// The answer, to be sent later.
-    pub(crate) fn reply<R: Serialize + ?Sized>(&self, body: &R) -> Result<Data, CallError> {
+    /// The answer as `data`, for whoever sends it by other means, or in a service's name.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Encode`] when the body does not become JSON.
+    pub fn reply<R: Serialize + ?Sized>(&self, body: &R) -> Result<Data, CallError> {
         Data::from_value(&Answer { reply: self.id, body }).map_err(CallError::Encode)
     }
 
-    /// The answer that something went wrong, to be sent later.
-    pub(crate) fn refusal(&self, error: &str) -> Result<Data, CallError> {
+    /// The answer that something went wrong, in the same way.
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply); text always becomes JSON.
+    pub fn refusal(&self, error: &str) -> Result<Data, CallError> {
         Data::from_value(&Refusal { reply: self.id, error }).map_err(CallError::Encode)
     }
 }

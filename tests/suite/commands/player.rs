@@ -2,8 +2,9 @@
 
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use support::gateway::Gateway;
@@ -68,7 +69,7 @@ impl World {
         render(&settled(&stdout, &home), &settled(&stderr, &home), code)
     }
 
-    fn on_pipes(&mut self, step: &Step) -> (String, String, Option<i32>) {
+    fn on_pipes(&mut self, step: &Step) -> (String, String, i32) {
         let mut command = self.shell.line(&step.line);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -89,10 +90,10 @@ impl World {
             bob.hear("CLIENT_LEFT", "\"name\":\"ear\"").unwrap();
         }
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        (text(output.stdout), text(output.stderr), output.status.code())
+        (text(output.stdout), text(output.stderr), code(output.status))
     }
 
-    fn on_a_terminal(&mut self, step: &Step, setup: Setup) -> (String, String, Option<i32>) {
+    fn on_a_terminal(&mut self, step: &Step, setup: Setup) -> (String, String, i32) {
         let mut terminal = self.shell.terminal_line(setup.size(50, 100), &step.line).unwrap();
         for deed in &step.deeds {
             match deed {
@@ -102,7 +103,7 @@ impl World {
         }
         let status = terminal.wait().unwrap();
         let text = String::from_utf8(terminal.written().to_vec()).unwrap();
-        (text.replace("\r\n", "\n"), String::new(), status.code())
+        (text.replace("\r\n", "\n"), String::new(), code(status))
     }
 
     fn carry_out(&mut self, deed: &Deed, child: Option<&Child>) {
@@ -115,6 +116,7 @@ impl World {
             Deed::Announcement(data) => bob.send(r#"{"type":"SERVICE","service":"chat"}"#, data).unwrap(),
             Deed::Signal(name) => {
                 let signal = match name.as_str() {
+                    "HUP" => Signal::HUP,
                     "INT" => Signal::INT,
                     "TERM" => Signal::TERM,
                     other => panic!("{other:?} is no signal of a transcript"),
@@ -127,6 +129,12 @@ impl World {
             }
         }
     }
+}
+
+/// The exit code as a shell has it, also of what a signal ended.
+fn code(status: ExitStatus) -> i32 {
+    let killed = || status.signal().map(|signal| 128 + signal);
+    status.code().or_else(killed).expect("it ended with a code or by a signal")
 }
 
 /// Whether transcripts are written anew: then nothing can be said about them.

@@ -85,7 +85,7 @@ pub(super) fn parse(text: &str) -> Vec<Step> {
 }
 
 /// What came of a step, as it stands in the transcript.
-pub(super) fn render(stdout: &str, stderr: &str, code: Option<i32>) -> String {
+pub(super) fn render(stdout: &str, stderr: &str, code: i32) -> String {
     let mut text = String::new();
     for line in stdout.lines() {
         text += format!("  {line}").trim_end();
@@ -95,10 +95,8 @@ pub(super) fn render(stdout: &str, stderr: &str, code: Option<i32>) -> String {
         text += format!("! {line}").trim_end();
         text += "\n";
     }
-    match code {
-        Some(0) => {}
-        Some(code) => text.extend(["? ", &code.to_string(), "\n"]),
-        None => text += "? killed\n",
+    if code != 0 {
+        text.extend(["? ", &code.to_string(), "\n"]);
     }
     text
 }
