@@ -7,7 +7,7 @@ use std::{
     process::{Command as Process, Stdio},
 };
 
-use clap::{Args, Command};
+use clap::{Arg, Args, Command};
 use clap_mangen::Man;
 
 use crate::{
@@ -82,8 +82,10 @@ fn name(command: &Command) -> String {
 fn page(command: &Command) -> String {
     let on_top = command.get_name() == "concierge";
     let name = name(command);
-    let man = Man::new(command.clone())
+    let man = Man::new(command.clone().mut_args(with_long_help))
         .title(name.to_uppercase())
+        // Quoted, as nothing would leave its place to what follows.
+        .date("\"\"")
         .source(concat!("concierge ", env!("CARGO_PKG_VERSION")))
         .manual("Concierge");
     let mut roff = Vec::new();
@@ -96,7 +98,7 @@ fn page(command: &Command) -> String {
     if command.get_subcommands().any(|nested| !nested.is_hide_set()) {
         let _ = man.render_subcommands_section(&mut roff);
     }
-    let mut text = String::from_utf8_lossy(&roff).into_owned();
+    let mut text = tidy(&String::from_utf8_lossy(&roff));
     if on_top {
         for topic in TOPICS {
             let page = (topic.text)();
@@ -113,6 +115,27 @@ fn page(command: &Command) -> String {
         text += ".SH SEE ALSO\n.BR concierge (1),\nfor exit codes, the environment and the files.\n";
     }
     text
+}
+
+/// An argument with its whole description: what `-h` leaves out would have none on a page.
+fn with_long_help(argument: Arg) -> Arg {
+    match (argument.get_long_help(), argument.get_help().cloned()) {
+        (None, Some(help)) => argument.long_help(help),
+        _ => argument,
+    }
+}
+
+/// Without the spaces at the ends of lines and the empty lines, which make gaps, and with one line break in place of two.
+fn tidy(roff: &str) -> String {
+    let mut tidy = String::with_capacity(roff.len());
+    let lines = roff.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    for line in lines {
+        if line != ".br" || !tidy.ends_with("\n.br\n") {
+            tidy.push_str(line);
+            tidy.push('\n');
+        }
+    }
+    tidy
 }
 
 /// What a topic's section is called: by the names that manuals use.
@@ -191,6 +214,13 @@ mod tests {
         let page = page_of(&["services", "create"]);
         assert!(page.contains(".TH CONCIERGE-SERVICES-CREATE 1"), "{page}");
         assert!(page.contains(".SH EXAMPLES\n.nf\n  concierge services create"), "{page}");
+    }
+
+    #[test]
+    fn a_page_says_which_program_it_is_of_and_what_each_option_does() {
+        let page = page_of(&["ping"]);
+        assert!(page.contains(".TH CONCIERGE-PING 1 \"\" \"concierge 0."), "{page}");
+        assert!(page.contains("\\fB\\-\\-timeout\\fR \\fI<TIME>\\fR\nHow long connecting"), "{page}");
     }
 
     #[test]
