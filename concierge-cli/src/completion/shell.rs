@@ -123,7 +123,7 @@ mod tests {
     fn bash_is_answered_from_where_it_begins_to_complete() {
         assert_eq!(written(Shell::Bash, "svc:chat", "concierge send svc:c"), "chat ");
         assert_eq!(written(Shell::Bash, "svc:chat", "concierge send s"), "svc:chat ");
-        assert_eq!(written(Shell::Bash, "@bob", "concierge send @"), "bob ");
+        assert_eq!(written(Shell::Bash, "@bob", "concierge send @"), "@bob ");
         assert_eq!(written(Shell::Bash, "svc:a b", "concierge send 'svc:"), "svc:a b");
         assert_eq!(written(Shell::Bash, "src/", "concierge run s"), "src/");
     }

@@ -48,7 +48,8 @@ pub(super) fn split(line: &str, breaks: &str) -> Typed {
                 within = true;
                 typed.push(character);
                 if breaks.contains(character) {
-                    typed.kept = end + character.len_utf8();
+                    // A sign is part of what it begins.
+                    typed.kept = if character == '@' { end } else { end + character.len_utf8() };
                 }
             }
         }
@@ -99,7 +100,8 @@ mod tests {
     #[test]
     fn what_the_shell_takes_for_a_word_begins_after_a_break() {
         assert_eq!(read("send svc:ch").2, 4);
-        assert_eq!(read("send @bo").2, 1);
+        assert_eq!(read("send @bo").2, 0);
+        assert_eq!(read("send --to=@bo").2, 5);
         assert_eq!(read("whoami --output=j").2, 9);
         assert_eq!(read("send svc:a\\:b").2, 4);
         assert_eq!(read("send svc:a b").2, 0);
