@@ -2,7 +2,8 @@
 //! comes here, so that no name can lead anywhere.
 //!
 //! A file lives no longer than the connection of its owner, and so no longer than this process: the folder is empty when a gateway
-//! starts and gone when it ends. Nothing is synced, as nothing is there to be found after a crash.
+//! starts and gone when it ends, and one that was killed is cleared away by the next. Nothing is synced, as nothing is there to be
+//! found after a crash.
 
 use std::fs::File;
 use std::io;
@@ -10,15 +11,21 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags, flock, fstatvfs, mkdir, openat, openat2,
-    unlinkat,
+    AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, ResolveFlags, flock, fstat, fstatvfs, mkdir, openat,
+    openat2, unlinkat,
 };
 use rustix::io::Errno;
+use rustix::process::geteuid;
+use tracing::debug;
+use uuid::Uuid;
 
 use crate::files::FileId;
 
 /// What every gateway that uses a folder holds, so that no two sweep each other's files away.
 const LOCK: &str = "lock";
+
+/// How the names of temporary folders begin.
+const TEMPORARY: &str = "concierge-files-";
 
 /// The folder of a gateway's files.
 #[derive(Debug)]
@@ -37,10 +44,19 @@ impl Disk {
         Self::make(path, false)
     }
 
-    /// A new folder among the system's temporary ones, removed when this is dropped.
+    /// A new folder among the system's temporary ones, removed when this is dropped. Those of gateways that were killed are removed
+    /// now.
     pub(in crate::net) fn temporary() -> io::Result<Self> {
-        let name = format!("concierge-files-{}", uuid::Uuid::new_v4().simple());
-        Self::make(&std::env::temp_dir().join(name), true)
+        Self::temporary_in(&std::env::temp_dir())
+    }
+
+    fn temporary_in(place: &Path) -> io::Result<Self> {
+        if let Err(error) = sweep_abandoned(place) {
+            debug!(%error, "what gateways left in the temporary folder stays there");
+        }
+        let make = || Self::make(&place.join(format!("{TEMPORARY}{}", Uuid::new_v4().simple())), true);
+        // Another gateway that starts now may take a folder without a lock for an abandoned one.
+        make().or_else(|_| make()).or_else(|_| make())
     }
 
     fn make(path: &Path, is_own: bool) -> io::Result<Self> {
@@ -51,22 +67,16 @@ impl Disk {
         }
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
         let folder = openat(CWD, path, flags, Mode::empty())?;
-        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let lock = openat(&folder, LOCK, flags, Mode::RUSR | Mode::WUSR)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
-            Errno::WOULDBLOCK => io::Error::new(io::ErrorKind::ResourceBusy, "another gateway uses it"),
-            error => error.into(),
-        })?;
-        let disk = Self { folder, path: path.to_owned(), is_own, _lock: lock.into() };
+        let lock = lock(&folder, OFlags::CREATE)?;
+        let disk = Self { folder, path: path.to_owned(), is_own, _lock: lock };
         disk.sweep()?;
         Ok(disk)
     }
 
     /// Removes every file of an earlier gateway. What is none of a gateway's is left alone.
     fn sweep(&self) -> io::Result<()> {
-        for entry in std::fs::read_dir(&self.path)? {
-            let name = entry?.file_name();
-            if let Some(id) = name.to_str().and_then(number) {
+        for entry in Dir::read_from(&self.folder)? {
+            if let Some(id) = entry?.file_name().to_str().ok().and_then(number) {
                 self.remove(id)?;
             }
         }
@@ -126,6 +136,46 @@ impl Drop for Disk {
     }
 }
 
+/// Takes the lock of a folder.
+fn lock(folder: &OwnedFd, more: OFlags) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | more;
+    let lock = openat(folder, LOCK, flags, Mode::RUSR | Mode::WUSR)?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
+        Errno::WOULDBLOCK => io::Error::new(io::ErrorKind::ResourceBusy, "another gateway uses it"),
+        error => error.into(),
+    })?;
+    if fstat(&lock)?.st_nlink == 0 {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "it was removed a moment ago"));
+    }
+    Ok(lock.into())
+}
+
+/// Removes the temporary folders of gateways of this user that were killed: whoever runs still holds the lock of its own.
+fn sweep_abandoned(place: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(place)? {
+        let name = entry?.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(TEMPORARY)) {
+            // One of somebody else, one in use: not for this gateway to remove.
+            let _left = remove_abandoned(&place.join(name));
+        }
+    }
+    Ok(())
+}
+
+fn remove_abandoned(path: &Path) -> io::Result<()> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    let folder = openat(CWD, path, flags, Mode::empty())?;
+    if fstat(&folder)?.st_uid != geteuid().as_raw() {
+        return Ok(());
+    }
+    let lock = lock(&folder, OFlags::empty())?;
+    let disk = Disk { folder, path: path.to_owned(), is_own: false, _lock: lock };
+    disk.sweep()?;
+    unlinkat(&disk.folder, LOCK, AtFlags::empty())?;
+    // Fails when there is something that is none of a gateway's.
+    std::fs::remove_dir(path)
+}
+
 fn name(id: FileId) -> String {
     format!("{:016x}", id.0)
 }
@@ -163,6 +213,32 @@ mod tests {
         disk.create(FileId(1)).unwrap();
         drop(disk);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_folder_of_a_gateway_that_was_killed_goes_with_the_next_and_no_other() {
+        let place = Disk::temporary().unwrap();
+        let abandon = |number: u32, is_ours: bool| {
+            let path = place.path.join(format!("{TEMPORARY}{number}"));
+            let disk = Disk::make(&path, false).unwrap();
+            disk.create(FileId(1)).unwrap();
+            if !is_ours {
+                std::fs::write(path.join("notes.txt"), "mine").unwrap();
+            }
+            // Without its end, as if it was killed: the lock goes, the folder stays.
+            drop(disk);
+            path
+        };
+        let (abandoned, with_notes) = (abandon(1, true), abandon(2, false));
+        let other = place.path.join("other");
+        Disk::make(&other, false).unwrap().create(FileId(1)).unwrap();
+        let link = place.path.join(format!("{TEMPORARY}link"));
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        let running = Disk::temporary_in(&place.path).unwrap();
+        running.create(FileId(1)).unwrap();
+        let next = Disk::temporary_in(&place.path).unwrap();
+        assert!(!abandoned.exists() && with_notes.join("notes.txt").exists() && next.path.exists());
+        assert!(running.read(FileId(1)).is_ok() && link.exists() && other.join(name(FileId(1))).exists());
     }
 
     #[test]
