@@ -31,8 +31,8 @@ pub(super) fn no_body() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// How the store is asked.
-#[derive(Debug, Clone)]
+/// How the store is asked. Without `Debug`: it holds the key.
+#[derive(Clone)]
 pub(super) struct Exchange {
     approach: Arc<Approach>,
     key: Uuid,

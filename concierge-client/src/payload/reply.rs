@@ -1,5 +1,7 @@
 //! The answers: `HELLO`, and every payload that carries the sequence number of a request.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -32,7 +34,7 @@ use super::{
 /// assert!(hello.features.is_some_and(|granted| granted.contains(Feature::Compact)));
 /// assert_eq!(concierge_client::payload::encode(&hello), json);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "HELLO")]
 pub struct Hello {
     /// The id of this connection.
@@ -51,7 +53,7 @@ pub struct Hello {
     /// What the gateway accepts; absent likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
-    /// The client's secret file key, with the feature `fs_key` and where files are served.
+    /// The client's secret file key, with the feature `fs_key` and where files are served. `Debug` does not show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fs_key: Option<Uuid>,
 }
@@ -68,6 +70,16 @@ impl Hello {
             limits: None,
             fs_key: None,
         }
+    }
+}
+
+impl fmt::Debug for Hello {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { uuid, version, features, intents, server, limits, fs_key: _ } = self;
+        let mut shown = formatter.debug_struct("Hello");
+        shown.field("uuid", uuid).field("version", version).field("features", features);
+        shown.field("intents", intents).field("server", server).field("limits", limits);
+        shown.finish_non_exhaustive()
     }
 }
 
