@@ -1,6 +1,7 @@
 //! Fetching a file, in as many attempts as it takes.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -128,7 +129,7 @@ impl Get {
     async fn into_file(self, target: &Path, replace: bool) -> Result<u64, FileError> {
         let failed = FileError::local("writing the file");
         if !replace && fs::try_exists(target).await.map_err(&failed)? {
-            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+            return Err(failed(io::ErrorKind::AlreadyExists.into()));
         }
         let part = Part::beside(target);
         let mut file =
@@ -139,8 +140,7 @@ impl Get {
         if replace {
             fs::rename(&part.0, target).await.map_err(&failed)?;
         } else {
-            // Unlike a rename it does not replace what came there meanwhile.
-            fs::hard_link(&part.0, target).await.map_err(&failed)?;
+            part.settle(target).await.map_err(&failed)?;
         }
         Ok(size)
     }
@@ -194,7 +194,13 @@ impl Get {
         if *received > 0 && answer.status() != StatusCode::PARTIAL_CONTENT {
             return Err(FileError::Changed);
         }
-        let now = known.get_or_insert(read_head(&answer)?);
+        let (from, told) = read_head(&answer)?;
+        let is_what_was_asked_for =
+            from == *received && known.as_ref().is_none_or(|known| known.size == told.size);
+        if !is_what_was_asked_for {
+            return Err(FileError::Answer { detail: "it is another part than was asked for".to_owned() });
+        }
+        let now = known.get_or_insert(told);
         if let Some(most) = most.filter(|most| now.size > *most) {
             return Err(FileError::MoreThanWanted { size: now.size, most });
         }
@@ -229,20 +235,28 @@ fn may_go_on(error: &FileError, known: Option<&Known>) -> bool {
     is_of_the_way && known.is_some_and(|known| known.etag.is_some())
 }
 
-fn read_head(answer: &Response<Incoming>) -> Result<Known, FileError> {
+/// Where in the file the body begins, and what the head tells about the whole.
+fn read_head(answer: &Response<Incoming>) -> Result<(u64, Known), FileError> {
     let text = |name: HeaderName| answer.headers().get(name).and_then(|value| value.to_str().ok());
-    // The size of the whole, also where a part of it comes.
-    let size = match text(CONTENT_RANGE) {
-        Some(range) => range.rsplit_once('/').and_then(|(_, size)| size.parse().ok()),
-        None => text(CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+    let place = match text(CONTENT_RANGE) {
+        Some(range) => read_range(range),
+        None => text(CONTENT_LENGTH).and_then(|length| Some((0, length.parse().ok()?))),
     };
-    let size =
-        size.ok_or_else(|| FileError::Answer { detail: "it does not say how large the file is".to_owned() })?;
+    let (from, size) = place
+        .ok_or_else(|| FileError::Answer { detail: "it does not say how large the file is".to_owned() })?;
     let sha256 = text(REPR_DIGEST)
         .and_then(|digests| digests.split(',').find_map(|digest| digest.trim().strip_prefix("sha-256=:")))
         .and_then(|digest| BASE64.decode(digest.trim_end_matches(':').as_bytes()).ok());
     let etag = text(ETAG).filter(|etag| !etag.starts_with("W/")).map(str::to_owned);
-    Ok(Known { size, etag, sha256 })
+    Ok((from, Known { size, etag, sha256 }))
+}
+
+/// The first byte and the size of the whole, of a range that goes to the end of it.
+fn read_range(range: &str) -> Option<(u64, u64)> {
+    let (part, size) = range.strip_prefix("bytes ")?.split_once('/')?;
+    let (from, to) = part.split_once('-')?;
+    let (from, to, size): (u64, u64, u64) = (from.parse().ok()?, to.parse().ok()?, size.parse().ok()?);
+    (from <= to && to.checked_add(1) == Some(size)).then_some((from, size))
 }
 
 /// Where bytes go.
@@ -273,6 +287,20 @@ struct Part(PathBuf);
 impl Part {
     fn beside(target: &Path) -> Self {
         Self(target.with_file_name(format!(".{}.part", Uuid::new_v4().simple())))
+    }
+
+    /// Takes a name that nobody has: unlike a rename it does not replace what came there meanwhile.
+    async fn settle(&self, target: &Path) -> io::Result<()> {
+        match fs::hard_link(&self.0, target).await {
+            // A file system without links, such as that of a memory stick: the name is taken first.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
+            {
+                OpenOptions::new().write(true).create_new(true).open(target).await?;
+                fs::rename(&self.0, target).await
+            }
+            linked => linked,
+        }
     }
 }
 

@@ -43,7 +43,7 @@ impl Source {
     }
 
     /// A stream of bytes, and how many they are together, where that is known: then the gateway can refuse what does not fit before
-    /// it is sent.
+    /// it is sent. A stream that turns out to have another length is an error.
     pub fn stream(
         bytes: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
         length: Option<u64>,
@@ -72,9 +72,46 @@ impl Source {
                 let length = metadata.is_file().then_some(metadata.len());
                 (read(file, length).boxed(), length)
             }
-            Kind::Stream(bytes, length) => (bytes, length),
+            Kind::Stream(bytes, None) => (bytes, None),
+            Kind::Stream(mut bytes, Some(0)) => {
+                end(&mut bytes).await.map_err(FileError::local("reading the file"))?;
+                (bytes, Some(0))
+            }
+            Kind::Stream(bytes, Some(length)) => (exactly(bytes, length).boxed(), Some(length)),
         })
     }
+}
+
+/// A stream that must have as many bytes as were announced, so that neither a part of it nor more than a file is stored.
+fn exactly(
+    bytes: BoxStream<'static, io::Result<Bytes>>,
+    length: u64,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold((bytes, length), move |(mut bytes, left)| async move {
+        let Some(piece) = bytes.next().await.transpose()? else {
+            return if left == 0 { Ok(None) } else { Err(of_another_length()) };
+        };
+        let left = left.checked_sub(piece.len() as u64).ok_or_else(of_another_length)?;
+        if left == 0 {
+            // Nobody asks for more once everything has gone out: whether there is more is found out before.
+            end(&mut bytes).await?;
+        }
+        Ok(Some((piece, (bytes, left))))
+    })
+}
+
+/// A stream that must have nothing more.
+async fn end(bytes: &mut BoxStream<'static, io::Result<Bytes>>) -> io::Result<()> {
+    while let Some(more) = bytes.next().await.transpose()? {
+        if !more.is_empty() {
+            return Err(of_another_length());
+        }
+    }
+    Ok(())
+}
+
+fn of_another_length() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the stream has another length than was announced")
 }
 
 /// A file in pieces, not beyond the length that was announced: a file that grows meanwhile is sent as it was.
