@@ -9,5 +9,9 @@ pub mod services {}
 #[doc = include_str!("../docs/reconnecting.md")]
 pub mod reconnecting {}
 
+#[cfg(feature = "files")]
+#[doc = include_str!("../docs/files.md")]
+pub mod files {}
+
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}

@@ -37,6 +37,7 @@
 //!   of [`Client`] are short for it. [`CallError`] tells a refusal of the gateway from a loss, and whether it is safe to repeat.
 //! - [`CreateService::open`] and [`Client::subscription`] give handles of services, [`Client::request`] and [`Service::serve`] ask
 //!   and answer. The [`guide`] shows how, beginning with [connecting](guide::connecting).
+//! - [`Client::files`] hands data around that does not belong into messages: [files](guide::files).
 //! - [`Client::events`] is a stream of what the gateway tells. There may be many; each is bounded and tells what it lost.
 //! - [`payload`] is the contract with the gateway, as types. [`session`] is the client without its socket. Both are there
 //!   without the feature `net`, and then this crate has no runtime to depend on.
