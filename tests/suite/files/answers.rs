@@ -2,7 +2,7 @@
 
 use support::raw::{Handshake, RawSocket};
 
-use super::{Member, ask, form, gateway};
+use super::{Member, ask, form, gateway, until};
 
 fn error(body: &[u8]) -> String {
     let error: serde_json::Value = serde_json::from_slice(body).unwrap();
@@ -195,7 +195,7 @@ fn so_many_uploads_at_once_and_no_more() {
     assert_eq!((answer.status, error(&answer.body).as_str()), (429, "too_many_uploads"));
     assert_eq!(answer.header("retry-after"), Some("1"));
     drop(begun);
-    while alice.put("third", b"x") == 429 {}
+    until("there is room for an upload", || alice.put("third", b"x") != 429);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use support::gateway::Gateway;
 
-use super::{Member, ask, gateway};
+use super::{Member, ask, gateway, until};
 
 const TABLE: &str = include_str!("../../golden/files/keys.txt");
 
@@ -51,9 +51,8 @@ impl Scene {
             expired,
         };
         // Leaving takes as long as the gateway needs to hear of it.
-        while ask(address, "GET", "/fs/gone/", &[&format!("x-fs-key: {}", scene.expired)], b"").status != 401
-        {
-        }
+        let key = format!("x-fs-key: {}", scene.expired);
+        until("a key ends", || ask(address, "GET", "/fs/gone/", &[&key], b"").status == 401);
         scene
     }
 
@@ -111,7 +110,8 @@ fn a_folder_goes_with_its_client_and_another_of_its_name_begins_with_an_empty_on
     let first = Member::join(gateway.address(), "alice");
     assert_eq!(first.put("file", b"first"), 201);
     drop(first);
-    while ask(gateway.address(), "GET", "/fs/alice/file", &[&key], b"").status != 404 {}
+    let find = || ask(gateway.address(), "GET", "/fs/alice/file", &[&key], b"").status;
+    until("a folder goes", || find() == 404);
     let second = Member::join(gateway.address(), "alice");
     assert!(second.paths().is_empty());
 }

@@ -7,6 +7,7 @@ mod uploads;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use support::gateway::{Gateway, GatewayProcess};
 use support::raw::{Handshake, RawSocket, Response};
@@ -22,6 +23,15 @@ fn gateway_process(folder: &Path) -> anyhow::Result<GatewayProcess> {
     let patient = ["--set", "heartbeat.timeout=2h", "--set", "heartbeat.interval=1h"];
     let folder = ["--files-dir", folder.to_str().unwrap()];
     GatewayProcess::start(&[&folder[..], &patient].concat())
+}
+
+/// Waits for what must come to be, for as long as a test waits for anything.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never came to be: {what}");
+        std::thread::yield_now();
+    }
 }
 
 /// A client with a folder, for as long as this is there.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Member, ask, form, gateway, gateway_process};
+use super::{Member, ask, form, gateway, gateway_process, until};
 
 /// What is tried, as a program would write it before any encoding.
 fn hostile() -> Vec<String> {
@@ -198,10 +198,11 @@ fn nothing_outside_the_folder_is_ever_opened() {
     // Until strace sees what the gateway opens.
     let seen = || std::fs::read_to_string(&trace).unwrap_or_default();
     let mut probe = 0;
-    while !seen().contains("openat") {
+    until("strace sees what is opened", || {
         probe += 1;
         assert_eq!(bob.put(&format!("probe/{probe}"), b"x"), 201);
-    }
+        seen().contains("openat")
+    });
     let requests = try_all(&alice, &bob);
     rustix::process::kill_process(rustix::process::Pid::from_child(&strace), rustix::process::Signal::INT)
         .unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::raw::{Handshake, RawSocket};
 
-use super::{Member, form, gateway, gateway_process};
+use super::{Member, form, gateway, gateway_process, until};
 
 /// How large the files here are, in bytes: several pieces of a body and of a disk.
 const SIZE: usize = 700_000;
@@ -52,7 +52,7 @@ fn an_upload_that_breaks_off_leaves_the_old_file_and_nothing_else() {
         assert!(answer.status == 200 && answer.body == old, "after {step} twentieths");
     }
     // What was begun is given up as soon as the gateway sees the end of the connection.
-    while on_disk(&folder) > 1 {}
+    until("uploads are given up", || on_disk(&folder) == 1);
     assert_eq!(alice.paths(), ["file"]);
 }
 
@@ -124,5 +124,5 @@ fn a_client_that_leaves_takes_its_files_off_the_disk() {
     }
     assert_eq!(on_disk(&folder), 20);
     drop(alice);
-    while on_disk(&folder) > 0 {}
+    until("the files are gone", || on_disk(&folder) == 0);
 }
