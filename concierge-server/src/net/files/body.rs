@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::super::lifetime::Lifetime;
 
 /// How much is read at once. Two of these are in memory for each download: one on its way, one that is read ahead.
-const PIECE: u64 = 256 * 1024;
+const PIECE: u64 = 64 * 1024;
 
 /// The body of an answer.
 #[derive(Debug)]
