@@ -11,16 +11,16 @@
     reason = "a benchmark is run by a person, who reads what it prints and whom a panic tells enough"
 )]
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use support::gateway::GatewayProcess;
-use support::process::resident_bytes;
+use support::process::{peak_resident_bytes, resident_bytes};
 use support::raw::RawSocket;
+use support::transfer::Store;
 
 /// How much is tried.
 struct Plan {
@@ -30,29 +30,25 @@ struct Plan {
     rounds: usize,
     /// Transfers at the same time while memory and latency are watched.
     crowd: usize,
+    /// Files of a client that leaves.
+    files: usize,
 }
 
 fn main() {
     let once = std::env::args().any(|argument| argument == "--once");
     let plan = if once {
-        Plan { size: 1 << 20, rounds: 1, crowd: 4 }
+        Plan { size: 1 << 20, rounds: 1, crowd: 4, files: 20 }
     } else {
-        Plan { size: 64 << 20, rounds: 7, crowd: 50 }
+        Plan { size: 64 << 20, rounds: 7, crowd: 50, files: 1000 }
     };
     let place = tempfile::tempdir().unwrap();
     let gateway = start_gateway(place.path());
-    let mut owner = RawSocket::upgraded(gateway.address()).unwrap();
-    let identify =
-        r#"{"type":"IDENTIFY","name":"owner","version":"0.2.0","features":["fs_key"],"intents":[]}"#;
-    owner.send_text(identify).unwrap();
-    let hello: serde_json::Value = serde_json::from_str(&owner.read_text().unwrap()).unwrap();
-    let ours = Server {
-        address: gateway.address(),
-        path: "/fs/owner/file".to_owned(),
-        headers: format!("x-fs-key: {}\r\n", hello["fs_key"].as_str().unwrap()),
-    };
-    compare(&plan, &ours, place.path());
-    crowd(&plan, &ours, &gateway);
+    let nginx = Nginx::start(place.path());
+    let (ours, _owner) = Store::of_gateway(gateway.address(), "owner").unwrap();
+    let content: Vec<u8> = (0..=250).cycle().take(plan.size).collect();
+    compare(&plan, &content, &ours, &nginx.store);
+    crowd(&plan, &content, &gateway, &ours, &nginx.store);
+    leaving(&plan, &gateway);
 }
 
 /// A gateway that lets everything in, and does not mind silent clients.
@@ -66,65 +62,10 @@ fn start_gateway(place: &Path) -> GatewayProcess {
         .unwrap()
 }
 
-/// Somewhere to put a file and to get it back.
-struct Server {
-    address: SocketAddr,
-    path: String,
-    headers: String,
-}
-
-impl Server {
-    /// Stores a file of this size. Returns how long that took.
-    fn put(&self, content: &[u8]) -> Duration {
-        let start = Instant::now();
-        let mut stream = self.ask("PUT", &format!("Content-Length: {}\r\n", content.len()));
-        stream.write_all(content).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 20"), "{}", String::from_utf8_lossy(&answer));
-        start.elapsed()
-    }
-
-    /// Fetches the file. Returns how long that took.
-    fn get(&self, size: usize) -> Duration {
-        let start = Instant::now();
-        let mut stream = self.ask("GET", "");
-        let mut buffer = vec![0; 1 << 20];
-        let (mut read, mut head) = (0, 0);
-        loop {
-            let more = stream.read(&mut buffer).unwrap();
-            if more == 0 {
-                break;
-            }
-            if read == 0 {
-                assert!(
-                    buffer.starts_with(b"HTTP/1.1 200"),
-                    "{}",
-                    String::from_utf8_lossy(&buffer[..more.min(200)])
-                );
-                head = buffer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-            }
-            read += more;
-        }
-        assert_eq!(read - head, size);
-        start.elapsed()
-    }
-
-    fn ask(&self, method: &str, more: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        let head = format!(
-            "{method} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}{more}\r\n",
-            self.path, self.address, self.headers
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        stream
-    }
-}
-
 /// nginx with its dav module, as a process of its own that ends with this.
 struct Nginx {
     process: Child,
-    server: Server,
+    store: Store,
 }
 
 impl Nginx {
@@ -149,10 +90,12 @@ impl Nginx {
             .stderr(Stdio::inherit())
             .spawn()
             .expect("nginx is installed: in Debian the package nginx-light");
+        let start = Instant::now();
         while TcpStream::connect(address).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(30), "nginx does not listen");
             std::thread::yield_now();
         }
-        Self { process, server: Server { address, path: "/file".to_owned(), headers: String::new() } }
+        Self { process, store: Store { address, folder: "/".to_owned(), headers: String::new() } }
     }
 }
 
@@ -165,19 +108,18 @@ impl Drop for Nginx {
     }
 }
 
-fn compare(plan: &Plan, ours: &Server, place: &Path) {
-    let nginx = Nginx::start(place);
-    let content: Vec<u8> = (0..=250).cycle().take(plan.size).collect();
+/// The same files to the gateway and to nginx, and back, in turn.
+fn compare(plan: &Plan, content: &[u8], ours: &Store, nginx: &Store) {
     let (mut up, mut down) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
     for _ in 0..plan.rounds {
-        for (index, server) in [ours, &nginx.server].into_iter().enumerate() {
-            up[index].push(server.put(&content));
-            down[index].push(server.get(plan.size));
+        for (index, store) in [ours, nginx].into_iter().enumerate() {
+            up[index].push(store.put("file", content).unwrap());
+            down[index].push(store.get("file", content.len()).unwrap());
         }
     }
-    println!("{} transfers of {} MiB each way, medians", plan.rounds, plan.size >> 20);
+    println!("{} transfers of {} MiB each way, medians", plan.rounds, content.len() >> 20);
     for (what, times) in [("upload", up), ("download", down)] {
-        let [gateway, nginx] = times.map(median).map(|time| plan.size as f64 / time.as_secs_f64() / 1e6);
+        let [gateway, nginx] = times.map(median).map(|time| content.len() as f64 / time.as_secs_f64() / 1e6);
         println!(
             "{what:<9} gateway {gateway:>6.0} MB/s   nginx {nginx:>6.0} MB/s   ratio {:.2}",
             gateway / nginx
@@ -185,58 +127,53 @@ fn compare(plan: &Plan, ours: &Server, place: &Path) {
     }
 }
 
-/// Many transfers at once: what they cost in memory, and what the messages of others wait.
-fn crowd(plan: &Plan, ours: &Server, gateway: &GatewayProcess) {
-    let content = vec![b'x'; plan.size];
-    ours.put(&content);
+/// Many transfers at once: what they cost in memory, and what the messages of others wait. As they leave no processor to anybody, the
+/// measure of that is the same while nginx has the transfers.
+fn crowd(plan: &Plan, content: &[u8], gateway: &GatewayProcess, ours: &Store, nginx: &Store) {
     let mut talker = RawSocket::identified(gateway.address(), "talker", "").unwrap();
-    let alone = latency(&mut talker, &AtomicBool::new(true), 300);
-    let process = gateway.program.id();
-    let before = resident_bytes(process);
-    let done = AtomicBool::new(false);
-    let (most, together) = std::thread::scope(|scope| {
-        let done = &done;
-        let watching = scope.spawn(move || {
-            let mut most = 0;
-            while !done.load(Ordering::Relaxed) {
-                most = most.max(resident_bytes(process));
-                std::thread::yield_now();
-            }
-            most
-        });
-        let talking = scope.spawn(|| latency(&mut talker, done, usize::MAX));
+    let alone = latency(&mut talker, "talker", |times| times < 300);
+    let before = resident_bytes(gateway.program.id());
+    let [with_nginx, with_us] = [nginx, ours].map(|store| {
+        let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            for number in 0..plan.crowd {
-                let content = &content;
-                scope.spawn(move || {
-                    if number % 2 == 0 {
-                        ours.get(plan.size);
-                    } else {
-                        let path = format!("{}-{number}", ours.path);
-                        Server { path, headers: ours.headers.clone(), ..*ours }.put(content);
-                    }
-                });
-            }
-        });
-        done.store(true, Ordering::Relaxed);
-        (watching.join().unwrap(), talking.join().unwrap())
+            let talking = scope.spawn(|| latency(&mut talker, "talker", |_| !done.load(Ordering::Relaxed)));
+            store.crowd(plan.crowd, content).unwrap();
+            done.store(true, Ordering::Relaxed);
+            talking.join().unwrap()
+        })
     });
-    let more = most.saturating_sub(before) as f64 / f64::from(1 << 20);
-    println!("{} transfers of {} MiB at once: {more:.1} MiB more memory", plan.crowd, plan.size >> 20);
+    let more = peak_resident_bytes(gateway.program.id()).saturating_sub(before) as f64 / f64::from(1 << 20);
+    println!("{} transfers of {} MiB at once: {more:.1} MiB more memory", plan.crowd, content.len() >> 20);
     println!(
-        "a message to oneself and back, median: {alone:.0?} alone, {together:.0?} meanwhile, ratio {:.2}",
-        together.as_secs_f64() / alone.as_secs_f64()
+        "a message to oneself and back: {alone:.0?} alone, {with_nginx:.0?} while nginx has them, {with_us:.0?} while the \
+         gateway has them, ratio {:.2}",
+        with_us.as_secs_f64() / with_nginx.as_secs_f64()
     );
 }
 
-/// The median of what a message to oneself takes, until it is enough.
-fn latency(talker: &mut RawSocket, done: &AtomicBool, at_most: usize) -> Duration {
+/// What the messages of others wait while the folder of a client that left is removed.
+fn leaving(plan: &Plan, gateway: &GatewayProcess) {
+    let (store, owner) = Store::of_gateway(gateway.address(), "leaving").unwrap();
+    for number in 0..plan.files {
+        store.put(&number.to_string(), b"content").unwrap();
+    }
+    let mut talker = RawSocket::identified(gateway.address(), "other", "").unwrap();
+    let alone = latency(&mut talker, "other", |times| times < 300);
+    drop(owner);
+    let meanwhile = latency(&mut talker, "other", |times| times < 300);
+    println!(
+        "a message to oneself and back while {} files of somebody else are removed: {meanwhile:.0?}, {alone:.0?} before",
+        plan.files
+    );
+}
+
+/// The median of what a message to oneself and the answer to it take, measured at least once and as long as it goes on.
+fn latency(talker: &mut RawSocket, name: &str, goes_on: impl Fn(usize) -> bool) -> Duration {
+    let message = format!(r#"{{"type":"MESSAGE","target":{{"type":"NAME","name":"{name}"}},"data":1}}"#);
     let mut times = Vec::new();
-    let message = r#"{"type":"MESSAGE","target":{"type":"NAME","name":"talker"},"data":1}"#;
-    while times.len() < at_most && (times.is_empty() || at_most < usize::MAX || !done.load(Ordering::Relaxed))
-    {
+    while times.is_empty() || goes_on(times.len()) {
         let start = Instant::now();
-        talker.send_text(message).unwrap();
+        talker.send_text(&message).unwrap();
         // The message, and the answer to it.
         talker.read_text().unwrap();
         talker.read_text().unwrap();

@@ -16,3 +16,4 @@ pub mod simulation;
 pub mod terminal;
 pub mod tls;
 pub mod transcript;
+pub mod transfer;

@@ -229,8 +229,21 @@ impl Drop for Program {
 ///
 /// When there is no such process, or the system is not Linux.
 pub fn resident_bytes(process: u32) -> usize {
+    status_bytes(process, "VmRSS:")
+}
+
+/// The most resident memory that a process ever had, in bytes.
+///
+/// # Panics
+///
+/// When there is no such process, or the system is not Linux.
+pub fn peak_resident_bytes(process: u32) -> usize {
+    status_bytes(process, "VmHWM:")
+}
+
+fn status_bytes(process: u32, field: &str) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the gateway runs");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux tells resident memory");
+    let line = status.lines().find(|line| line.starts_with(field)).expect("Linux tells resident memory");
     let kibibytes = line.split_whitespace().nth(1).and_then(|number| number.parse::<usize>().ok());
     kibibytes.expect("in KiB") * 1024
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod keys;
+mod memory;
 mod paths;
 mod uploads;
 
@@ -18,11 +19,12 @@ fn gateway(configuration: &str) -> Gateway {
     Gateway::configured(&format!("{configuration}\n{patient}")).unwrap()
 }
 
-/// The same as a process, with its files in this folder.
-fn gateway_process(folder: &Path) -> anyhow::Result<GatewayProcess> {
-    let patient = ["--set", "heartbeat.timeout=2h", "--set", "heartbeat.interval=1h"];
+/// The same as a process, with its files in this folder and some settings more.
+fn gateway_process(folder: &Path, settings: &[&str]) -> anyhow::Result<GatewayProcess> {
+    let patient = ["heartbeat.timeout=2h", "heartbeat.interval=1h"];
+    let settings = patient.iter().chain(settings).flat_map(|setting| ["--set", setting]);
     let folder = ["--files-dir", folder.to_str().unwrap()];
-    GatewayProcess::start(&[&folder[..], &patient].concat())
+    GatewayProcess::start(&folder.into_iter().chain(settings).collect::<Vec<_>>())
 }
 
 /// Waits for what must come to be, for as long as a test waits for anything.

@@ -188,7 +188,7 @@ fn a_hostile_client_name_in_a_url_is_nobodys_folder() {
 fn nothing_outside_the_folder_is_ever_opened() {
     let place = tempfile::tempdir().unwrap();
     let (folder, trace) = (place.path().join("files"), place.path().join("trace"));
-    let gateway = gateway_process(&folder).unwrap();
+    let gateway = gateway_process(&folder, &[]).unwrap();
     let mut strace = std::process::Command::new("strace")
         .args(["-f", "-qq", "-e", "trace=open,openat,openat2,creat,rename,renameat,renameat2,link,linkat,symlink,unlink,unlinkat,mkdir,mkdirat"])
         .args(["-o", trace.to_str().unwrap(), "-p", &gateway.program.id().to_string()])

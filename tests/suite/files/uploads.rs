@@ -38,7 +38,7 @@ fn break_off(member: &Member, headers: &[&str], body: &[u8], announced: usize, a
 fn an_upload_that_breaks_off_leaves_the_old_file_and_nothing_else() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("files");
-    let gateway = gateway_process(&folder).unwrap();
+    let gateway = gateway_process(&folder, &[]).unwrap();
     let alice = Member::join(gateway.address(), "alice");
     let old = content(b'o');
     assert_eq!(alice.put("file", &old), 201);
@@ -91,7 +91,7 @@ fn who_reads_sees_the_old_file_or_the_new_one_and_never_a_mixture() {
 fn a_gateway_that_was_killed_begins_with_an_empty_folder() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("files");
-    let gateway = gateway_process(&folder).unwrap();
+    let gateway = gateway_process(&folder, &[]).unwrap();
     let alice = Member::join(gateway.address(), "alice");
     assert_eq!(alice.put("file", &content(b'o')), 201);
     let raw = content(b'n');
@@ -99,7 +99,7 @@ fn a_gateway_that_was_killed_begins_with_an_empty_folder() {
     // Dropped, it is killed by a signal that no program can handle.
     drop(gateway);
     assert!(on_disk(&folder) >= 1);
-    let gateway = gateway_process(&folder).unwrap();
+    let gateway = gateway_process(&folder, &[]).unwrap();
     assert_eq!(on_disk(&folder), 0);
     let alice = Member::join(gateway.address(), "alice");
     assert!(alice.paths().is_empty());
@@ -109,15 +109,15 @@ fn a_gateway_that_was_killed_begins_with_an_empty_folder() {
 fn two_gateways_do_not_share_a_folder() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("files");
-    let _first = gateway_process(&folder).unwrap();
-    assert!(gateway_process(&folder).is_err());
+    let _first = gateway_process(&folder, &[]).unwrap();
+    assert!(gateway_process(&folder, &[]).is_err());
 }
 
 #[test]
 fn a_client_that_leaves_takes_its_files_off_the_disk() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("files");
-    let gateway = gateway_process(&folder).unwrap();
+    let gateway = gateway_process(&folder, &[]).unwrap();
     let alice = Member::join(gateway.address(), "alice");
     for number in 0..20 {
         assert_eq!(alice.put(&format!("a/{number}"), b"x"), 201);
