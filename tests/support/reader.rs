@@ -5,6 +5,7 @@
 //! output and interrupts it, and `# exits with 6` is one that fails.
 
 use std::fs::DirBuilder;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -48,7 +49,7 @@ impl Reader {
     /// # Errors
     ///
     /// When the programs are not there, or there is no room for a home.
-    pub fn at(address: impl ToString) -> Result<Self> {
+    pub fn at(address: SocketAddr) -> Result<Self> {
         let programs = program("concierge")?;
         let programs = programs.parent().context("the programs lie in no folder")?;
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());

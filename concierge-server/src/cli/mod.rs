@@ -2,6 +2,7 @@
 //! this.
 
 mod arguments;
+mod complaint;
 mod logging;
 mod signals;
 
@@ -15,6 +16,7 @@ use tracing::info;
 
 pub use self::arguments::Args;
 
+use self::complaint::{complaint, told};
 use self::signals::Signals;
 use crate::{ServeError, Server};
 
@@ -35,7 +37,7 @@ pub fn run(args: &Args) -> ExitCode {
             code
         }
         Err(error) => {
-            complain(&error);
+            complain(&format!("error: cannot start: {}\n", told(&error)));
             ExitCode::FAILURE
         }
     }
@@ -50,12 +52,7 @@ pub async fn serve(args: &Args) -> ExitCode {
     match try_serve(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
-            if let ServeError::CannotBind { cause, .. } = &error
-                && cause.kind() == io::ErrorKind::AddrInUse
-            {
-                hint("something listens there already; `--bind 127.0.0.1:0` picks a free port");
-            }
+            complain(&complaint(&error));
             ExitCode::from(error.exit_code())
         }
     }
@@ -100,18 +97,7 @@ fn announce(server: &Server) {
     let _closed = out.flush();
 }
 
-/// Says what went wrong, with its causes.
-fn complain(error: &dyn std::error::Error) {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        message.push_str(": ");
-        message.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    let _closed = writeln!(io::stderr(), "error: {message}");
-}
-
-fn hint(text: &str) {
-    let _closed = writeln!(io::stderr(), "hint: {text}");
+/// Says what went wrong, to whoever started it.
+fn complain(text: &str) {
+    let _closed = write!(io::stderr(), "{text}");
 }
