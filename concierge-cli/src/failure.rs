@@ -175,7 +175,7 @@ fn exit_of_rejection(rejection: &Rejection) -> Exit {
 }
 
 /// An error and what is behind it, each sentence once.
-fn with_sources(error: &dyn Error) -> String {
+pub(crate) fn with_sources(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -11,7 +11,7 @@ use crate::{
         bench::BenchCommand,
         config::ConfigCommand,
         context::{AddArgs, ContextCommand},
-        doctor::DoctorArgs,
+        doctor::{DoctorArgs, Subject},
         hold::HoldArgs,
         raw::RawArgs,
     },
@@ -24,7 +24,7 @@ use crate::{
     identity::NameChoice,
     input::Lines,
     interpreter::{Interpreter, Rules, Sharing, Shell},
-    output::{ColorChoice, Format, Output},
+    output::{ColorChoice, Format, Output, Version},
     repl::{self, Audience, Location, Marks, Session, Surroundings},
     script::{self, RunArgs, Script},
     settings::{Given, Origin, SecretSource, Settings, Source, ask},
@@ -234,6 +234,12 @@ async fn perform(
         Request::Context(ContextCommand::Kept(command)) => {
             return command::context::run(command, source, output).map(|()| Exit::Done);
         }
+        Request::Task(Task::Doctor(_)) if settings.is_err() => {
+            return command::doctor::without_settings(source, output).map(|()| Exit::Done);
+        }
+        Request::Task(Task::Command(Command::Version)) => {
+            return output.record(&Version).map(|()| Exit::Done);
+        }
         Request::Task(task) => task,
     };
     let mut settings = settings?;
@@ -343,8 +349,9 @@ async fn without_terminal(
         Task::Doctor(_) if session.is_some() => Err(not_on_a_session("doctor")),
         Task::Bench(_) if session.is_some() => Err(not_on_a_session("bench")),
         Task::Doctor(arguments) => {
-            let (url, environment) = (settings.url_or_default(), &console.environment);
-            command::doctor::run(arguments, settings, &url, environment, output).await
+            let name = settings.name.clone().map_or_else(NameChoice::random, NameChoice::Given);
+            let subject = Subject { settings, url: &settings.url_or_default(), name };
+            command::doctor::run(arguments, subject, output).await
         }
         Task::Bench(command) => {
             let url = settings.url_or_default();

@@ -192,6 +192,8 @@ pub(crate) enum ReplCommand {
     /// Measure the gateway: throughput, latency, and whether everything arrives
     #[command(subcommand, disable_help_subcommand = true, after_help = command::bench::BENCH_EXAMPLES)]
     Bench(BenchCommand),
+    /// Check the connection step by step, and what is around it
+    Doctor(DoctorArgs),
     /// End subscriptions
     Unlisten(UnlistenArgs),
     /// Connect again, after the connection was lost

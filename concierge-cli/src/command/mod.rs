@@ -102,9 +102,6 @@ pub(crate) async fn run(
     console: &mut Console,
     stop: &Stop,
 ) -> Result<(), Failure> {
-    if matches!(command, Command::Version) {
-        return output.record(&Version);
-    }
     let mut command = command;
     // What can fail without a gateway fails before one is asked.
     if let Some(payload) = command.payload() {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     args::ReplCommand,
-    command::{self, Context, Place, Shown, Watch, context::KeptCommand},
+    command::{self, Context, Place, Shown, Watch, context::KeptCommand, doctor::Subject},
     connect::{Introduction, Purpose, connect},
     exit::Exit,
     failure::Failure,
@@ -172,6 +172,12 @@ impl Session {
             }
             ReplCommand::Bench(command) => {
                 command::bench::run(command, &self.settings, &self.location.url, output, None).await?;
+            }
+            ReplCommand::Doctor(arguments) => {
+                // Its own name is taken, by this session.
+                let (settings, url) = (&self.settings, &self.location.url);
+                let subject = Subject { settings, url, name: NameChoice::random() };
+                command::doctor::run(arguments, subject, output).await?;
             }
             ReplCommand::Mute => output.note(&self.scene.filter.mute()),
             ReplCommand::Unmute => output.note(&self.scene.filter.unmute()),

@@ -142,6 +142,8 @@ fn original(treat: impl AsyncFn(Value, &mut ScriptedGateway) + Send + 'static) -
     std::thread::spawn(move || {
         runtime.block_on(async {
             let mut gateway = listener.welcome().await;
+            // It has nothing but WebSockets.
+            drop(listener);
             let message = gateway.expect_kind("MESSAGE").await;
             gateway.answer(&json!({"type": "OK"})).await;
             treat(message, &mut gateway).await;
@@ -168,6 +170,53 @@ fn an_original_gateway_is_well_without_extensions() {
     assert_eq!(check(&record, "limits")["verdict"], "skipped");
     assert_eq!(check(&record, "clock")["verdict"], "skipped");
     assert_eq!(check(&record, "message")["verdict"], "ok");
+    assert_eq!(check(&record, "files")["verdict"], "skipped");
+}
+
+#[test]
+fn whether_there_is_a_file_store_is_told() {
+    let (with, without) =
+        (Gateway::configured("files.serve = true"), Gateway::configured("files.serve = false"));
+    for (gateway, verdict) in [(with, "ok"), (without, "skipped")] {
+        let outcome = gateway.run(&["doctor", "--json"]);
+        assert!(&outcome == 0, "{outcome:?}");
+        let record = outcome.record();
+        assert_eq!(check(&record, "files")["verdict"], verdict, "{record}");
+    }
+}
+
+#[test]
+fn settings_that_make_no_sense_are_told_all_at_once_and_stop_nothing_that_needs_none() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join(".config/concierge");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("config.toml"), "timeout = \"soon\"\nurll = \"x\"\n").unwrap();
+    let variables = [("HOME", home.path().to_str().unwrap())];
+    let outcome = run_in(&["doctor", "--json"], "", &variables);
+    assert!(&outcome == 2, "{outcome:?}");
+    let record = outcome.record();
+    let checks = record["checks"].as_array().unwrap();
+    let failed: Vec<_> = checks.iter().filter(|check| check["verdict"] == "fail").collect();
+    assert_eq!(failed.len(), 2, "{record}");
+    assert!(failed.iter().all(|check| check["name"] == "config"), "{record}");
+    assert_eq!(check(&record, "identify")["verdict"], "skipped");
+    for command in ["version", "help", "help exit-codes", "completion bash", "man", "schema", "--help"] {
+        let words: Vec<_> = command.split(' ').collect();
+        let outcome = run_in(&words, "", &variables);
+        assert!(&outcome == 0 && !outcome.stdout.is_empty(), "{command}: {outcome:?}");
+    }
+    let outcome = run_in(&["whoami"], "", &variables);
+    assert!(&outcome == 2, "{outcome:?}");
+}
+
+#[test]
+fn a_session_can_be_looked_at_from_within() {
+    let gateway = Gateway::start();
+    let outcome = run_in(&["--url", &gateway.url, "--name", "alice"], "doctor --json\n", &[]);
+    assert!(&outcome == 0, "{outcome:?}");
+    let told = outcome.stdout.lines().find(|line| line.contains(r#""type":"doctor""#)).unwrap();
+    let record: Value = serde_json::from_str(told).unwrap();
+    assert_eq!(check(&record, "identify")["verdict"], "ok", "its own name is not in its way: {record}");
 }
 
 #[test]

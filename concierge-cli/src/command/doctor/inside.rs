@@ -5,11 +5,16 @@ use std::time::{Duration, Instant};
 
 use concierge_client::{
     Client, Data, Event, Events, Session, Target,
+    files::FileError,
     payload::{Feature, Limits},
 };
 
 use super::check::Check;
-use crate::{exit::Exit, failure::Failure, output::grouped};
+use crate::{
+    exit::Exit,
+    failure::{Failure, with_sources},
+    output::grouped,
+};
 
 /// How many round trips are taken.
 const PINGS: usize = 5;
@@ -19,6 +24,9 @@ const SLOW: Duration = Duration::from_millis(500);
 
 /// The size of the message that is sent, in bytes of `data`: what every gateway takes, with room for what is around it.
 const MESSAGE: usize = 60_000;
+
+/// How long the file store may take to answer.
+const STORE: Duration = Duration::from_secs(3);
 
 /// The room around `data`.
 const AROUND: usize = 512;
@@ -31,12 +39,15 @@ pub(super) async fn checks(client: &Client, events: Events, within: Duration) ->
         limits(session.limits()),
         round_trip(client).await,
         message(client, events, &session, within).await,
+        files(client, &session, within).await,
     ]
 }
 
 /// The same, of a gateway that was not reached.
 pub(super) fn unreached() -> Vec<Check> {
-    ["gateway", "limits", "round trip", "message"].map(|name| Check::skipped(name, "not reached")).into()
+    ["gateway", "limits", "round trip", "message", "files"]
+        .map(|name| Check::skipped(name, "not reached"))
+        .into()
 }
 
 fn gateway(session: &Session) -> Check {
@@ -88,6 +99,29 @@ async fn round_trip(client: &Client) -> Check {
         return Check::warn("round trip", told, "the gateway is far away, or busy").took(median);
     }
     Check::ok("round trip", told).took(median)
+}
+
+/// Whether there is a file store that this client can use. Not every gateway has one, and an original one has no lists.
+async fn files(client: &Client, session: &Session, within: Duration) -> Check {
+    const UNKNOWN: &str = "nothing is known of a file store here";
+    let begin = Instant::now();
+    let store = client.files().patience(within);
+    let asked = tokio::time::timeout(within.min(STORE), store.list(session.name.as_str())).await;
+    let is_promised = session.hello.fs_key.is_some();
+    match asked {
+        Ok(Ok(_)) => Check::ok("files", "clients can share files here").took(begin.elapsed()),
+        Ok(Err(FileError::Unsupported)) => Check::skipped("files", "the gateway serves no files"),
+        _ if !is_promised => Check::skipped("files", UNKNOWN),
+        Ok(Err(error)) => {
+            let hint = error.hint().unwrap_or("does something on the way let only WebSockets through?");
+            Check::warn("files", with_sources(&error), hint)
+        }
+        Err(_) => Check::warn(
+            "files",
+            "the file store does not answer",
+            "does something on the way let only WebSockets through?",
+        ),
+    }
 }
 
 /// A large message to this client itself, which is to come back as it was.

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod check;
+mod configured;
 mod inside;
 mod surroundings;
 mod way;
@@ -30,7 +31,7 @@ use crate::{
     failure::Failure,
     identity::NameChoice,
     output::{Output, Progress},
-    settings::Settings,
+    settings::{Settings, Source},
 };
 
 /// `doctor`
@@ -38,19 +39,25 @@ use crate::{
 #[command(after_help = DOCTOR_EXAMPLES)]
 pub(crate) struct DoctorArgs {}
 
+/// Where to look, and as whom.
+pub(crate) struct Subject<'a> {
+    /// The settings.
+    pub settings: &'a Settings,
+    /// The gateway.
+    pub url: &'a GatewayUrl,
+    /// The name to connect under.
+    pub name: NameChoice,
+}
+
 /// Checks everything, and tells it. The exit code is that of the first check that failed.
-pub(crate) async fn run(
-    _: DoctorArgs,
-    settings: &Settings,
-    url: &GatewayUrl,
-    environment: &Environment,
-    output: &Output,
-) -> Result<(), Failure> {
-    let mut checks = vec![told_settings(settings, url)];
+pub(crate) async fn run(_: DoctorArgs, subject: Subject<'_>, output: &Output) -> Result<(), Failure> {
+    let Subject { settings, url, .. } = subject;
+    let mut checks = configured::files(settings.source());
+    checks.push(configured::values(settings, url));
     {
         let mut progress = Progress::start(output, "connecting", 2);
         progress.advance(0, || url.to_string());
-        let looked = look(settings, url, output).await?;
+        let looked = look(&subject, output).await?;
         checks.extend(looked.checks);
         progress.advance(1, || "asking the gateway".to_owned());
         match looked.connected {
@@ -61,23 +68,33 @@ pub(crate) async fn run(
             None => checks.extend(inside::unreached()),
         }
     }
+    tell(url.to_string(), checks, &settings.source().environment, output)
+}
+
+/// The same where the settings make no sense: what is wrong with them, and what is around.
+pub(crate) fn without_settings(source: &Source, output: &Output) -> Result<(), Failure> {
+    let mut checks = configured::files(source);
+    checks.extend(way::unreached());
+    checks.extend(inside::unreached());
+    tell(String::new(), checks, &source.environment, output)
+}
+
+/// Adds what is around the command, and tells everything.
+fn tell(
+    url: String,
+    mut checks: Vec<Check>,
+    environment: &Environment,
+    output: &Output,
+) -> Result<(), Failure> {
     checks.push(surroundings::descriptors(Descriptors::of_process()));
     checks.push(surroundings::terminal(environment, output.is_terminal(), output.palette().is_colored()));
     checks.push(surroundings::completions(environment));
-    let report = Report { url: url.to_string(), checks, unicode: surroundings::is_utf8(environment) };
+    let report = Report { url, checks, unicode: surroundings::is_utf8(environment) };
     output.record(&report)?;
     match report.exit() {
         Exit::Done => Ok(()),
         exit => Err(Failure::silent(exit)),
     }
-}
-
-/// What is asked for, and where it goes. Never the secret itself.
-fn told_settings(settings: &Settings, url: &GatewayUrl) -> Check {
-    let name = settings.name.as_ref().map_or_else(|| "a name of its own".to_owned(), ToString::to_string);
-    let secret = if settings.sends_secret(url) { "a secret" } else { "no secret" };
-    let default = if settings.url.is_none() { ", the default" } else { "" };
-    Check::ok("settings", format!("{url}{default}; {name}, {secret}"))
 }
 
 /// What was seen on the way, and what came of it.
@@ -87,9 +104,9 @@ struct Looked {
 }
 
 /// Goes the way of every command, once, and looks on.
-async fn look(settings: &Settings, url: &GatewayUrl, output: &Output) -> Result<Looked, Failure> {
-    let choice = settings.name.clone().map_or_else(NameChoice::random, NameChoice::Given);
-    let Some(name) = choice.candidates().next() else {
+async fn look(subject: &Subject<'_>, output: &Output) -> Result<Looked, Failure> {
+    let Subject { settings, url, name } = subject;
+    let Some(name) = name.candidates().next() else {
         return Err(Failure::usage("there is no name to connect under"));
     };
     let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();

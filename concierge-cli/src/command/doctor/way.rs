@@ -91,6 +91,11 @@ impl Step {
     }
 }
 
+/// The checks of a way that was not gone.
+pub(super) fn unreached() -> impl Iterator<Item = Check> {
+    STEPS.into_iter().map(|step| Check::skipped(step.name(), "not reached"))
+}
+
 impl Attempt<'_> {
     /// A check for each step: those that were taken, the one that failed, and those that were not reached.
     pub(super) fn checks(&self) -> Vec<Check> {
