@@ -21,17 +21,19 @@ pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod services;
 mod stream;
+mod wait;
 mod whoami;
 
 pub(crate) use stream::{Shown, Watch};
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use concierge_client::{
     GatewayUrl,
     payload::{Intent, Intents},
 };
 
+use self::{clients::ClientsCommand, services::ServicesCommand};
 use crate::{
     args::{self, AboutCommand, Command},
     connect::{Introduction, Purpose, connect},
@@ -57,6 +59,8 @@ pub(crate) struct Context<'a> {
     pub output: &'a Output,
     /// Where the command runs.
     pub place: Place<'a>,
+    /// How long an answer may take, and whatever else a command waits for where it was not told.
+    pub timeout: Duration,
 }
 
 impl Context<'_> {
@@ -129,7 +133,8 @@ pub(crate) async fn run(
     };
     let events = Mutex::new(Some(events));
     let place = Place::Shell { events: &events, stop };
-    let result = execute(command, &Context { link: &link, url: &url, output, place }).await;
+    let context = Context { link: &link, url: &url, output, place, timeout: settings.timeout };
+    let result = execute(command, &context).await;
     link.close().await;
     result
 }
@@ -184,7 +189,10 @@ fn intents(command: &Command) -> Intents {
         Command::Request(_) => Intents::NONE.with(Intent::Broadcasts),
         Command::Listen(arguments) if arguments.services.is_empty() => Intents::NONE.with(Intent::Broadcasts),
         // A service that goes and comes back is subscribed to as soon as it is told of.
-        Command::Listen(_) => Intents::NONE.with(Intent::Services),
+        Command::Listen(_) | Command::Services(ServicesCommand::Wait(_)) => {
+            Intents::NONE.with(Intent::Services)
+        }
+        Command::Clients(ClientsCommand::Wait(_)) => Intents::NONE.with(Intent::Presence),
         _ => Intents::NONE,
     }
 }

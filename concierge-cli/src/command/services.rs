@@ -3,12 +3,20 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
-use concierge_client::payload::{
-    ClientFetchAll, Nickname, Rejection, ServiceCreate, ServiceDelete, ServiceFetch, ServiceFetchAll,
-    ServiceName,
+use concierge_client::{
+    Event,
+    payload::{
+        ClientFetchAll, Intent, Nickname, Rejection, ServiceCreate, ServiceDelete, ServiceFetch,
+        ServiceFetchAll, ServiceFetchResult, ServiceName,
+    },
 };
+use futures_util::{FutureExt, future::BoxFuture};
 
-use super::{Context, Place, missing::explain};
+use super::{
+    Context, Place,
+    missing::explain,
+    wait::{Change, Patience, Sought, wait},
+};
 use crate::{
     exit::Exit,
     failure::Failure,
@@ -36,6 +44,14 @@ Examples:
   concierge services show chat --json
   concierge services create lobby --hold    # until Ctrl-C";
 
+const WAIT_EXAMPLES: &str = "\
+Examples:
+  concierge services wait chat && concierge send svc:chat hello
+  concierge services wait chat news --for 30s
+  concierge services wait chat --gone --for 1m
+
+It shows them when all are there; those that are there already are not waited for. Not in time: 5.";
+
 /// `services`
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ServicesCommand {
@@ -54,6 +70,9 @@ pub(crate) enum ServicesCommand {
     /// Delete a service of one's own
     #[command(visible_alias = "delete", after_help = RM_EXAMPLES)]
     Rm(ServiceArgs),
+    /// Wait until services are there, or gone
+    #[command(after_help = WAIT_EXAMPLES)]
+    Wait(ServiceWaitArgs),
 }
 
 /// A service's name.
@@ -78,12 +97,24 @@ pub(crate) struct CreateArgs {
     pub hold: bool,
 }
 
+/// `services wait`
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServiceWaitArgs {
+    /// The services' names
+    #[arg(value_name = "SERVICE", required = true, value_parser = parse_service)]
+    pub services: Vec<ServiceName>,
+    /// For what, and how long
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
 pub(super) async fn services(command: ServicesCommand, context: &Context<'_>) -> Result<(), Failure> {
     match command {
         ServicesCommand::Ls => list(context).await,
         ServicesCommand::Show(arguments) => show(arguments, context).await,
         ServicesCommand::Create(arguments) => create(arguments, context).await,
         ServicesCommand::Rm(arguments) => remove(arguments, context).await,
+        ServicesCommand::Wait(arguments) => wait_for(arguments, context).await,
     }
 }
 
@@ -156,6 +187,46 @@ async fn remove(arguments: ServiceArgs, context: &Context<'_>) -> Result<(), Fai
             })
         }
         Err(error) => Err(explain(error, link).await),
+    }
+}
+
+async fn wait_for(arguments: ServiceWaitArgs, context: &Context<'_>) -> Result<(), Failure> {
+    let found = wait(&arguments.services, arguments.patience, context).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let names = names(context.link, context.output).await?;
+    for result in found {
+        context.output.record(&ServiceShown { result, names: names.clone() })?;
+    }
+    Ok(())
+}
+
+impl Sought for ServiceName {
+    type Found = ServiceFetchResult;
+    const INTENT: Intent = Intent::Services;
+
+    fn what(&self) -> String {
+        format!("the service {:?}", self.as_str())
+    }
+
+    fn change(&self, event: &Event) -> Option<Change> {
+        match event {
+            Event::ServiceCreated { service } if service.name == *self => Some(Change::Came),
+            Event::ServiceDeleted { service } if service.name == *self => Some(Change::Went),
+            _ => None,
+        }
+    }
+
+    fn look<'a>(&'a self, link: &'a Link) -> BoxFuture<'a, Result<Option<ServiceFetchResult>, Failure>> {
+        async move {
+            match link.call(ServiceFetch { service: self.clone() }).await {
+                Ok(result) => Ok(Some(result)),
+                Err(CallFailure::Rejected(Rejection::UnknownService { .. })) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        }
+        .boxed()
     }
 }
 

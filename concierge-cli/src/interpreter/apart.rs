@@ -1,5 +1,7 @@
 //! What is carried out besides the lines: commands on the session's connection, which show for themselves what arrives.
 
+use std::time::Duration;
+
 use concierge_client::{Event, GatewayUrl};
 use futures_util::{FutureExt, future::BoxFuture};
 
@@ -22,13 +24,15 @@ use crate::{
 pub(super) struct Apart {
     link: Link,
     url: GatewayUrl,
+    timeout: Duration,
     ground: Ground,
 }
 
 impl Apart {
     /// Beside this session, with its variables as they are now.
     pub(super) fn new(session: &Session, ground: &Ground) -> Result<Self, Failure> {
-        Ok(Self { link: session.link()?, url: session.url().clone(), ground: ground.clone() })
+        let (link, url) = (session.link()?, session.url().clone());
+        Ok(Self { link, url, timeout: session.timeout(), ground: ground.clone() })
     }
 
     /// Whether a statement can be carried out here.
@@ -72,7 +76,8 @@ impl Apart {
         let is_stream = is_stream(&ReplCommand::Client(command.clone()));
         let work = async move {
             let place = Place::Session(self);
-            let context = Context { link: &self.link, url: &self.url, output: &output, place };
+            let Self { link, url, timeout, .. } = self;
+            let context = Context { link, url, output: &output, place, timeout: *timeout };
             command::execute(command, &context).await.map(|()| Flow::Continue)
         };
         attend(plumbing, is_stream, work).await.map(|_| ())

@@ -188,7 +188,8 @@ impl Session {
             ReplCommand::Client(command) if apart => {
                 let Connection { link, live, .. } = self.connected()?;
                 let (claim, url) = (live.claim(), &self.location.url);
-                let context = Context { link, url, output, place: Place::Session(&claim) };
+                let timeout = self.settings.timeout;
+                let context = Context { link, url, output, place: Place::Session(&claim), timeout };
                 command::execute(command, &context).await?;
             }
             ReplCommand::Client(command) => command::execute(command, &self.context(output)?).await?,
@@ -231,6 +232,11 @@ impl Session {
     /// Where the connection leads.
     pub(crate) fn url(&self) -> &GatewayUrl {
         &self.location.url
+    }
+
+    /// How long an answer may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.settings.timeout
     }
 
     /// What arrives is not shown to a person until this is dropped.
@@ -300,7 +306,8 @@ impl Session {
 
     fn context<'a>(&'a self, output: &'a Output) -> Result<Context<'a>, Failure> {
         let Connection { link, live, .. } = self.connected()?;
-        Ok(Context { link, url: &self.location.url, output, place: Place::Session(live) })
+        let (url, timeout) = (&self.location.url, self.settings.timeout);
+        Ok(Context { link, url, output, place: Place::Session(live), timeout })
     }
 
     fn connected(&self) -> Result<&Connection, Failure> {

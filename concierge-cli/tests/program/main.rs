@@ -18,3 +18,4 @@ mod serving;
 mod sessions;
 mod settings;
 mod streams;
+mod waiting;
