@@ -21,9 +21,9 @@ use crate::{
 
 const WAIT_EXAMPLES: &str = "\
 Examples:
-  concierge clients wait bob && concierge send bob hello
-  concierge clients wait alice bob --for 30s
-  concierge clients wait bob --gone --for 1m
+  concierge clients wait bob
+  concierge clients wait bob carol --for 30s
+  concierge clients wait carol --gone --for 1m
 
 It shows them when all are there; those that are there already are not waited for. Not in time: 5.";
 

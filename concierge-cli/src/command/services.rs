@@ -46,9 +46,9 @@ Examples:
 
 const WAIT_EXAMPLES: &str = "\
 Examples:
-  concierge services wait chat && concierge send svc:chat hello
+  concierge services wait chat
   concierge services wait chat news --for 30s
-  concierge services wait chat --gone --for 1m
+  concierge services wait party --gone --for 1m
 
 It shows them when all are there; those that are there already are not waited for. Not in time: 5.";
 
