@@ -176,7 +176,7 @@ mod tests {
             ("send", Some(" TARGET [PAYLOAD]…")),
             ("send bob ", Some("[PAYLOAD]…")),
             ("send bob hi ", Some("[PAYLOAD]…")),
-            ("clients ", Some("ls|show")),
+            ("clients ", Some("ls|show|wait")),
             ("clients show ", Some("CLIENT")),
             ("events --for ", Some("TIME")),
             ("@bob ", Some("PAYLOAD")),
