@@ -140,6 +140,11 @@ impl Command {
         }
     }
 
+    /// Whether its payload is read while it is carried out, and not before.
+    pub(crate) fn reads_for_itself(&self) -> bool {
+        matches!(self, Self::Send(arguments) if arguments.reads_for_itself())
+    }
+
     /// Whether it runs programs of this machine.
     pub(crate) fn runs_programs(&self) -> bool {
         matches!(self, Self::Serve(arguments) if arguments.exec.is_some())
@@ -147,7 +152,11 @@ impl Command {
 
     /// Whether it finishes what it has begun when a signal asks it to end.
     pub(crate) fn ends_by_itself(&self) -> bool {
-        matches!(self, Self::Serve(_))
+        match self {
+            Self::Serve(_) => true,
+            Self::Send(arguments) => arguments.is_many(),
+            _ => false,
+        }
     }
 }
 

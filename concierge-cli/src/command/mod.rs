@@ -12,6 +12,7 @@ pub(crate) mod hold;
 mod limits;
 pub(crate) mod listen;
 pub(crate) mod man;
+mod membership;
 mod missing;
 pub(crate) mod ping;
 pub(crate) mod raw;
@@ -26,7 +27,7 @@ mod whoami;
 
 pub(crate) use stream::{Shown, Watch};
 
-use std::{sync::Mutex, time::Duration};
+use std::{io::BufRead, sync::Mutex, time::Duration};
 
 use concierge_client::{
     GatewayUrl,
@@ -73,6 +74,9 @@ impl Context<'_> {
     }
 }
 
+/// The input of a command, for the first who takes it.
+pub(crate) type Input = Mutex<Option<Box<dyn BufRead + Send>>>;
+
 /// Where a command runs, which decides how long what it makes lasts and who shows events.
 #[derive(Clone, Copy)]
 pub(crate) enum Place<'a> {
@@ -82,6 +86,8 @@ pub(crate) enum Place<'a> {
         events: &'a Mutex<Option<Told>>,
         /// Where it learns that it is to end.
         stop: &'a Stop,
+        /// The input, for whoever reads it while it works.
+        input: &'a Input,
     },
     /// In the REPL or a script: the connection stays, and events are shown as they come.
     Session(&'a dyn Shown),
@@ -108,7 +114,12 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let mut command = command;
     // What can fail without a gateway fails before one is asked.
-    if let Some(payload) = command.payload() {
+    if let Command::Send(arguments) = &command {
+        arguments.check()?;
+    }
+    if !command.reads_for_itself()
+        && let Some(payload) = command.payload()
+    {
         let (words, typed, input) = (payload.clone(), console.terminals.stdin, console.stdin.take());
         // On a thread for that: whoever waits for the end of the input can still be interrupted.
         let reading = tokio::task::spawn_blocking(move || send::read_payload(&words, typed, input));
@@ -131,8 +142,8 @@ pub(crate) async fn run(
         connected = connecting => connected?,
         exit = stop.asked() => return Err(Failure::silent(exit)),
     };
-    let events = Mutex::new(Some(events));
-    let place = Place::Shell { events: &events, stop };
+    let (events, input) = (Mutex::new(Some(events)), Mutex::new(console.stdin.take()));
+    let place = Place::Shell { events: &events, stop, input: &input };
     let context = Context { link: &link, url: &url, output, place, timeout: settings.timeout };
     let result = execute(command, &context).await;
     link.close().await;

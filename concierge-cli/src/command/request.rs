@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use concierge_client::{
     Answered, Event, Question,
-    payload::{Data, Message, Origin, SelfUnsubscribe, SendMessage, ServiceFetch, ServiceName, Target},
+    payload::{Data, Message, Origin, SendMessage, Target},
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     Context,
     limits::{Expression, Limits},
+    membership::Membership,
     missing::explain,
     send,
     stream::Stream,
@@ -75,9 +76,8 @@ pub(super) async fn request(arguments: RequestArgs, context: &Context<'_>) -> Re
     let mut stream = Stream::claim(context, limits);
     let (answerers, joined) = answerers(&target, context).await?;
     let result = exchange(&mut stream, &target, data, plain, &answerers, context).await;
-    if let Some(service) = joined {
-        // It ends with the connection in any case.
-        let _ = context.link.call(SelfUnsubscribe { service }).await;
+    if let Some(membership) = joined {
+        membership.leave(context.link).await;
     }
     let refused = result?;
     let came = stream.progress().seen();
@@ -152,31 +152,20 @@ enum Answerers {
     Known(Uuid),
 }
 
-/// Who will answer. A service is subscribed to meanwhile, for only subscribers may send to its owner; unless it is this client's.
+/// Who will answer. A service is subscribed to meanwhile; unless it is this client's.
 async fn answerers(
     target: &Target,
     context: &Context<'_>,
-) -> Result<(Answerers, Option<ServiceName>), Failure> {
+) -> Result<(Answerers, Option<Membership>), Failure> {
     match target {
         Target::Name { name } => Ok((Answerers::Named(name.to_string()), None)),
         Target::Uuid { uuid } | Target::ServiceClientUuid { uuid, .. } => Ok((Answerers::Known(*uuid), None)),
         Target::All => Ok((Answerers::Others, None)),
         Target::Service { service } => {
-            let link = context.link;
-            let fetched = match link.call(ServiceFetch { service: service.clone() }).await {
-                Ok(fetched) => fetched,
-                Err(error) => return Err(explain(error, link).await),
-            };
-            if fetched.service.owner_uuid == link.who().uuid {
-                return Ok((Answerers::Others, None));
-            }
-            match link.listen(service.clone(), false).await {
-                Ok(result) => {
-                    let joined = result.successful.then(|| service.clone());
-                    Ok((Answerers::Known(result.service.owner_uuid), joined))
-                }
-                Err(error) => Err(explain(error, link).await),
-            }
+            let membership = Membership::join(service, context.link).await?;
+            let is_own = membership.owner == context.link.who().uuid;
+            let answerers = if is_own { Answerers::Others } else { Answerers::Known(membership.owner) };
+            Ok((answerers, Some(membership)))
         }
     }
 }

@@ -41,21 +41,27 @@ pub(crate) enum PayloadError {
 impl PayloadSource {
     /// Reads words; none means the input.
     pub(crate) fn parse<W: AsRef<str>>(words: &[W]) -> Result<Self, PayloadError> {
-        match words {
-            [] => return Ok(Self::Input),
-            [word] if word.as_ref() == "-" => return Ok(Self::Input),
-            [word] => {
-                if let Some(path) = word.as_ref().strip_prefix('@').filter(|path| !path.is_empty()) {
-                    return Ok(Self::File(path.into()));
-                }
-            }
-            _ => {}
+        if let Some(elsewhere) = Self::elsewhere(words) {
+            return Ok(elsewhere);
         }
         if words.first().is_some_and(|word| assignment(word.as_ref()).is_some()) {
             return object(words).map(Self::Data);
         }
         let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
         json_or_text(&words.join(" ")).map(Self::Data)
+    }
+
+    /// Where words say that it is, when it is not in themselves.
+    pub(crate) fn elsewhere<W: AsRef<str>>(words: &[W]) -> Option<Self> {
+        match words {
+            [] => Some(Self::Input),
+            [word] if word.as_ref() == "-" => Some(Self::Input),
+            [word] => {
+                let path = word.as_ref().strip_prefix('@').filter(|path| !path.is_empty())?;
+                Some(Self::File(path.into()))
+            }
+            _ => None,
+        }
     }
 }
 

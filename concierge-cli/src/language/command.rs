@@ -44,7 +44,7 @@ pub(crate) fn read_command(words: &[Word], variables: &Variables) -> Result<Requ
 /// Reads a short form.
 pub(crate) fn read_send(short: &ShortForm, variables: &Variables) -> Result<SendArgs, Failure> {
     let words: Vec<&Word> = short.payload.iter().collect();
-    Ok(SendArgs { target: short.target.clone(), payload: read_payload(&words, variables)? })
+    Ok(SendArgs::one(short.target.clone(), read_payload(&words, variables)?))
 }
 
 /// Help as it is true here: usage and examples have no program's name before them, and what only a shell has is left out.

@@ -60,6 +60,6 @@ pub(crate) fn document(object: &str) -> String {
 }
 
 /// The time as records have it: RFC 3339, in milliseconds.
-pub(super) fn now() -> String {
+pub(crate) fn now() -> String {
     DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&Timestamp::now())
 }

@@ -14,6 +14,7 @@ mod processes;
 mod requests;
 mod schemas;
 mod scripts;
+mod sending;
 mod serving;
 mod sessions;
 mod settings;

@@ -1,4 +1,4 @@
-//! `send`: one message, done when the gateway has answered.
+//! Reading payloads: from words, a file or the input.
 
 use std::{
     fs,
@@ -6,38 +6,12 @@ use std::{
     path::Path,
 };
 
-use clap::Args;
-use concierge_client::payload::{Data, Rejection, SendMessage, Target};
+use concierge_client::payload::Data;
 
-use super::{Context, Place, missing::explain};
 use crate::{
     failure::{Failure, without_number},
-    grammar::{PayloadError, PayloadSource, json_or_text, parse_target},
-    link::{CallFailure, Link},
-    output::Sent,
+    grammar::{PayloadError, PayloadSource, json_or_text},
 };
-
-const EXAMPLES: &str = r#"Examples:
-  concierge send bob '{"text": "hi"}'    # JSON, byte for byte
-  concierge send all text=hello n:=1     # the object {"text":"hello","n":1}
-  concierge send @bob good morning       # other text is sent as a JSON string
-  concierge send bob @message.json       # from a file
-  date | concierge send bob -            # from the input
-
-To a service, only its owner and its subscribers may send: in the REPL, in a script, or with --session, after `listen`. In
-the REPL, `@bob hi` and `#chat {"text":"hi"}` are short for `send`."#;
-
-/// `send`
-#[derive(Debug, Clone, Args)]
-#[command(after_help = EXAMPLES)]
-pub(crate) struct SendArgs {
-    /// Whom to: `bob` or `@bob`, a uuid, `svc:NAME`, `svc:NAME/UUID`, `all`
-    #[arg(value_parser = parse_target)]
-    pub target: Target,
-    /// JSON, `key=value key:=json`, plain text, `@FILE`, or `-` for the input
-    #[arg(allow_negative_numbers = true)]
-    pub payload: Vec<String>,
-}
 
 /// The largest payload that is read from a file or the input, in bytes: what no gateway takes anyway.
 const MAX_PAYLOAD: u64 = 64 << 20;
@@ -46,7 +20,7 @@ const MAX_PAYLOAD: u64 = 64 << 20;
 const PAYLOADS_OR_INPUT: &str = "give a payload: JSON, key=value, text, or @FILE; or `-` for the input";
 
 /// Reads the payload where the words say it is, so that what follows has it in one word.
-pub(super) fn read_payload(
+pub(in crate::command) fn read_payload(
     words: &[String],
     typed: bool,
     input: Option<Box<dyn BufRead + Send>>,
@@ -58,59 +32,27 @@ pub(super) fn read_payload(
         (PayloadSource::Input, _) if typed && words.is_empty() => {
             return Err(no_payload().hint(PAYLOADS_OR_INPUT));
         }
-        (PayloadSource::Input, Some(input)) => from_input(input)?,
+        (PayloadSource::Input, Some(input)) => read_text(&text_of_input(input)?)?,
         (PayloadSource::Input, None) => return Err(no_payload()),
     };
     Ok(vec![data.as_str().to_owned()])
 }
 
 /// The payload that is in the words, or in the file they name.
-pub(super) fn payload(words: &[String]) -> Result<Data, Failure> {
+pub(in crate::command) fn payload(words: &[String]) -> Result<Data, Failure> {
     match source(words)? {
         PayloadSource::Data(data) => Ok(data),
         PayloadSource::File(path) => from_file(&path),
-        PayloadSource::Input if words.is_empty() => Err(no_payload()),
-        // What the input holds are the lines of the script, or what is typed.
-        PayloadSource::Input => {
-            Err(no_payload().because("`-` is for the shell: here the input holds commands"))
-        }
+        PayloadSource::Input => Err(not_here(words)),
     }
 }
 
-pub(super) async fn send(arguments: SendArgs, context: &Context<'_>) -> Result<(), Failure> {
-    let data = payload(&arguments.payload)?;
-    let Context { link, output, place, .. } = context;
-    match link.call(SendMessage::new(arguments.target.clone(), data)).await {
-        Ok(_) => output.record(&Sent { target: arguments.target }),
-        Err(CallFailure::Rejected(rejection @ Rejection::Refused { desc: None })) => {
-            Err(refused(rejection, &arguments.target, *place, link))
-        }
-        Err(error) => Err(explain(error, link).await),
+/// There is no payload where these words say it is: what the input holds are the lines of the script, or what is typed.
+pub(super) fn not_here(words: &[String]) -> Failure {
+    if words.is_empty() {
+        return no_payload();
     }
-}
-
-/// A bare no has only the reasons that the target leaves.
-fn refused(rejection: Rejection, target: &Target, place: Place<'_>, link: &Link) -> Failure {
-    let failure = Failure::from(CallFailure::Rejected(rejection));
-    match target {
-        Target::Service { service } => {
-            let message =
-                format!("only the owner and the subscribers of {:?} may send to it", service.as_str());
-            failure.because(&message).hint(match (place, link.session()) {
-                (Place::Session(_), _) => format!("subscribe first: listen '{service}'"),
-                (Place::Shell { .. }, Some(session)) => {
-                    format!("stay subscribed: concierge --session {session} listen '{service}' --keep")
-                }
-                (Place::Shell { .. }, None) => {
-                    "subscribe and send over one connection: in the REPL or in a script, `listen` first"
-                        .to_owned()
-                }
-            })
-        }
-        Target::ServiceClientUuid { service, .. } => failure
-            .because(&format!("only the owner of {:?} may send to one client in its name", service.as_str())),
-        _ => failure,
-    }
+    no_payload().because("`-` is for the shell: here the input holds commands")
 }
 
 fn source(words: &[String]) -> Result<PayloadSource, Failure> {
@@ -130,22 +72,25 @@ fn no_payload() -> Failure {
     Failure::usage("there is nothing to send").hint("give a payload: JSON, key=value, text, or @FILE")
 }
 
-fn from_file(path: &Path) -> Result<Data, Failure> {
-    let name = path.display();
-    let text = fs::File::open(path).and_then(read);
-    let text =
-        text.map_err(|error| Failure::local(format!("could not read {name}: {}", without_number(&error))))?;
-    data(&text).map_err(|failure| failure.within(&name.to_string()))
+pub(super) fn from_file(path: &Path) -> Result<Data, Failure> {
+    read_text(&text_of_file(path)?).map_err(|failure| failure.within(&path.display().to_string()))
 }
 
-fn from_input(input: Box<dyn BufRead + Send>) -> Result<Data, Failure> {
+pub(super) fn text_of_file(path: &Path) -> Result<String, Failure> {
+    let text = fs::File::open(path).and_then(read);
+    text.map_err(|error| {
+        Failure::local(format!("could not read {}: {}", path.display(), without_number(&error)))
+    })
+}
+
+pub(super) fn text_of_input(input: Box<dyn BufRead + Send>) -> Result<String, Failure> {
     let text = read(input);
     let text = text
         .map_err(|error| Failure::local(format!("could not read the input: {}", without_number(&error))))?;
     if text.is_empty() {
         return Err(no_payload().because("there is nothing to send: the input is empty"));
     }
-    data(&text)
+    Ok(text)
 }
 
 fn read(from: impl Read) -> io::Result<String> {
@@ -159,7 +104,7 @@ fn read(from: impl Read) -> io::Result<String> {
 }
 
 /// JSON as it is, other text as a JSON string without the line end at its end.
-fn data(text: &str) -> Result<Data, Failure> {
+pub(super) fn read_text(text: &str) -> Result<Data, Failure> {
     let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
     json_or_text(text).map_err(|error| Failure::usage(error.to_string()))
 }

@@ -21,6 +21,7 @@ const RECORDS: &[(&str, &str, &[&str])] = &[
     ("command/hold.rs", "Stopped", &["session_stopped"]),
     ("command/request.rs", "Reply", &["reply"]),
     ("command/schema.rs", "Types", &["record_types", "record_type"]),
+    ("command/send/many.rs", "SentMany", &["sent"]),
     ("command/serve/served.rs", "Served", &["served"]),
     ("interpreter/jobs.rs", "Listed", &["jobs", "job"]),
     ("interpreter/variables.rs", "Listed", &["variables", "variable"]),
