@@ -7,7 +7,7 @@ use concierge_client::{
     payload::{CloseCode, Rejection},
 };
 
-use crate::exit::Exit;
+use crate::{exit::Exit, hints};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl From<&ConnectError> for Failure {
             ConnectError::Refused { code, .. } => exit_of_close(*code),
             _ => Exit::Unreachable,
         };
-        Self::new(exit, with_sources(error)).hinted_by(error.hint())
+        Self::new(exit, with_sources(error)).hinted_by(hints::of_connect(error))
     }
 }
 
@@ -133,13 +133,13 @@ impl From<CallError> for Failure {
             CallError::TooLarge { .. } | CallError::InvalidName(_) | CallError::Encode(_) => Exit::Usage,
             _ => Exit::Rejected,
         };
-        Self::new(exit, with_sources(&error)).hinted_by(error.hint())
+        Self::new(exit, with_sources(&error)).hinted_by(hints::of_call(&error))
     }
 }
 
 impl From<CloseCause> for Failure {
     fn from(cause: CloseCause) -> Self {
-        Self::new(exit_of_cause(&cause), cause.to_string())
+        Self::new(exit_of_cause(&cause), cause.to_string()).hinted_by(hints::of_cause(&cause))
     }
 }
 

@@ -11,6 +11,7 @@ mod exit;
 mod failure;
 mod grammar;
 mod help;
+mod hints;
 mod hold;
 mod identity;
 mod input;

@@ -8,20 +8,17 @@ use crate::{
     suggest::nearest,
 };
 
-/// What a call failed with; for a name that is not there, with the nearest that is.
+/// What a call failed with; for a name that is not there, with the nearest that is, if one is near.
 pub(super) async fn explain(error: CallFailure, link: &Link) -> Failure {
     let hint = match &error {
         CallFailure::Rejected(Rejection::UnknownName { name }) if name == "all" => {
             Some("`@all` is a client of that name; `send all …` reaches everyone".to_owned())
         }
         CallFailure::Rejected(Rejection::UnknownName { name }) => {
-            Some(or_list(near_client(name, link).await, "`clients ls` lists who is there"))
-        }
-        CallFailure::Rejected(Rejection::UnknownUuid { .. }) => {
-            Some("`clients ls` lists who is there; a uuid is new with every connection".to_owned())
+            near_client(name, link).await.map(|near| did_you_mean(&near))
         }
         CallFailure::Rejected(Rejection::UnknownService { service }) => {
-            Some(or_list(near_service(service, link).await, "`services ls` lists what is there"))
+            near_service(service, link).await.map(|near| did_you_mean(&near))
         }
         _ => None,
     };
@@ -47,6 +44,6 @@ async fn near_service(name: &str, link: &Link) -> Option<String> {
     nearest(name, services.iter().map(|service| service.name.as_str())).map(str::to_owned)
 }
 
-fn or_list(meant: Option<String>, list: &str) -> String {
-    meant.map_or_else(|| list.to_owned(), |meant| format!("did you mean {meant:?}?"))
+fn did_you_mean(near: &str) -> String {
+    format!("did you mean {near:?}?")
 }
