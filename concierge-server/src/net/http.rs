@@ -18,7 +18,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
 use tracing::debug;
 
 use super::admission::Place;
@@ -39,23 +40,57 @@ struct Visitor {
     peer: SocketAddr,
     over_loopback: bool,
     lifetime: Lifetime,
+    asked_for_files: Arc<Notify>,
+    /// Where sockets are served that messages go through.
+    messages: Handle,
     /// Goes along to the WebSocket.
     place: Mutex<Option<Place>>,
 }
 
-/// Serves a connection until it closes, becomes a WebSocket, or the gateway stops.
+/// Serves a connection until it closes, becomes a WebSocket, or the gateway stops. One that moves files goes on on the threads of
+/// those, so that it does not take the time of messages.
 pub(super) async fn serve(
     gateway: Arc<Gateway>,
     stream: TcpStream,
     peer: SocketAddr,
     place: Place,
+    stopping: watch::Receiver<bool>,
+) {
+    let asked_for_files = Arc::new(Notify::new());
+    let visit = visit(Arc::clone(&gateway), stream, peer, place, stopping, Arc::clone(&asked_for_files));
+    let mut visit = Box::pin(visit);
+    tokio::select! {
+        biased;
+        () = &mut visit => {}
+        () = asked_for_files.notified() => {
+            if let Some(files) = gateway.files() {
+                files.drive(visit);
+            }
+        }
+    }
+}
+
+async fn visit(
+    gateway: Arc<Gateway>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
     mut stopping: watch::Receiver<bool>,
+    asked_for_files: Arc<Notify>,
 ) {
     let over_loopback = stream.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let head = gateway.config().head;
     let lifetime = Lifetime::new();
     let place = Mutex::new(Some(place));
-    let visitor = Arc::new(Visitor { gateway, peer, over_loopback, lifetime: lifetime.clone(), place });
+    let visitor = Arc::new(Visitor {
+        gateway,
+        peer,
+        over_loopback,
+        lifetime: lifetime.clone(),
+        asked_for_files,
+        messages: Handle::current(),
+        place,
+    });
     let service = service_fn(move |request| {
         let visitor = Arc::clone(&visitor);
         async move { Ok::<_, Infallible>(visitor.answer(request).await) }
@@ -88,6 +123,7 @@ impl Visitor {
             return refusal(foreign);
         }
         if let Some(files) = self.gateway.files().filter(|_| is_of_files(request.uri().path())) {
+            self.asked_for_files.notify_one();
             let (address, lifetime) = (self.peer.ip(), self.lifetime.clone());
             return files::answer(files, Asking { request, address, lifetime }).await;
         }
@@ -120,7 +156,7 @@ impl Visitor {
             Dialect::Concierge => {
                 let gateway = Arc::clone(&self.gateway);
                 let from = From { peer: self.peer, origin };
-                tokio::spawn(async move {
+                self.messages.spawn(async move {
                     let Ok(upgraded) = upgrade.await else { return };
                     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
                     session::run(gateway, parts.io.into_inner(), parts.read_buf, from, place).await;

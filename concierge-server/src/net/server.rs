@@ -216,11 +216,12 @@ fn open_files(config: &config::Files) -> Result<Option<Files>, ServeError> {
         return Ok(None);
     }
     let opened = config.dir.as_deref().map_or_else(Disk::temporary, Disk::open);
-    let disk = opened.map_err(|cause| ServeError::CannotKeepFiles {
+    let cannot_keep = |cause| ServeError::CannotKeepFiles {
         path: config.dir.clone().unwrap_or_else(std::env::temp_dir),
         cause,
-    })?;
-    Ok(Some(Files::new(config, disk)))
+    };
+    let disk = opened.map_err(cannot_keep)?;
+    Files::new(config, disk).map(Some).map_err(cannot_keep)
 }
 
 /// Nobody can connect to "every address of this machine"; its loopback address is one of them.

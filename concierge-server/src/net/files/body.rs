@@ -1,18 +1,22 @@
 //! What is answered: a text that is there already, or a file that is read as it is sent.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::task::{JoinHandle, spawn_blocking};
+use rustix::buffer::spare_capacity;
+use rustix::io::pread;
+use tokio::task::JoinHandle;
 
 use super::super::lifetime::Lifetime;
+use super::Files;
 
 /// How much is read at once. Two of these are in memory for each download: one on its way, one that is read ahead.
-const PIECE: u64 = 64 * 1024;
+const PIECE: u64 = 128 * 1024;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -26,6 +30,9 @@ pub(in crate::net) enum Body {
 /// A part of a file, from where it stands to an end.
 #[derive(Debug)]
 pub(in crate::net) struct FileBody {
+    files: Arc<Files>,
+    /// Where that begins which is being read.
+    from: u64,
     /// What is still to be sent.
     left: u64,
     reading: JoinHandle<io::Result<(File, Bytes)>>,
@@ -35,19 +42,28 @@ pub(in crate::net) struct FileBody {
 
 impl FileBody {
     /// So many bytes of a file, from a place on.
-    pub(super) fn new(mut file: File, from: u64, length: u64, lifetime: Lifetime) -> Self {
-        let reading = spawn_blocking(move || {
-            file.seek(SeekFrom::Start(from))?;
-            read(file, length)
-        });
-        Self { left: length, reading, lifetime }
+    pub(super) fn new(
+        files: &Arc<Files>,
+        file: File,
+        (from, length): (u64, u64),
+        lifetime: Lifetime,
+    ) -> Self {
+        let reading = files.work(move || read(file, from, length));
+        Self { files: Arc::clone(files), from, left: length, reading, lifetime }
     }
 }
 
-fn read(mut file: File, left: u64) -> io::Result<(File, Bytes)> {
+fn read(file: File, from: u64, left: u64) -> io::Result<(File, Bytes)> {
     let size = usize::try_from(left.min(PIECE)).unwrap_or(usize::MAX);
-    let mut piece = vec![0; size];
-    file.read_exact(&mut piece)?;
+    let mut piece = Vec::with_capacity(size);
+    while piece.len() < size {
+        let place = from + piece.len() as u64;
+        if pread(&file, spare_capacity(&mut piece), place)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    // A vector may have room for more than it was asked for.
+    piece.truncate(size);
     Ok((file, piece.into()))
 }
 
@@ -108,11 +124,12 @@ impl FileBody {
                 return Poll::Ready(Some(Err(error)));
             }
         };
+        self.from += piece.len() as u64;
         self.left -= piece.len() as u64;
         self.lifetime.extend();
         if self.left > 0 {
-            let left = self.left;
-            self.reading = spawn_blocking(move || read(file, left));
+            let (from, left) = (self.from, self.left);
+            self.reading = self.files.work(move || read(file, from, left));
         }
         Poll::Ready(Some(Ok(piece)))
     }

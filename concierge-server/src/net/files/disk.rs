@@ -129,8 +129,9 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
+        // What cannot be removed is for the next gateway.
+        let _left = self.sweep();
         if self.is_own {
-            // What cannot be removed is for the system, which empties its temporary folders.
             let _left = std::fs::remove_dir_all(&self.path);
         }
     }

@@ -13,7 +13,6 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
-use tokio::task::spawn_blocking;
 
 use super::super::lifetime::Lifetime;
 use super::Files;
@@ -77,13 +76,13 @@ pub(super) async fn file(
         return Ok(answer);
     }
     let (disk, id) = (Arc::clone(&files.disk), stored.id);
-    let opened = spawn_blocking(move || disk.read(id)).await.map_err(std::io::Error::other).flatten();
+    let opened = files.work(move || disk.read(id)).await.map_err(std::io::Error::other).flatten();
     let file = opened.map_err(|error| match error.kind() {
         // Replaced or deleted a moment ago.
         std::io::ErrorKind::NotFound => Refused::no_such_file(),
         _ => Refused::of_disk(&error),
     })?;
-    *answer.body_mut() = Body::File(FileBody::new(file, from, length, lifetime));
+    *answer.body_mut() = Body::File(FileBody::new(files, file, (from, length), lifetime));
     Ok(answer)
 }
 

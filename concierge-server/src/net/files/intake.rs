@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 use super::Files;
 use super::refusal::Refused;
@@ -53,7 +53,7 @@ impl Intake {
     ) -> Result<Self, Refused> {
         let ticket = files.lock().store.begin(client, path, announced)?;
         let (disk, id, reserve) = (Arc::clone(&files.disk), ticket.id(), files.reserve);
-        let writing = spawn_blocking(move || {
+        let writing = files.work(move || {
             if disk.free()? < reserve.saturating_add(announced.unwrap_or(0)) {
                 return Err(io::ErrorKind::StorageFull.into());
             }
@@ -82,7 +82,7 @@ impl Intake {
     pub(super) async fn pause(&mut self) -> Result<(), Refused> {
         self.write().await?;
         let written = Written { file: None, ..self.written().await? };
-        self.writing = spawn_blocking(|| Ok(written));
+        self.writing = self.files.work(|| Ok(written));
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl Intake {
         self.gathered_bytes = 0;
         let (disk, reserve) = (Arc::clone(&self.files.disk), self.files.reserve);
         let id = self.ticket.as_ref().map(Ticket::id);
-        self.writing = spawn_blocking(move || {
+        self.writing = self.files.work(move || {
             let mut file = match (written.file.take(), id) {
                 (None, Some(id)) => disk.append(id)?,
                 (file, _) => file.ok_or(io::ErrorKind::NotFound)?,

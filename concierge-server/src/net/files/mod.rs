@@ -8,28 +8,32 @@ mod gate;
 mod intake;
 mod refusal;
 mod routes;
+mod threads;
 mod upload;
 
 pub(super) use body::Body;
 pub(super) use disk::Disk;
 pub(super) use routes::{Asking, answer};
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::task::spawn_blocking;
+use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::config;
 use crate::files::{FileId, Holder, Keys, Store};
 use crate::hub::ClientId;
+use threads::Threads;
 
 /// The file store of a gateway.
 #[derive(Debug)]
 pub(super) struct Files {
     rules: Mutex<Rules>,
     disk: Arc<Disk>,
+    threads: Threads,
     /// Bytes that others are to find free on the disk.
     reserve: u64,
     /// How long a body may bring nothing.
@@ -44,17 +48,23 @@ struct Rules {
 }
 
 impl Files {
-    pub(super) fn new(config: &config::Files, disk: Disk) -> Self {
+    pub(super) fn new(config: &config::Files, disk: Disk) -> io::Result<Self> {
         let rules = Rules {
             keys: Keys::new(config.legacy_key, config.public_read_key),
             store: Store::new(config.limits),
         };
-        Self {
+        Ok(Self {
             rules: Mutex::new(rules),
             disk: Arc::new(disk),
+            threads: Threads::start()?,
             reserve: config.reserve,
             patience: config.body_timeout,
-        }
+        })
+    }
+
+    /// Takes over a connection that moves files.
+    pub(super) fn drive(&self, connection: impl Future<Output = ()> + Send + 'static) {
+        self.threads.drive(connection);
     }
 
     /// A client is connected: it has a folder and a key.
@@ -87,10 +97,12 @@ impl Files {
                 }
             }
         };
-        match tokio::runtime::Handle::try_current() {
-            Ok(_) => drop(spawn_blocking(remove)),
-            Err(_) => remove(),
-        }
+        drop(self.work(remove));
+    }
+
+    /// Does something that waits for the disk.
+    fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.threads.work(work)
     }
 
     fn lock(&self) -> MutexGuard<'_, Rules> {
