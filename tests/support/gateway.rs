@@ -102,7 +102,30 @@ impl GatewayProcess {
 
     fn start_at(address: &str, arguments: &[&str]) -> Result<Self> {
         let mut command = server_command()?;
-        command.args(["--bind", address]).args(arguments);
+        command.args(arguments);
+        Self::start_by_at(address, command)
+    }
+
+    /// Starts it by this command, which takes the program's arguments, on a free port of the loopback address.
+    ///
+    /// # Errors
+    ///
+    /// When it does not say where it listens in its first line.
+    pub fn start_by(command: Command) -> Result<Self> {
+        Self::start_by_at("127.0.0.1:0", command)
+    }
+
+    /// The same on a free port of every address.
+    ///
+    /// # Errors
+    ///
+    /// When it does not say where it listens in its first line.
+    pub fn start_everywhere(command: Command) -> Result<Self> {
+        Self::start_by_at("0.0.0.0:0", command)
+    }
+
+    fn start_by_at(address: &str, mut command: Command) -> Result<Self> {
+        command.args(["--bind", address]);
         let mut program = Program::start("concierge-server", &mut command)?;
         let line = program.next_line()?;
         let address = line.strip_prefix("listening on ws://").and_then(|rest| rest.strip_suffix("/ws"));

@@ -102,6 +102,42 @@ impl Scene {
     }
 }
 
+/// What this machine is called from elsewhere, if it is called anything.
+fn other_address() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Nothing is sent: it only picks the address that would be used.
+    socket.connect("192.0.2.250:9").ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_loopback())
+}
+
+#[test]
+#[ignore = "needs an address besides the loopback one: tests/run runs it"]
+fn a_public_id_writes_only_from_the_address_of_its_connection() {
+    let Some(other) = other_address() else {
+        return println!("SKIPPED (this machine has no address besides the loopback one)");
+    };
+    for (rule, expected) in [("bound", 403), ("open", 204), ("deny", 403)] {
+        let rule = format!("files.legacy_key={rule}");
+        let mut command = support::gateway::server_command().unwrap();
+        command.args(["--set", &rule, "--set", "heartbeat.timeout=2h", "--set", "heartbeat.interval=1h"]);
+        command.arg("--allow-anonymous");
+        let gateway = support::gateway::GatewayProcess::start_everywhere(command).unwrap();
+        let here = std::net::SocketAddr::from(([127, 0, 0, 1], gateway.address().port()));
+        let elsewhere = std::net::SocketAddr::new(other, gateway.address().port());
+        let (old, new) = (Member::of_old(here, "old"), Member::join(here, "new"));
+        let put = |address, member: &Member| {
+            let key = format!("x-fs-key: {}", member.key);
+            ask(address, "PUT", &format!("/fs/{}/file", member.name), &[&key], b"x").status
+        };
+        assert_eq!(put(here, &old), if rule.ends_with("deny") { 403 } else { 201 }, "{rule}");
+        assert_eq!(put(elsewhere, &old), expected, "{rule}");
+        // A secret key is one everywhere, and reading takes any.
+        assert_eq!((put(here, &new), put(elsewhere, &new)), (201, 204), "{rule}");
+        let key = format!("x-fs-key: {}", old.key);
+        assert_eq!(ask(elsewhere, "GET", "/fs/new/file", &[&key], b"").status, 200, "{rule}");
+    }
+}
+
 #[test]
 fn a_folder_goes_with_its_client_and_another_of_its_name_begins_with_an_empty_one() {
     let gateway = gateway("");

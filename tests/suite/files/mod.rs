@@ -1,9 +1,11 @@
 //! The file store: who may do what, which paths there are, that nobody ever sees half a file, and what each request is answered.
 
 mod answers;
+mod disk;
 mod keys;
 mod memory;
 mod paths;
+mod peers;
 mod uploads;
 
 use std::net::SocketAddr;

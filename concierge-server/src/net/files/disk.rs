@@ -221,18 +221,18 @@ mod tests {
         let place = Disk::temporary().unwrap();
         let abandon = |number: u32, is_ours: bool| {
             let path = place.path.join(format!("{TEMPORARY}{number}"));
-            let disk = Disk::make(&path, false).unwrap();
-            disk.create(FileId(1)).unwrap();
+            drop(Disk::make(&path, false).unwrap());
+            // As if it was killed: the lock is gone, the folder and its files are not.
+            std::fs::write(path.join(name(FileId(1))), "left").unwrap();
             if !is_ours {
                 std::fs::write(path.join("notes.txt"), "mine").unwrap();
             }
-            // Without its end, as if it was killed: the lock goes, the folder stays.
-            drop(disk);
             path
         };
         let (abandoned, with_notes) = (abandon(1, true), abandon(2, false));
         let other = place.path.join("other");
-        Disk::make(&other, false).unwrap().create(FileId(1)).unwrap();
+        drop(Disk::make(&other, false).unwrap());
+        std::fs::write(other.join(name(FileId(1))), "other").unwrap();
         let link = place.path.join(format!("{TEMPORARY}link"));
         std::os::unix::fs::symlink(&other, &link).unwrap();
         let running = Disk::temporary_in(&place.path).unwrap();
@@ -252,8 +252,11 @@ mod tests {
         let refused = Disk::open(&path).unwrap_err();
         assert_eq!((refused.kind(), disk.read(FileId(1)).is_ok()), (io::ErrorKind::ResourceBusy, true));
         drop(disk);
+        assert!(!path.join(name(FileId(1))).exists() && path.join("notes.txt").exists());
+        // One that was killed left this.
+        std::fs::write(path.join(name(FileId(2))), "left").unwrap();
         let disk = Disk::open(&path).unwrap();
-        assert!(disk.read(FileId(1)).is_err() && path.join("notes.txt").exists());
+        assert!(disk.read(FileId(2)).is_err() && path.join("notes.txt").exists());
     }
 
     #[test]
