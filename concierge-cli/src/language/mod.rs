@@ -2,6 +2,7 @@
 
 mod command;
 mod condition;
+mod keyword;
 mod short;
 mod stage;
 mod statement;
