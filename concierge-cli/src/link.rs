@@ -1,6 +1,10 @@
 //! The connection as commands see it: requests and their answers, signs of life, who this client is, what is told without asking. It
 //! is one of this process, or one that `concierge hold` keeps in another; commands need not know which.
 
+mod share;
+
+pub(crate) use share::Share;
+
 use std::time::Duration;
 
 use concierge_client::{
@@ -9,6 +13,7 @@ use concierge_client::{
 };
 use uuid::Uuid;
 
+use self::share::Shares;
 use crate::{
     failure::Failure,
     hold::{Held, HeldEvents},
@@ -21,6 +26,7 @@ const WAITING_EVENTS: usize = 16 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
     side: Side,
+    shares: Shares,
 }
 
 #[derive(Debug, Clone)]
@@ -60,12 +66,12 @@ pub(crate) enum CallFailure {
 impl Link {
     /// A connection of this process.
     pub(crate) fn own(client: Client) -> Self {
-        Self { side: Side::Own(client) }
+        Self { side: Side::Own(client), shares: Shares::default() }
     }
 
     /// A held session.
     pub(crate) fn held(session: Held) -> Self {
-        Self { side: Side::Held(session) }
+        Self { side: Side::Held(session), shares: Shares::default() }
     }
 
     /// Asks the gateway, and waits for the answer.
@@ -83,6 +89,21 @@ impl Link {
         service: ServiceName,
         keep: bool,
     ) -> Result<SelfSubscribeResult, CallFailure> {
+        let _turn = self.shares.turn().await;
+        let result = self.subscribe(service.clone(), keep).await?;
+        self.shares.stays(&service);
+        Ok(result)
+    }
+
+    /// Subscribes for as long as whoever asks, or another of its kind on this connection, holds the share.
+    pub(crate) async fn share(
+        &self,
+        service: ServiceName,
+    ) -> Result<(SelfSubscribeResult, Share), CallFailure> {
+        Share::take(self, service).await
+    }
+
+    async fn subscribe(&self, service: ServiceName, keep: bool) -> Result<SelfSubscribeResult, CallFailure> {
         match &self.side {
             Side::Own(client) => Ok(client.call(SelfSubscribe { service }).await?),
             Side::Held(session) => session.listen(service, keep).await,

@@ -1,11 +1,11 @@
 //! `listen`: subscribes, and prints messages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use concierge_client::{
     Event, Resumed, Role,
-    payload::{Message, Rejection, SelfUnsubscribe, ServiceName, Target},
+    payload::{Message, Rejection, SelfSubscribeResult, SelfUnsubscribe, ServiceName, Target},
 };
 
 use super::{
@@ -14,7 +14,12 @@ use super::{
     missing::explain,
     stream::{Persistence, Stream},
 };
-use crate::{exit::Exit, failure::Failure, grammar::parse_service, link::CallFailure};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    grammar::parse_service,
+    link::{CallFailure, Share},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,7 +78,8 @@ pub(super) async fn listen(arguments: ListenArgs, context: &Context<'_>) -> Resu
     }
     // Before subscribing: a message may come right behind the answer.
     let mut stream = Stream::open(context, limits);
-    let mut subscriptions = Subscriptions { wanted: services, missing: BTreeSet::new(), wait, keep };
+    let mut subscriptions =
+        Subscriptions { wanted: services, missing: BTreeSet::new(), shares: BTreeMap::new(), wait, keep };
     for service in subscriptions.wanted.clone() {
         subscriptions.subscribe(&service, context).await?;
     }
@@ -98,6 +104,8 @@ struct Subscriptions {
     wanted: Vec<ServiceName>,
     /// Those that are not there.
     missing: BTreeSet<ServiceName>,
+    /// What a job gives back when it ends.
+    shares: BTreeMap<ServiceName, Share>,
     /// Whether to wait for those.
     wait: bool,
     /// Whether a held session is to stay subscribed.
@@ -106,7 +114,7 @@ struct Subscriptions {
 
 impl Subscriptions {
     async fn subscribe(&mut self, service: &ServiceName, context: &Context<'_>) -> Result<(), Failure> {
-        match context.link.listen(service.clone(), self.keep).await {
+        match self.join(service, context).await {
             Ok(result) => {
                 if self.missing.remove(service) {
                     context.output.note(&format!("#{service} is there"));
@@ -124,6 +132,21 @@ impl Subscriptions {
             }
             Err(error) => Err(explain(error, context.link).await),
         }
+    }
+
+    /// A job's subscription is its own, the session's stays.
+    async fn join(
+        &mut self,
+        service: &ServiceName,
+        context: &Context<'_>,
+    ) -> Result<SelfSubscribeResult, CallFailure> {
+        let is_job = matches!(context.place, Place::Session(shown) if shown.is_beside());
+        if !is_job || self.keep {
+            return context.link.listen(service.clone(), self.keep).await;
+        }
+        let (result, share) = context.link.share(service.clone()).await?;
+        self.shares.insert(service.clone(), share);
+        Ok(result)
     }
 
     /// Whether an event is a message that is listened to. Services that come and go change what that is.

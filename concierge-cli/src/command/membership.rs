@@ -1,18 +1,21 @@
 //! Belonging to a service for as long as a command takes: only its owner and its subscribers may send to it.
 
-use concierge_client::payload::{SelfUnsubscribe, ServiceFetch, ServiceName};
+use concierge_client::payload::{ServiceFetch, ServiceName};
 use uuid::Uuid;
 
 use super::missing::explain;
-use crate::{failure::Failure, link::Link};
+use crate::{
+    failure::Failure,
+    link::{Link, Share},
+};
 
 /// A service that this client owns or subscribes to.
 #[derive(Debug)]
 pub(super) struct Membership {
     /// Who opened it.
     pub(super) owner: Uuid,
-    /// What is to be given back: a subscription that was not there before.
-    joined: Option<ServiceName>,
+    /// What is to be given back; an owner needs none.
+    share: Option<Share>,
 }
 
 impl Membership {
@@ -23,22 +26,18 @@ impl Membership {
             Err(error) => return Err(explain(error, link).await),
         };
         if fetched.service.owner_uuid == link.who().uuid {
-            return Ok(Self { owner: fetched.service.owner_uuid, joined: None });
+            return Ok(Self { owner: fetched.service.owner_uuid, share: None });
         }
-        match link.listen(service.clone(), false).await {
-            Ok(result) => {
-                let joined = result.successful.then(|| service.clone());
-                Ok(Self { owner: result.service.owner_uuid, joined })
-            }
+        match link.share(service.clone()).await {
+            Ok((result, share)) => Ok(Self { owner: result.service.owner_uuid, share: Some(share) }),
             Err(error) => Err(explain(error, link).await),
         }
     }
 
     /// Gives back what was not there before.
-    pub(super) async fn leave(self, link: &Link) {
-        if let Some(service) = self.joined {
-            // It ends with the connection in any case.
-            let _ = link.call(SelfUnsubscribe { service }).await;
+    pub(super) async fn leave(self) {
+        if let Some(share) = self.share {
+            share.give_back().await;
         }
     }
 }

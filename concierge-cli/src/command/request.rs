@@ -77,7 +77,7 @@ pub(super) async fn request(arguments: RequestArgs, context: &Context<'_>) -> Re
     let (answerers, joined) = answerers(&target, context).await?;
     let result = exchange(&mut stream, &target, data, plain, &answerers, context).await;
     if let Some(membership) = joined {
-        membership.leave(context.link).await;
+        membership.leave().await;
     }
     let refused = result?;
     let came = stream.progress().seen();

@@ -34,6 +34,11 @@ pub(crate) trait Shown: Sync {
     /// From now on, each event for whoever watches to show, or to give back.
     fn claim(&self, output: &Output) -> Box<dyn Watch>;
 
+    /// Whether it is a place of its own beside the lines: what is done there takes what it has with it when it ends.
+    fn is_beside(&self) -> bool {
+        false
+    }
+
     /// Whether a stream goes somewhere else than everything that arrives, and so goes on until it is stopped.
     fn goes_apart(&self) -> bool {
         false

@@ -107,6 +107,10 @@ impl Shown for Apart {
         self.watch(output)
     }
 
+    fn is_beside(&self) -> bool {
+        true
+    }
+
     fn goes_apart(&self) -> bool {
         true
     }

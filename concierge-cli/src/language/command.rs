@@ -61,11 +61,12 @@ pub(crate) fn as_typed_here(help: &str) -> String {
 }
 
 /// What only a shell's lines have: a pipe into this program, and what is not done from within a connection.
-const SHELL_ONLY: [&str; 5] = [
+const SHELL_ONLY: [&str; 6] = [
     "| concierge",
     "  concierge hold ",
     "  concierge context add ",
     "  concierge -c ",
+    "  concierge doctor --url ",
     "  concierge help scripting",
 ];
 

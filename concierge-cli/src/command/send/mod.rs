@@ -121,7 +121,7 @@ pub(super) async fn send(arguments: SendArgs, context: &Context<'_>) -> Result<(
         }
     };
     if let Some(membership) = membership {
-        membership.leave(context.link).await;
+        membership.leave().await;
     }
     result
 }
