@@ -1,7 +1,12 @@
 //! What ends a command from outside: signals, and a reader that closes the pipe.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
+use futures_util::FutureExt;
 use rustix::{
     event::{PollFd, PollFlags, poll},
     process::{Signal, getpid, kill_process},
@@ -20,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a command that ends by itself has to finish what it has begun.
 pub(crate) const FINISH: Duration = Duration::from_secs(5);
 
+/// How often somebody interrupted or terminated.
+static INTERRUPTIONS: AtomicU64 = AtomicU64::new(0);
+
 /// SIGINT and SIGTERM, taken over from the system.
 pub(crate) struct Signals {
     interrupt: unix::Signal,
@@ -29,11 +37,28 @@ pub(crate) struct Signals {
 impl Signals {
     /// Takes them over. Before a line editor is started, as it puts its own handler in place of this one while it reads.
     pub(crate) fn listen() -> Result<Self, Failure> {
+        let mut counted = Self::taken()?;
+        tokio::spawn(async move {
+            loop {
+                counted.next().await;
+                INTERRUPTIONS.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Self::taken()
+    }
+
+    fn taken() -> Result<Self, Failure> {
         let taken = |error: io::Error| Failure::local(format!("cannot listen to signals: {error}"));
         Ok(Self {
             interrupt: unix::signal(SignalKind::interrupt()).map_err(taken)?,
             terminate: unix::signal(SignalKind::terminate()).map_err(taken)?,
         })
+    }
+
+    /// The exit code that follows from those that have come already, of which none is left then.
+    pub(crate) fn pending(&mut self) -> Option<Exit> {
+        let came: Vec<_> = std::iter::from_fn(|| self.next().now_or_never()).collect();
+        came.iter().copied().find(|exit| *exit == Exit::Terminated).or(came.first().copied())
     }
 
     /// Waits for the next one, and gives the exit code that follows. Cancel safe.
@@ -90,6 +115,11 @@ impl Stop {
             None => std::future::pending().await,
         }
     }
+}
+
+/// How often a signal that ends what runs has come: for whoever cannot wait for one, as it is busy on a thread of its own.
+pub(crate) fn interruptions() -> u64 {
+    INTERRUPTIONS.load(Ordering::Relaxed)
 }
 
 /// Makes the line editor give up its line, which leaves the terminal as it found it.

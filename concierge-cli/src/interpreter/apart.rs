@@ -32,7 +32,12 @@ impl Apart {
     /// Beside this session, with its variables as they are now.
     pub(super) fn new(session: &Session, ground: &Ground) -> Result<Self, Failure> {
         let (link, url) = (session.link()?, session.url().clone());
-        Ok(Self { link, url, timeout: session.timeout(), ground: ground.clone() })
+        Ok(Self {
+            link,
+            url,
+            timeout: session.timeout(),
+            ground: Ground { background: true, ..ground.clone() },
+        })
     }
 
     /// Whether a statement can be carried out here.

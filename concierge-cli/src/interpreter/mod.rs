@@ -38,7 +38,7 @@ use crate::{
         Assigned, Condition, Head, Line, Pipeline, Request, Statement, Variables, parse, read_command,
         read_send,
     },
-    output::{Filter, Output, Tap},
+    output::{Filter, Form, Output, Tap},
     repl::{Audience, Flow, Session, help_page},
 };
 
@@ -62,12 +62,18 @@ struct Ground {
     output: Output,
     /// Whether programs may be run.
     runs_programs: bool,
+    /// Whether it is a job, which Ctrl-C is not for.
+    background: bool,
 }
 
 impl Ground {
     /// A filter that sees the variables.
     fn filter(&self, text: &str) -> Result<Filter, Failure> {
-        Filter::compile_with(text, self.variables.iter())
+        Filter::compile_with(text, self.variables.iter()).map(|filter| self.placed(filter))
+    }
+
+    fn placed(&self, filter: Filter) -> Filter {
+        if self.background { filter.in_background() } else { filter }
     }
 }
 
@@ -82,6 +88,7 @@ impl Interpreter {
                 shell,
                 output: output.clone(),
                 runs_programs: rules.shell,
+                background: false,
             },
             session,
             jobs: Jobs::new(output, is_told),
@@ -335,7 +342,10 @@ fn read_head(head: &Head, ground: &Ground) -> Result<Start, Failure> {
                         .hint("concierge run --allow-shell FILE"));
                 }
                 let output = match options.form()? {
-                    Some(form) => ground.output.with_form(form),
+                    Some(Form { format, filter }) => {
+                        let filter = filter.map(|filter| ground.placed(filter));
+                        ground.output.with_form(Form { format, filter })
+                    }
                     None => ground.output.clone(),
                 };
                 Ok(Start::Command(command, output))

@@ -19,18 +19,20 @@ use std::{
 use tokio::sync::oneshot;
 
 use self::{
-    meter::{Limits, STACK},
+    meter::{Allowance, Limits, STACK},
     program::Program,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, signals::interruptions};
 
-/// How long a filter may work on one record.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// What a filter may take for one record.
+const ALLOWANCE: Allowance = Allowance { time: Duration::from_secs(5), memory: 512 << 20 };
 
 /// A compiled filter. Its clones share one thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Filter {
     work: mpsc::Sender<Work>,
+    /// How often somebody had interrupted when it was read; none where that is not meant for it.
+    interrupted: Option<u64>,
 }
 
 /// A record for a filter, and where its results go.
@@ -38,6 +40,7 @@ struct Work {
     json: String,
     results: oneshot::Sender<Result<Vec<String>, Failure>>,
     abandoned: Arc<AtomicBool>,
+    interrupted: Option<u64>,
 }
 
 /// Tells the filter's thread to stop when nobody waits for it any more.
@@ -54,13 +57,13 @@ impl Filter {
         text: &str,
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, Failure> {
-        Self::compile_for(text, variables, PATIENCE)
+        Self::compile_for(text, variables, ALLOWANCE)
     }
 
     fn compile_for<'a>(
         text: &str,
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
-        patience: Duration,
+        allowance: Allowance,
     ) -> Result<Self, Failure> {
         // Those that are not mentioned need not be read.
         let variables: Vec<_> = variables
@@ -69,6 +72,7 @@ impl Filter {
             .filter(|(name, _)| text.contains(name.as_str()))
             .map(|(name, json)| (name, json.to_owned()))
             .collect();
+        let interrupted = Some(interruptions());
         let (sender, incoming) = mpsc::channel::<Work>();
         let (compiled, told) = mpsc::sync_channel(1);
         let text = text.to_owned();
@@ -76,9 +80,10 @@ impl Filter {
             Ok(program) => {
                 // Whoever asked is waiting.
                 let _ = compiled.send(Ok(()));
-                for Work { json, results, abandoned } in incoming {
+                for Work { json, results, abandoned, interrupted } in incoming {
+                    let limits = Limits::new(allowance, &abandoned, interrupted);
                     // Whoever asked may have gone.
-                    let _ = results.send(program.run(&json, &Limits::new(patience, &abandoned)));
+                    let _ = results.send(program.run(&json, &limits));
                 }
             }
             Err(failure) => drop(compiled.send(Err(failure))),
@@ -86,25 +91,36 @@ impl Filter {
         let spawned = thread::Builder::new().name("jq".to_owned()).stack_size(STACK).spawn(run);
         spawned.map_err(|error| Failure::local(format!("cannot start a filter: {error}")))?;
         told.recv().unwrap_or_else(|_| Err(broken()))?;
-        Ok(Self { work: sender })
+        Ok(Self { work: sender, interrupted })
+    }
+
+    /// The same for a job, which goes on when somebody interrupts what runs in front of it.
+    pub(crate) fn in_background(self) -> Self {
+        Self { interrupted: None, ..self }
     }
 
     /// What the filter makes of a JSON value, as JSON, in order. It waits, though not for ever.
     pub(crate) fn run(&self, json: &str) -> Result<Vec<String>, Failure> {
-        let (_wanted, results) = self.start(json);
+        let (_wanted, results) = self.start(json, self.interrupted);
         results.blocking_recv().unwrap_or_else(|_| Err(broken()))
     }
 
     /// The same, without holding up anything else. A filter that nobody waits for any more stops.
     pub(crate) async fn apply(&self, json: &str) -> Result<Vec<String>, Failure> {
-        let (_wanted, results) = self.start(json);
+        // Whoever is interrupted goes away.
+        let (_wanted, results) = self.start(json, None);
         results.await.unwrap_or_else(|_| Err(broken()))
     }
 
-    fn start(&self, json: &str) -> (Wanted, oneshot::Receiver<Result<Vec<String>, Failure>>) {
+    fn start(
+        &self,
+        json: &str,
+        interrupted: Option<u64>,
+    ) -> (Wanted, oneshot::Receiver<Result<Vec<String>, Failure>>) {
         let (sender, results) = oneshot::channel();
         let abandoned = Arc::new(AtomicBool::new(false));
-        let work = Work { json: json.to_owned(), results: sender, abandoned: Arc::clone(&abandoned) };
+        let work =
+            Work { json: json.to_owned(), results: sender, abandoned: Arc::clone(&abandoned), interrupted };
         // When the thread is gone, so is the sender of results.
         let _ = self.work.send(work);
         (Wanted(abandoned), results)
@@ -235,12 +251,27 @@ mod tests {
             "[limit(100000000; repeat(1))] | length",
             "repeat(1)",
         ] {
-            let filter = Filter::compile_for(filter, [], Duration::from_millis(30)).unwrap();
+            let allowance = Allowance { time: Duration::from_millis(30), ..ALLOWANCE };
+            let filter = Filter::compile_for(filter, [], allowance).unwrap();
             let told = filter.run("0").unwrap_err().message().to_owned();
             assert!(
                 told.contains("too long") || told.contains("too deep") || told.contains("more than"),
                 "{told}"
             );
+        }
+    }
+
+    #[test]
+    fn a_filter_that_takes_too_much_memory_is_stopped() {
+        for filter in [
+            "reduce range(60) as $n (\"x\"; . + .)",
+            "def f: . + . | f; \"x\" | f",
+            "reduce range(60) as $n ([\"xxxxxxxx\"]; . + .)",
+            "reduce range(60) as $n (\"x\"; [., .])",
+        ] {
+            let allowance = Allowance { memory: 16 << 20, ..ALLOWANCE };
+            let failure = Filter::compile_for(filter, [], allowance).unwrap().run("0").unwrap_err();
+            assert_eq!(failure.message(), "jq: the filter takes too much memory for one record");
         }
     }
 

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     command::{Shown, Watch},
+    exit::Exit,
     failure::Failure,
     interpreter::Arrivals,
     link::{Link, Told},
@@ -109,8 +110,10 @@ impl Live {
             // A thread that is gone has shown everything.
             let _ = reached.await;
         }
-        let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        failed.map_or(Ok(()), Err)
+        let mut failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        // A filter that does not fit is told once; a terminal that is gone stays so.
+        let once = failed.take_if(|failure| failure.exit() == Exit::Usage);
+        once.or_else(|| failed.clone()).map_or(Ok(()), Err)
     }
 
     /// Whether the connection has ended.
@@ -302,6 +305,8 @@ impl Shared {
         }
         if self.scene.filter.takes(event)
             && let Err(failure) = output.record(event)
+            // Whoever interrupts a filter knows that.
+            && failure.exit() != Exit::Interrupted
         {
             *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         }

@@ -220,6 +220,13 @@ impl Desk<'_> {
             match result {
                 Ok(Ok(Flow::Continue)) => {}
                 Ok(Ok(Flow::Leave)) => return Some(Exit::Done),
+                Ok(Err(failure)) if failure.exit() == Exit::Interrupted => {
+                    // What a signal has stopped may tell before the signal itself is looked at.
+                    match self.signals.pending() {
+                        Some(Exit::Terminated) => return Some(Exit::Terminated),
+                        _ => break,
+                    }
+                }
                 Ok(Err(failure)) => {
                     let session = interpreter.session();
                     session.output().failure(&advised(failure, session));

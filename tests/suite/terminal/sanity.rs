@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
 use support::gateway::Gateway;
+use support::peer::Peer;
 use support::process::program;
 use support::terminal::{Setup, Terminal};
 
@@ -176,6 +177,33 @@ fn a_command_can_be_suspended() {
         shell.terminal.keys("\x04")?;
         shell.check(0)
     });
+}
+
+#[test]
+fn a_filter_that_does_not_end_can_be_interrupted() {
+    // Somebody who does not answer pings while the test looks elsewhere.
+    let gateway = Gateway::configured("heartbeat = { interval = \"10m\", timeout = \"20m\" }")
+        .unwrap_or_else(|error| panic!("{error}"));
+    let outcome = Shell::start(&gateway.url()).and_then(|mut shell| {
+        let mut bob = Peer::join(gateway.address(), "bob")?;
+        for (service, way) in [("one", "| jq"), ("two", "--jq")] {
+            bob.ask(&format!(r#"{{"type":"SERVICE_CREATE","service":"{service}"}}"#))?;
+            bob.ask(&format!(r#"{{"type":"SELF_SUBSCRIBE","service":"{service}"}}"#))?;
+            let filter = "if .data then def f: f; f else . end";
+            shell.terminal.line(&format!("listen {service} {way} '{filter}'"))?;
+            bob.see_subscription(NAME)?;
+            bob.send(&format!(r#"{{"type":"SERVICE","service":"{service}"}}"#), "true")?;
+            shell.terminal.keys("\x03")?;
+            shell.terminal.wait_until("the prompt is back", |screen| screen.cursor_row().ends_with('●'))?;
+        }
+        let lines = shell.terminal.emulator.lines().join("\n");
+        ensure!(!lines.contains("jq: the filter"), "it ended by itself:\n{lines}");
+        shell.terminal.line("version")?;
+        shell.terminal.wait_for("protocol")?;
+        shell.terminal.keys("\x04")?;
+        shell.check(0)
+    });
+    outcome.unwrap_or_else(|error| panic!("{error:#}"));
 }
 
 #[test]

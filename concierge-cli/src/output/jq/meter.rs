@@ -1,4 +1,7 @@
-//! What keeps a filter from working for ever: every step it takes is counted, and too many unwind its thread to where it began.
+//! What keeps a filter from working for ever, and from taking all the memory there is: every step it takes is counted, and too much
+//! unwinds its thread to where it began.
+//!
+//! What it takes between two steps is not looked at: one step may at most double what there was, or is one multiplication.
 
 use std::{
     cell::Cell,
@@ -6,6 +9,13 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
+
+use rustix::{
+    param::page_size,
+    time::{ClockId, clock_gettime},
+};
+
+use crate::signals::interruptions;
 
 /// The stack of a filter's thread, in bytes. Memory is taken only for what is used of it.
 pub(super) const STACK: usize = 64 << 20;
@@ -16,20 +26,32 @@ const DEEPEST: usize = STACK / 2;
 /// How many steps a filter may take for one record.
 const MOST_STEPS: u64 = 200_000_000;
 
-/// Every so many steps the clock is read.
-const BETWEEN_LOOKS: u64 = 4096;
+/// What a filter may take for one record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    /// How long it may work.
+    pub time: Duration,
+    /// How much memory it may take, in bytes.
+    pub memory: usize,
+}
 
 /// How far a filter may go.
 pub(super) struct Limits<'a> {
     until: Instant,
+    memory: usize,
     abandoned: &'a AtomicBool,
+    /// How often somebody had interrupted when the filter was read; none where that is not meant for it.
+    interrupted: Option<u64>,
 }
 
 /// Counts the steps of one run.
 pub(super) struct Meter<'a> {
     limits: &'a Limits<'a>,
     steps: Cell<u64>,
-    next_look: Cell<u64>,
+    /// When it was looked last, by a clock that is coarse and costs next to nothing.
+    looked: Cell<Duration>,
+    /// What memory the process had at the first look.
+    memory: Cell<Option<usize>>,
     base: usize,
 }
 
@@ -40,21 +62,32 @@ pub(super) enum Stopped {
     TooLong,
     /// It calls itself too often.
     TooDeep,
+    /// It takes too much memory.
+    TooLarge,
     /// Nobody waits for it.
     Abandoned,
+    /// Somebody interrupted.
+    Interrupted,
     /// It met a mistake in its own language's library.
     Broken,
 }
 
 impl<'a> Limits<'a> {
-    /// So long, and no longer than somebody waits.
-    pub(super) fn new(patience: Duration, abandoned: &'a AtomicBool) -> Self {
-        Self { until: Instant::now() + patience, abandoned }
+    /// So far from now on, and no longer than somebody waits. Signals end it, too, where they are meant for it.
+    pub(super) fn new(allowance: Allowance, abandoned: &'a AtomicBool, interrupted: Option<u64>) -> Self {
+        let Allowance { time, memory } = allowance;
+        Self { until: Instant::now() + time, memory, abandoned, interrupted }
     }
 
     /// Does this, up to the limits.
     pub(super) fn hold<T>(&self, work: impl FnOnce(&Meter<'_>) -> T) -> Result<T, Stopped> {
-        let meter = Meter { limits: self, steps: Cell::new(0), next_look: Cell::new(0), base: here() };
+        let meter = Meter {
+            limits: self,
+            steps: Cell::new(0),
+            looked: Cell::new(coarse_now()),
+            memory: Cell::new(None),
+            base: here(),
+        };
         // Nothing that the work has touched is used after it was stopped.
         catch_unwind(AssertUnwindSafe(|| work(&meter)))
             .map_err(|cause| cause.downcast_ref::<Stopped>().copied().unwrap_or(Stopped::Broken))
@@ -69,20 +102,54 @@ impl Meter<'_> {
         if self.base.abs_diff(here()) > DEEPEST {
             stop(Stopped::TooDeep);
         }
-        if steps >= self.next_look.get() {
-            self.next_look.set(steps.saturating_add(BETWEEN_LOOKS));
-            self.look(steps);
+        if steps > MOST_STEPS {
+            stop(Stopped::TooLong);
+        }
+        // A few steps may take long, where they copy much.
+        let now = coarse_now();
+        if now != self.looked.replace(now) {
+            self.look();
         }
     }
 
-    fn look(&self, steps: u64) {
-        if self.limits.abandoned.load(Ordering::Relaxed) {
+    fn look(&self) {
+        let Limits { until, memory: most_memory, abandoned, interrupted } = self.limits;
+        if abandoned.load(Ordering::Relaxed) {
             stop(Stopped::Abandoned);
         }
-        if steps > MOST_STEPS || Instant::now() > self.limits.until {
+        if interrupted.is_some_and(|before| before != interruptions()) {
+            stop(Stopped::Interrupted);
+        }
+        if Instant::now() > *until {
             stop(Stopped::TooLong);
         }
+        if let Some(memory) = resident_bytes() {
+            let before = self.memory.get().unwrap_or(memory);
+            self.memory.set(Some(before));
+            if memory.saturating_sub(before) > *most_memory {
+                stop(Stopped::TooLarge);
+            }
+        }
     }
+}
+
+/// A moment, exact to a few milliseconds.
+fn coarse_now() -> Duration {
+    #[cfg(target_os = "linux")]
+    const CLOCK: ClockId = ClockId::MonotonicCoarse;
+    #[cfg(not(target_os = "linux"))]
+    const CLOCK: ClockId = ClockId::Monotonic;
+    let time = clock_gettime(CLOCK);
+    // The nanoseconds are left out where a clock is exact: then every step would be looked at.
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), 0)
+        + Duration::from_millis(u64::try_from(time.tv_nsec / 1_000_000).unwrap_or_default())
+}
+
+/// The memory that this process takes, where the system tells.
+fn resident_bytes() -> Option<usize> {
+    let told = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = told.split(' ').nth(1)?.parse().ok()?;
+    pages.checked_mul(page_size())
 }
 
 /// Unwinds to where the work began. The library has no other way out of all its loops.

@@ -12,7 +12,7 @@ use jaq_core::{
 use jaq_json::{Error, Map, Num, Val, read, write};
 
 use super::meter::{Limits, Meter, Stopped};
-use crate::failure::Failure;
+use crate::{exit::Exit, failure::Failure};
 
 /// How deep arrays and objects may be nested: reading goes down as deep.
 const MOST_NESTED: usize = 1_000;
@@ -85,12 +85,14 @@ impl Program {
     pub(super) fn run(&self, json: &str, limits: &Limits<'_>) -> Result<Vec<String>, Failure> {
         let input = value(json)?;
         limits.hold(|meter| self.results(input, meter)).unwrap_or_else(|stopped| {
-            Err(failure(match stopped {
-                Stopped::TooLong => "the filter works too long on one record",
-                Stopped::TooDeep => "the filter calls itself too deeply: too deep for the stack",
-                Stopped::Abandoned => "the filter was stopped",
-                Stopped::Broken => "the filter broke",
-            }))
+            Err(match stopped {
+                Stopped::TooLong => failure("the filter works too long on one record"),
+                Stopped::TooDeep => failure("the filter calls itself too deeply: too deep for the stack"),
+                Stopped::TooLarge => failure("the filter takes too much memory for one record"),
+                Stopped::Abandoned => failure("the filter was stopped"),
+                Stopped::Interrupted => Failure::silent(Exit::Interrupted),
+                Stopped::Broken => failure("the filter broke"),
+            })
         })
     }
 
@@ -99,7 +101,7 @@ impl Program {
         let context = jaq_core::Ctx::<Metered>::new(tools, Vars::new(self.variables.iter().cloned()));
         let (mut results, mut bytes) = (Vec::new(), 0);
         for result in self.filter.id.run((context, input)) {
-            let text = to_json(result.map_err(thrown)?)?;
+            let text = to_json(result.map_err(thrown)?, meter)?;
             bytes += text.len();
             results.push(text);
             if results.len() > MOST_RESULTS || bytes > MOST_BYTES {
@@ -151,23 +153,25 @@ fn range(mut call: jaq_core::Cv<'_, Metered>) -> ValXs<'_, Val> {
 }
 
 /// A value as JSON on one line. What is no JSON becomes what jq makes of it.
-fn to_json(value: Val) -> Result<String, Failure> {
+fn to_json(value: Val, meter: &Meter<'_>) -> Result<String, Failure> {
     let mut bytes = Vec::new();
-    write::write(&mut bytes, &write::Pp::default(), 0, &as_json(value))
+    write::write(&mut bytes, &write::Pp::default(), 0, &as_json(value, meter))
         .map_err(|error| failure(error.to_string()))?;
     Ok(String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
-/// Not a number, infinite numbers, bytes and keys that are no strings have no place in JSON.
-fn as_json(value: Val) -> Val {
+/// Not a number, infinite numbers, bytes and keys that are no strings have no place in JSON. What a value has in many places, and
+/// takes little memory, is written out at each: that takes steps.
+fn as_json(value: Val, meter: &Meter<'_>) -> Val {
+    meter.step(1);
     match value {
         Val::Num(Num::Float(number)) if number.is_nan() => Val::Null,
         Val::Num(Num::Float(number)) => Val::Num(Num::Float(number.clamp(f64::MIN, f64::MAX))),
         Val::BStr(bytes) => Val::from(String::from_utf8_lossy(&bytes).into_owned()),
-        Val::Arr(values) => values.iter().cloned().map(as_json).collect(),
+        Val::Arr(values) => values.iter().cloned().map(|value| as_json(value, meter)).collect(),
         Val::Obj(fields) => {
-            let field = |(key, value): (&Val, &Val)| (key_of(key), as_json(value.clone()));
+            let field = |(key, value): (&Val, &Val)| (key_of(key), as_json(value.clone(), meter));
             Val::obj(fields.iter().map(field).collect::<Map>())
         }
         other => other,
