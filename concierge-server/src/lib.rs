@@ -22,5 +22,5 @@ pub mod cli;
 pub use self::{
     cli::Args,
     config::{Config, ConfigError},
-    net::{Counts, ServeError, Server, ServerHandle},
+    net::{Counts, FileCounts, ServeError, Server, ServerHandle},
 };

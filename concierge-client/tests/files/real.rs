@@ -15,6 +15,26 @@ async fn gateway(config: &str) -> String {
     url
 }
 
+#[tokio::test]
+async fn the_gateway_counts_files_and_bytes_and_why_it_refused() {
+    let server = Server::bind(Config::from_toml("bind = \"127.0.0.1:0\"").unwrap()).await.unwrap();
+    let (url, handle) = (server.url(), server.handle());
+    tokio::spawn(server.run(std::future::pending()));
+    let (alice, bob) = (client(&url, "alice").await, client(&url, "bob").await);
+    alice.files().put("file", vec![b'x'; 300_000]).await.unwrap();
+    alice.files().put("empty", "").await.unwrap();
+    bob.files().get("alice", "file").bytes(300_000).await.unwrap();
+    bob.files().get("alice", "empty").bytes(0).await.unwrap();
+    for path in ["nothing", "none", "C:"] {
+        bob.files().get("alice", path).bytes(1).await.unwrap_err();
+    }
+    let counts = handle.file_counts().unwrap();
+    assert_eq!((counts.now.files, counts.now.bytes, counts.now.uploads), (2, 300_000, 0));
+    let ever = counts.ever;
+    assert_eq!((ever.stored, ever.received, ever.fetched, ever.sent), (2, 300_000, 2, 300_000));
+    assert_eq!(ever.refused.into_iter().collect::<Vec<_>>(), [("bad_path", 1), ("not_found", 2)]);
+}
+
 async fn client(url: &str, name: &str) -> Client {
     Client::builder(url, name).unwrap().connect().await.unwrap()
 }

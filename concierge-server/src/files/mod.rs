@@ -10,9 +10,11 @@ mod keys;
 mod model;
 mod path;
 mod store;
+mod tally;
 #[cfg(test)]
 mod tests;
 
 pub use keys::{Access, Caller, Holder, KeyRefusal, Keys, LegacyKeys};
 pub use path::{FilePath, PathRefusal};
 pub use store::{Committed, FileId, Limits, Refusal, Store, StoredFile, Ticket, Totals};
+pub use tally::Tally;

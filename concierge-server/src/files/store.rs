@@ -94,6 +94,7 @@ pub enum Refusal {
 
 /// How much there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Totals {
     /// Bytes, those of uploads under way included.
     pub bytes: u64,

@@ -21,4 +21,4 @@ mod server;
 mod session;
 mod upgrade;
 
-pub use self::server::{Counts, ServeError, Server, ServerHandle};
+pub use self::server::{Counts, FileCounts, ServeError, Server, ServerHandle};

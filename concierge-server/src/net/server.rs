@@ -15,6 +15,7 @@ use super::files::{Disk, Files};
 use super::gateway::Gateway;
 use super::listener;
 use crate::config::{self, Config, ConfigError};
+use crate::files::{Tally, Totals};
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +99,16 @@ pub struct Counts {
     pub clients: usize,
     /// Services.
     pub services: usize,
+}
+
+/// How much there is in a file store, and what it has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileCounts {
+    /// What there is right now.
+    pub now: Totals,
+    /// What was done since the gateway started.
+    pub ever: Tally,
 }
 
 impl Server {
@@ -207,6 +218,11 @@ impl ServerHandle {
     pub fn counts(&self) -> Counts {
         let (clients, services) = self.gateway.drive().counts();
         Counts { connections: self.gateway.admission().connections(), clients, services }
+    }
+
+    /// How much there is in its file store, and what that has done; nothing where no files are served.
+    pub fn file_counts(&self) -> Option<FileCounts> {
+        self.gateway.files().map(|files| files.counts()).map(|(now, ever)| FileCounts { now, ever })
     }
 }
 

@@ -126,6 +126,7 @@ impl FileBody {
         };
         self.from += piece.len() as u64;
         self.left -= piece.len() as u64;
+        self.files.lock().tally.send(piece.len() as u64, self.left == 0);
         self.lifetime.extend();
         if self.left > 0 {
             let (from, left) = (self.from, self.left);

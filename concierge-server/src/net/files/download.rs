@@ -66,13 +66,15 @@ pub(super) async fn file(
                 "range",
                 "the file has nothing in this range",
             );
-            let mut answer = refused.answer();
-            insert(answer.headers_mut(), CONTENT_RANGE, &format!("bytes */{}", stored.size));
-            return Ok(answer);
+            return Err(refused.with(CONTENT_RANGE, header(&format!("bytes */{}", stored.size))));
         }
     };
     insert(answer.headers_mut(), CONTENT_LENGTH, &length.to_string());
-    if is_head || length == 0 {
+    if is_head {
+        return Ok(answer);
+    }
+    if length == 0 {
+        files.lock().tally.send(0, true);
         return Ok(answer);
     }
     let (disk, id) = (Arc::clone(&files.disk), stored.id);
@@ -173,6 +175,9 @@ fn time(seconds: u64) -> SystemTime {
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    let value = HeaderValue::from_str(value).expect("digits, dates, and what is percent-encoded are headers");
-    headers.insert(name, value);
+    headers.insert(name, header(value));
+}
+
+fn header(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value).expect("digits, dates, and what is percent-encoded are headers")
 }

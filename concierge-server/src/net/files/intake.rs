@@ -71,7 +71,9 @@ impl Intake {
     /// Takes some bytes. Waits for the disk when it is behind.
     pub(super) async fn take(&mut self, bytes: Bytes) -> Result<(), Refused> {
         if let Some(ticket) = &mut self.ticket {
-            self.files.lock().store.grow(ticket, bytes.len() as u64)?;
+            let mut rules = self.files.lock();
+            rules.store.grow(ticket, bytes.len() as u64)?;
+            rules.tally.received += bytes.len() as u64;
         }
         self.gathered_bytes += bytes.len();
         self.gathered.push(bytes);
@@ -141,7 +143,12 @@ pub(super) fn place(files: &Files, taken: Vec<Taken>, modified: u64) -> Result<V
         uploads.extend(intake.ticket.take().map(|ticket| (ticket, sha256)));
         intakes.push(intake);
     }
-    let committed = files.lock().store.commit(uploads, modified);
+    let committed = {
+        let mut rules = files.lock();
+        let committed = rules.store.commit(uploads, modified);
+        rules.tally.stored += committed.as_ref().map_or(0, |committed| committed.len() as u64);
+        committed
+    };
     match committed {
         Ok(committed) => {
             files.discard(committed.iter().filter_map(|committed| committed.replaced).collect());

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::config;
-use crate::files::{FileId, Holder, Keys, Store};
+use crate::files::{FileId, Holder, Keys, Store, Tally, Totals};
 use crate::hub::ClientId;
 use threads::Threads;
 
@@ -40,11 +40,12 @@ pub(super) struct Files {
     patience: Duration,
 }
 
-/// Who may do what, and what is there.
+/// Who may do what, what is there, and what was done.
 #[derive(Debug)]
 struct Rules {
     keys: Keys,
     store: Store,
+    tally: Tally,
 }
 
 impl Files {
@@ -52,6 +53,7 @@ impl Files {
         let rules = Rules {
             keys: Keys::new(config.legacy_key, config.public_read_key),
             store: Store::new(config.limits),
+            tally: Tally::default(),
         };
         Ok(Self {
             rules: Mutex::new(rules),
@@ -60,6 +62,12 @@ impl Files {
             reserve: config.reserve,
             patience: config.body_timeout,
         })
+    }
+
+    /// What there is right now, and what was done so far.
+    pub(super) fn counts(&self) -> (Totals, Tally) {
+        let rules = self.lock();
+        (rules.store.totals(), rules.tally.clone())
     }
 
     /// Takes over a connection that moves files.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
@@ -18,6 +18,8 @@ pub(super) struct Refused {
     error: &'static str,
     /// A sentence for people.
     message: Cow<'static, str>,
+    /// What the answer has besides.
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Refused {
@@ -26,7 +28,17 @@ impl Refused {
         error: &'static str,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, error, message: message.into() }
+        Self { status, error, message: message.into(), header: None }
+    }
+
+    /// The same, and this in the head of the answer.
+    pub(super) fn with(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self { header: Some((name, value)), ..self }
+    }
+
+    /// One word for it.
+    pub(super) fn error(&self) -> &'static str {
+        self.error
     }
 
     pub(super) fn no_such_file() -> Self {
@@ -48,6 +60,9 @@ impl Refused {
         let mut answer = Response::new(Body::from(Bytes::from(text)));
         *answer.status_mut() = self.status;
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some((name, value)) = &self.header {
+            answer.headers_mut().insert(name, value.clone());
+        }
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -12,6 +12,7 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
+use tracing::debug;
 
 use super::super::lifetime::Lifetime;
 use super::body::Body;
@@ -39,7 +40,13 @@ pub(in crate::net) async fn answer(files: &Arc<Files>, asking: Asking) -> Respon
     let mut answer = if asking.request.method() == Method::OPTIONS {
         preflight()
     } else {
-        perform(files, asking).await.unwrap_or_else(|refused| refused.answer())
+        let address = asking.address;
+        perform(files, asking).await.unwrap_or_else(|refused| {
+            let error = refused.error();
+            debug!(%address, status = refused.status.as_u16(), error, "refused a request for files");
+            files.lock().tally.refuse(error);
+            refused.answer()
+        })
     };
     protect(answer.headers_mut(), origin);
     answer
@@ -53,14 +60,9 @@ async fn perform(files: &Arc<Files>, asking: Asking) -> Result<Response<Body>, R
         Method::GET | Method::HEAD => Access::Read,
         Method::PUT | Method::POST | Method::DELETE => Access::Write,
         _ => {
-            let mut answer = Refused::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method",
-                format!("the methods here are {METHODS}"),
-            )
-            .answer();
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
-            return Ok(answer);
+            let message = format!("the methods here are {METHODS}");
+            let refused = Refused::new(StatusCode::METHOD_NOT_ALLOWED, "method", message);
+            return Err(refused.with(ALLOW, HeaderValue::from_static(METHODS)));
         }
     };
     let text = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap_or_default());
