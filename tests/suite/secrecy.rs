@@ -1,10 +1,11 @@
-//! What is secret is in no log of the client's, however much it is asked to write.
+//! What is secret is in no log, however much that is asked to write.
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use concierge_client::{Client, ConnectError};
-use support::gateway::Gateway;
+use rustix::process::Signal;
+use support::gateway::{Gateway, GatewayProcess};
 use support::proxy::Proxy;
 use support::tls::{Authority, Validity, front};
 use tracing_subscriber::filter::LevelFilter;
@@ -59,4 +60,29 @@ async fn a_password_a_header_and_a_secret_are_in_no_log() {
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("connecting through a proxy"), "the log is that of a connection:\n{log}");
     assert!(!log.contains("sesame"), "{log}");
+}
+
+#[tokio::test]
+async fn a_key_of_files_is_in_no_log_of_either_side() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(log.clone());
+    let _logging = subscriber.finish().set_default();
+
+    let mut gateway = GatewayProcess::start(&["--log", "trace"]).unwrap();
+    let alice = Client::builder(gateway.url(), "alice").unwrap().connect().await.unwrap();
+    let key = alice.session().hello.fs_key.unwrap();
+    alice.files().put("file", "content").await.unwrap();
+    assert_eq!(alice.files().get("alice", "file").bytes(7).await.unwrap(), "content");
+    let refused = alice.files().get("alice", "nothing").bytes(7).await.unwrap_err();
+    let refusal = format!("{refused} {refused:?}");
+    alice.close().await;
+    gateway.program.signal(Signal::TERM).unwrap();
+    gateway.program.wait_for_success().unwrap();
+
+    let ours = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let theirs = gateway.program.stderr();
+    assert!(ours.contains("connected") && theirs.contains("refused a request for files"), "{ours}{theirs}");
+    for shown in [key.to_string(), key.simple().to_string()] {
+        assert!(!ours.contains(&shown) && !theirs.contains(&shown) && !refusal.contains(&shown));
+    }
 }
