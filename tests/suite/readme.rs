@@ -1,13 +1,10 @@
-//! The README is true: every command in it works, in the order in which a reader would type them.
-//!
-//! A gateway that a command starts runs until the end; the commands after it find it under the default settings' name,
-//! `CONCIERGE_URL`, because a test has no port of its own.
+//! The READMEs are true: every command in them works, in the order in which somebody would type them, in company of others.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use support::gateway::server_command;
-use support::process::{Program, program};
+use support::company::Company;
+use support::gateway::Gateway;
+use support::reader::Reader;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace").to_owned()
@@ -42,42 +39,49 @@ fn names_words(script: &str, command: &str) -> bool {
     })
 }
 
-#[test]
-fn every_command_of_the_readme_works() {
-    let text = read("README.md");
+/// Types every command of a text, and returns how many there were.
+fn type_all(path: &str) -> usize {
+    let gateway = Gateway::start();
+    let company = Company::join(&gateway.url()).unwrap();
+    let reader = Reader::at(gateway.address()).unwrap();
+    let text = read(path);
     let commands = commands(&text);
-    assert!(commands.len() > 6, "the README has lost its commands: {commands:?}");
-    let programs = program("concierge").unwrap().parent().unwrap().to_owned();
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
-    let home = tempfile::tempdir().unwrap();
-    let mut gateway: Option<(Program, String)> = None;
-    for command in commands {
+    for command in &commands {
         if is_run_by_the_tests(command) || command.starts_with("export PATH=") {
             continue;
         }
-        if let Some(arguments) = command.strip_prefix("concierge-server ") {
-            let mut server = server_command().unwrap();
-            server.args(arguments.replace(":64209", ":0").split_whitespace());
-            let mut program = Program::start("concierge-server", &mut server).unwrap();
-            let line = program.next_line().unwrap();
-            let url = line.strip_prefix("listening on ").expect("it says where it listens").to_owned();
-            gateway = Some((program, url));
-            continue;
-        }
-        let (_, url) = gateway.as_ref().expect("the README starts a gateway before it uses one");
-        let output = Command::new("sh")
-            .args(["-c", command])
-            .current_dir(root())
-            .env("PATH", &path)
-            .env("HOME", home.path())
-            .env("CONCIERGE_URL", url)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "`{command}` ended with {}:\n{said}", output.status);
-        assert!(!output.stdout.is_empty(), "`{command}` printed nothing");
-        assert!(!said.contains("error") && !said.contains("panicked"), "`{command}` said:\n{said}");
+        // The commands behind it talk to the test's gateway: that this one starts is enough.
+        let starts_gateway =
+            ["concierge-server", "concierge server"].iter().any(|start| command.starts_with(start));
+        let command =
+            if starts_gateway { format!("{command}    # until Ctrl-C") } else { (*command).to_owned() };
+        let wrote = reader.types(&command).unwrap_or_else(|error| panic!("{path}: {error:#}"));
+        let fails = command.contains("ended with $?");
+        assert!(!wrote.stdout.is_empty() || is_quiet(&command), "{path}: `{command}` printed nothing");
+        assert!(fails || !wrote.stderr.contains("error:"), "{path}: `{command}` said:\n{}", wrote.stderr);
     }
+    drop(company);
+    commands.len()
+}
+
+/// Whether a command has nothing to say when all is well.
+fn is_quiet(command: &str) -> bool {
+    command.starts_with("mkdir ") || command.starts_with("printf ") && command.contains(" > ")
+}
+
+#[test]
+fn every_command_of_the_readme_works() {
+    assert!(type_all("README.md") > 6, "the README has lost its commands");
+}
+
+#[test]
+fn every_command_of_the_guide_to_the_command_works() {
+    assert!(type_all("concierge-cli/README.md") > 30, "the guide has lost its commands");
+}
+
+#[test]
+fn every_command_of_the_guide_to_the_gateway_works() {
+    assert!(type_all("concierge-server/README.md") > 2, "the guide has lost its commands");
 }
 
 #[test]
