@@ -44,7 +44,7 @@ fn furnish(reader: &Reader) {
         ("payloads.ndjson", joins),
         ("morning.concierge", "# every day\nclients ls\n@bob good morning\n"),
         ("tests.concierge", "services create chat\nservices show chat\nassert '.service.name == \"chat\"'\n"),
-        (".secrets/prod", "correct horse battery staple\n"),
+        ("secret", "correct horse battery staple\n"),
     ] {
         reader.keep(path, text).unwrap();
     }

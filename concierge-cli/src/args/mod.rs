@@ -36,7 +36,7 @@ use crate::{
 
 /// Talk to a Concierge gateway: send, listen, look around.
 #[derive(Debug, Parser)]
-#[command(name = "concierge", version, max_term_width = 110, disable_help_subcommand = true)]
+#[command(name = "concierge", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -98,6 +98,11 @@ pub(crate) enum AboutCommand {
 /// The tree of the shell's commands, with everything its help shows.
 pub(crate) fn command() -> clap::Command {
     help::dressed(Cli::command())
+}
+
+/// The tree of what a line of the REPL may be, with everything its help shows.
+pub(crate) fn lines() -> clap::Command {
+    help::flowing(ReplLine::command())
 }
 
 /// What a connected client can do, from the shell and in the REPL.
@@ -175,7 +180,7 @@ pub(crate) struct GatewayArgs {
     bin_name = "",
     no_binary_name = true,
     disable_help_subcommand = true,
-    max_term_width = 110
+    max_term_width = 100
 )]
 pub(crate) struct ReplLine {
     /// What to do.

@@ -16,8 +16,8 @@ use crate::{
 
 const ADD_EXAMPLES: &str = "\
 Examples:
-  concierge context add lab --url ws://192.0.2.7:64209/ws --name alice
-  concierge context add prod --url wss://gateway.example/ws --secret-file ~/.secrets/prod --use
+  concierge context add lab --url ws://192.0.2.7:64209/ws --name alice --use
+  concierge context add prod -u wss://gateway.example/ws --secret-file ~/secret
 
 What is kept: --url, --name, --nickname, --tag, --secret-file, --session and --timeout; --ask-secret asks for a secret
 and keeps it. One is sent only to the gateway it is kept with.";

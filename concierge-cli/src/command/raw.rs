@@ -20,10 +20,10 @@ use crate::{
 };
 
 const EXAMPLES: &str = r#"Examples:
-  echo '{"type":"IDENTIFY","name":"eve","version":"0.2.0","tags":[]}' | concierge raw
+  concierge raw < payloads.ndjson
   concierge raw -n 2 < payloads.ndjson
 
-Nothing is added: the first payload must be IDENTIFY. At the end of the input, it ends when everything is answered."#;
+Nothing is added: the first payload must be IDENTIFY, such as {"type":"IDENTIFY","name":"eve","version":"0.2.0","tags":[]}. At the end of the input, it ends when everything is answered."#;
 
 /// `raw`
 #[derive(Debug, Clone, Args)]

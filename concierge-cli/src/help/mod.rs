@@ -2,8 +2,11 @@
 //! with. A topic that repeats a table is made from that table.
 
 mod environment;
+mod flow;
 mod tables;
 mod topics;
+
+pub(crate) use flow::{WIDTH, fitted, flowing, width};
 
 use clap::{Args, Command};
 
@@ -83,17 +86,17 @@ pub(crate) fn topic(name: &str) -> Option<&'static Topic> {
 /// `concierge help`: the commands and the topics, or one of them at length.
 pub(crate) fn run(arguments: &HelpArgs, tree: Command, output: &Output) -> Result<(), Failure> {
     let styled = output.is_terminal() && output.palette().is_colored();
-    output.text(&page(&arguments.topic, tree, styled)?)
+    output.text(&page(&arguments.topic, tree, styled, width(output))?)
 }
 
-fn page(words: &[String], mut tree: Command, styled: bool) -> Result<String, Failure> {
+fn page(words: &[String], mut tree: Command, styled: bool, width: usize) -> Result<String, Failure> {
     let Some((first, rest)) = words.split_first() else {
         return Ok(rendered(&tree.render_help(), styled));
     };
     if let Some(topic) = topic(first)
         && rest.is_empty()
     {
-        return Ok((topic.text)());
+        return Ok(fitted(&(topic.text)(), width));
     }
     tree.build();
     let mut command = &tree;
@@ -124,7 +127,7 @@ pub(crate) fn unknown(word: &str, command: &Command, on_top: bool) -> Failure {
 pub(crate) fn dressed(tree: Command) -> Command {
     let after = format!("Help on topics: concierge help {}.", join_names());
     let long = format!(
-        "Without a command: the REPL in a terminal, a script from a pipe; both on a gateway embedded in this\n\
+        "Without a command: the REPL in a terminal, a script from a pipe; both on a gateway embedded in this \
          process, unless a URL is given.\n\n{}\n{after}",
         tables::exit_codes()
     );
@@ -132,9 +135,11 @@ pub(crate) fn dressed(tree: Command) -> Command {
         let usual = matches!(argument.get_id().as_str(), "url" | "name" | "json" | "output");
         if argument.is_global_set() && !usual { argument.hide_short_help(true) } else { argument }
     });
-    tree.after_help(format!("{FIRST}\n\n{}", wrapped(&after)))
-        .after_long_help(format!("{FIRST}\n\n{}", wrapped(&long)))
-        .mut_subcommands(with_exit_codes)
+    let tree = tree
+        .after_help(format!("{FIRST}\n\n{after}"))
+        .after_long_help(format!("{FIRST}\n\n{long}"))
+        .mut_subcommands(with_exit_codes);
+    flowing(tree)
 }
 
 /// A command's long help ends with the exit codes in a few words, where it has no own ones.
@@ -146,7 +151,7 @@ fn with_exit_codes(command: Command) -> Command {
     }
     let codes = Exit::ALL.iter().filter(|exit| **exit != Exit::Configuration);
     let codes: Vec<_> = codes.map(|exit| format!("{} {}", exit.code(), exit.word())).collect();
-    let codes = wrapped(&format!("Exit codes: {}.", codes.join(", ")));
+    let codes = format!("Exit codes: {}.", codes.join(", "));
     let separator = if examples.is_empty() { "" } else { "\n\n" };
     command.after_long_help(format!("{examples}{separator}{codes}")).mut_subcommands(with_exit_codes)
 }
@@ -154,26 +159,6 @@ fn with_exit_codes(command: Command) -> Command {
 fn join_names() -> String {
     TOPICS.iter().map(|topic| topic.name).collect::<Vec<_>>().join(", ")
 }
-
-/// The text with its long lines broken between words.
-fn wrapped(text: &str) -> String {
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        let mut current = String::new();
-        for word in line.split_inclusive(' ') {
-            if current.len() + word.trim_end().len() > WIDTH && !current.trim().is_empty() {
-                lines.push(current.trim_end().to_owned());
-                current.clear();
-            }
-            current.push_str(word);
-        }
-        lines.push(current.trim_end().to_owned());
-    }
-    lines.join("\n")
-}
-
-/// How wide a page of help is, in columns.
-const WIDTH: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -184,7 +169,7 @@ mod tests {
 
     fn asked(words: &str) -> Result<String, Failure> {
         let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        page(&words, args::command(), false)
+        page(&words, args::command(), false, WIDTH)
     }
 
     #[test]
@@ -230,8 +215,25 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_are_broken_between_words() {
-        let text = wrapped(&format!("Codes: {}end.\n  kept   apart", "12345678 ".repeat(30)));
-        assert!(text.lines().all(|line| line.len() <= WIDTH) && text.ends_with("end.\n  kept   apart"));
+    fn no_page_is_wider_than_a_terminal_and_examples_fit_a_narrow_one() {
+        fn look(command: &Command, wrong: &mut Vec<String>) {
+            for text in [command.clone().render_help(), command.clone().render_long_help()] {
+                let text = text.to_string();
+                wrong.extend(text.lines().filter(|line| line.width() > WIDTH).map(str::to_owned));
+                let examples = text.split_once("\nExamples:\n").map_or("", |(_, examples)| examples);
+                let examples = examples.lines().take_while(|line| !line.is_empty());
+                wrong.extend(examples.filter(|line| line.width() > 80).map(str::to_owned));
+            }
+            for nested in command.get_subcommands() {
+                look(nested, wrong);
+            }
+        }
+        let mut wrong = Vec::new();
+        for mut tree in [args::command(), args::lines()] {
+            tree.build();
+            look(&tree, &mut wrong);
+        }
+        wrong.dedup();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

@@ -34,6 +34,7 @@ use crate::{
     args::{Command, ReplCommand},
     exit::Exit,
     failure::Failure,
+    help::width,
     language::{
         Assigned, Condition, Head, Line, Pipeline, Request, Statement, Variables, parse, read_command,
         read_send,
@@ -246,7 +247,7 @@ impl Interpreter {
             ReplCommand::Exit => return Ok(Flow::Leave),
             ReplCommand::Language(command) => return self.perform_own(command, &output).await,
             ReplCommand::Help(arguments) => {
-                output.text(&help_page(&arguments.topic, output.palette())?)?;
+                output.text(&help_page(&arguments.topic, output.palette(), width(&output))?)?;
             }
             command => self.session.carry_out(command, &output, apart).boxed_local().await?,
         }

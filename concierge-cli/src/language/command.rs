@@ -1,11 +1,11 @@
 //! From words to commands of the tree, with variables replaced: a value is what it is, and never an option, a file to be read or
 //! a form of payload.
 
-use clap::{Parser, error::ErrorKind};
+use clap::{FromArgMatches as _, error::ErrorKind};
 
 use super::{ShortForm, Variables};
 use crate::{
-    args::{OutputArgs, ReplCommand, ReplLine},
+    args::{self, OutputArgs, ReplCommand, ReplLine},
     command::send::SendArgs,
     failure::Failure,
     grammar::{Word, is_assignment},
@@ -26,7 +26,10 @@ pub(crate) fn read_command(words: &[Word], variables: &Variables) -> Result<Requ
     let expanded =
         words.iter().map(|word| variables.expand(word)).collect::<Result<Vec<String>, Failure>>()?;
     refuse_options(words, &expanded)?;
-    match ReplLine::try_parse_from(&expanded) {
+    let mut tree = args::lines();
+    let parsed = tree.try_get_matches_from_mut(&expanded);
+    let parsed = parsed.and_then(|mut matches| ReplLine::from_arg_matches_mut(&mut matches));
+    match parsed {
         Ok(mut parsed) => {
             if let Some(payload) = payload_of(&mut parsed.command) {
                 let typed = words_of(payload, words, &expanded);
@@ -157,7 +160,6 @@ fn read_assignment(word: &Word, variables: &Variables) -> Result<String, Failure
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
     use concierge_client::payload::Target;
 
     use super::*;
@@ -318,7 +320,7 @@ mod tests {
 
     #[test]
     fn the_examples_of_help_can_be_typed_here() {
-        let tree = ReplLine::command();
+        let tree = args::lines();
         let mut wrong = Vec::new();
         for command in leaves(&tree, "") {
             let Ok(Request::Help(text)) = read(&format!("{command} --help")) else { panic!("{command}") };

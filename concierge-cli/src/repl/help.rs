@@ -1,22 +1,22 @@
 //! `help` in the REPL: the commands on a page, and each of them at length. The topics are the shell's, in `help/`.
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 
 use crate::{
-    args::ReplLine,
+    args,
     failure::Failure,
-    help::{TOPICS, topic, unknown},
+    help::{TOPICS, fitted, topic, unknown},
     language::as_typed_here,
     output::{Cell, Palette, Role, Table},
 };
 
 /// The page of a topic, or of all commands.
-pub(crate) fn page(words: &[String], palette: Palette) -> Result<String, Failure> {
-    let mut tree = ReplLine::command();
+pub(crate) fn page(words: &[String], palette: Palette, width: usize) -> Result<String, Failure> {
+    let mut tree = args::lines();
     tree.build();
-    let Some((first, rest)) = words.split_first() else { return Ok(overview(&tree, palette)) };
+    let Some((first, rest)) = words.split_first() else { return Ok(overview(&tree, palette, width)) };
     if let Some(topic) = topic(first) {
-        return Ok((topic.text)());
+        return Ok(fitted(&(topic.text)(), width));
     }
     let mut command = tree.find_subcommand(first).ok_or_else(|| unknown(first, &tree, true))?;
     for word in rest {
@@ -25,7 +25,7 @@ pub(crate) fn page(words: &[String], palette: Palette) -> Result<String, Failure
     Ok(as_typed_here(&command.clone().render_help().to_string()))
 }
 
-fn overview(tree: &Command, palette: Palette) -> String {
+fn overview(tree: &Command, palette: Palette, width: usize) -> String {
     let mut table = Table::default();
     table.row([Cell::new(Role::Client, "  @bob hi"), Cell::plain("send a message to a client")]);
     table.row([Cell::new(Role::Client, "  #chat {\"n\": 1}"), Cell::plain("send a message to a service")]);
@@ -34,11 +34,9 @@ fn overview(tree: &Command, palette: Palette) -> String {
         table.row([Cell::new(Role::Client, format!("  {}", usage(command))), Cell::plain(about)]);
     }
     let topics: Vec<_> = TOPICS.iter().map(|topic| topic.name).collect();
-    format!(
-        "{}{}\n",
-        table.render(palette),
-        palette.paint(Role::Dim, &format!("More: help COMMAND, help {}.", topics.join(", help ")))
-    )
+    let more = fitted(&format!("More: help COMMAND, help {}.", topics.join(", help ")), width);
+    let more: String = more.lines().map(|line| palette.paint(Role::Dim, line) + "\n").collect();
+    table.render(palette) + &more
 }
 
 /// A command with what it takes, in a word or two.
@@ -60,16 +58,17 @@ fn usage(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::help::WIDTH;
 
     fn asked(topic: &str) -> Result<String, Failure> {
         let words: Vec<String> = topic.split_whitespace().map(str::to_owned).collect();
-        page(&words, Palette::default())
+        page(&words, Palette::default(), WIDTH)
     }
 
     #[test]
     fn the_overview_has_every_command_on_one_line_each() {
         let text = asked("").unwrap();
-        for command in ReplLine::command().get_subcommands() {
+        for command in args::lines().get_subcommands() {
             assert!(text.contains(&format!("\n  {}", command.get_name())), "{}", command.get_name());
         }
     }

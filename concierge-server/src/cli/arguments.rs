@@ -13,10 +13,10 @@ CONCIERGE_SERVER_SECRET, never from the command line.
 Exit codes: 0 stopped, by a signal too; 2 usage; 10 cannot listen; 78 the configuration is refused.
 
 Examples:
-  concierge-server                                                             # until Ctrl-C
-  concierge-server --bind 127.0.0.1:0 --log debug                              # until Ctrl-C
-  concierge-server --bind 0.0.0.0:64209 --secret-file ~/.secrets/prod          # until Ctrl-C
-  concierge-server --set heartbeat.interval=20s --set heartbeat.timeout=60s    # until Ctrl-C";
+  concierge-server                                                # until Ctrl-C
+  concierge-server --bind 127.0.0.1:0 --log debug                 # until Ctrl-C
+  concierge-server --bind 0.0.0.0:64209 --secret-file ~/secret    # until Ctrl-C
+  concierge-server --set limits.message=4MiB                      # until Ctrl-C";
 
 /// The arguments of the gateway. All of them are settings too, except `--config` and `--set`.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -188,8 +188,8 @@ fn parse_warmup(text: &str) -> Result<Duration, String> {
 /// What the help of `bench` ends with.
 pub(crate) const BENCH_EXAMPLES: &str = "\
 Examples:
-  concierge bench send --embedded --rate 500 --for 1s    # on a gateway of its own
-  concierge bench send --rate max --window 16 --for 2s   # as fast as it goes
+  concierge bench send --embedded --rate 500 --for 1s     # on its own gateway
+  concierge bench send --rate max --window 16 --for 2s    # as fast as it goes
   concierge bench connect --clients 16 --for 2s --json";
 
 const SEND_EXAMPLES: &str = "\

@@ -26,9 +26,9 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  concierge serve echo --echo                # until Ctrl-C
-  concierge serve clock --exec date +%T      # until Ctrl-C
-  concierge serve shout --jobs 8 --answer-timeout 2s --exec tr a-z A-Z    # until Ctrl-C
+  concierge serve echo --echo                          # until Ctrl-C
+  concierge serve clock --exec date +%T                # until Ctrl-C
+  concierge serve shout --jobs 8 --exec tr a-z A-Z     # until Ctrl-C
   concierge serve status -n 1 --reply state=up load:=0.5
 
 An answer goes to whom the message came from. A request of the SDK or of `concierge request` is answered in its form, and is told
