@@ -29,7 +29,7 @@ const EXAMPLES: &str = r#"Examples:
   concierge send bob @message.json       # from a file
   date | concierge send bob -            # from the input
   concierge send svc:chat hello --subscribe
-  concierge send bob n:={{n}} at={{now}} --template -n 3 --interval 100ms
+  concierge send bob 'n:={{ n }}' at={{now}} --template -n 3 --interval 1s
   seq 100 | concierge send bob --each-line
 
 To a service, only its owner and its subscribers may send: --subscribe makes this client one for as long as it takes. Of several
@@ -64,7 +64,7 @@ pub(crate) struct Repeats {
     /// Wait this long between two; without -n, until it is interrupted
     #[arg(long, value_name = "TIME", value_parser = parse_span)]
     pub interval: Option<Duration>,
-    /// Fill in {{n}}, {{uuid}} and {{now}} in the payload, anew for each message
+    /// Fill in {{ n }}, {{uuid}} and {{now}} in the payload, anew for each message
     #[arg(long)]
     pub template: bool,
     /// Send each line of the input, or of @FILE, as a message
