@@ -15,7 +15,7 @@ pub(crate) fn of_rejection(rejection: &Rejection) -> Option<&'static str> {
         }
         Rejection::UnknownService { .. } => "`services ls` lists what is there",
         Rejection::Refused { desc: None } => {
-            "only a service's owner, or its subscribers, may do that: `services show NAME` tells who they are"
+            "`services show NAME` tells whose service it is, and who subscribes to it"
         }
         Rejection::Refused { desc: Some(_) } => {
             "the gateway has a limit there: give back what is not needed, or ask whoever runs it for more"
