@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use concierge_client::{
     CallError, Client, CloseCause, Event, Events,
+    files::Files,
     payload::{Intents, Rejection, Request, SelfSubscribe, SelfSubscribeResult, ServiceName},
 };
 use uuid::Uuid;
@@ -115,6 +116,14 @@ impl Link {
         match &self.side {
             Side::Own(client) => Ok(client.ping().await?),
             Side::Held(session) => session.ping().await,
+        }
+    }
+
+    /// The file store as this client has it, on the connection that it has now.
+    pub(crate) async fn files(&self) -> Result<Files, Failure> {
+        match &self.side {
+            Side::Own(client) => Ok(client.files()),
+            Side::Held(session) => session.files().await,
         }
     }
 

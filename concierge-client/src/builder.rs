@@ -284,6 +284,13 @@ impl ClientBuilder {
         (client, events)
     }
 
+    /// The way to the gateway, and the name to take it under.
+    #[cfg(feature = "files")]
+    pub(crate) fn way(self) -> Result<(Approach, ClientName), BuildError> {
+        self.checked()?;
+        Ok((self.approach(), self.name))
+    }
+
     fn approach(&self) -> Approach {
         Approach {
             route: self.route.clone(),

@@ -155,6 +155,10 @@ impl Attendant {
                     Done { answer, listening }
                 });
             }
+            What::Files => {
+                // It can be answered at once, but in its turn: what happened before is told before.
+                self.calls.spawn(async move { Done { answer: desk.files(id), listening: None } });
+            }
             What::Events { .. } if self.streams.len() >= MAX_STREAMS => {
                 let message = format!("a command has at most {MAX_STREAMS} streams of events");
                 let fault = Fault::from(&Failure::usage(message));

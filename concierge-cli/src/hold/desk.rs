@@ -10,7 +10,7 @@ use std::{
 };
 
 use concierge_client::{
-    CallError, Client, Data, State, Subscription,
+    CallError, Client, CloseCause, Data, State, Subscription,
     payload::{
         AnyRequest, Reply, Request, SelfSubscribeResult, SelfUnsubscribe, SelfUnsubscribeResult, ServiceName,
     },
@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{
     journal::Journal,
-    protocol::{Answer, Fault, Status, refusal, write_reply},
+    protocol::{Answer, Fault, FileKey, Status, refusal, write_reply},
 };
 use crate::{exit::Exit, failure::Failure, settings::Label};
 
@@ -184,6 +184,18 @@ impl Desk {
         // just been given up for live. The gateway knows.
         let result = self.client.subscribe(service.clone()).timeout(within).await?;
         Ok((listening, SelfSubscribeResult { successful: true, ..result }))
+    }
+
+    /// What it takes to move files as this client.
+    pub(super) fn files(&self, id: u64) -> Answer {
+        match self.client.state() {
+            State::Connected(session) => {
+                Answer::Files { id, name: session.name.clone(), key: FileKey(session.file_key()) }
+            }
+            State::Connecting { cause, .. } => self.answer(id, Err(CallError::NotConnected { cause })),
+            State::Closed(cause) => self.answer(id, Err(CallError::Closed { cause })),
+            _ => self.answer(id, Err(CallError::Closed { cause: CloseCause::ByClient })),
+        }
     }
 
     fn answer(&self, id: u64, asked: Result<Reply, CallError>) -> Answer {

@@ -11,7 +11,8 @@ use std::{
 };
 
 use concierge_client::{
-    CloseCause, Event, GatewayUrl,
+    Client, CloseCause, ConnectError, Event, GatewayUrl,
+    files::Files,
     payload::{Intents, Reply, Request, SelfSubscribeResult, ServiceName, encode as encode_payload},
 };
 use tokio::{
@@ -131,6 +132,17 @@ impl Held {
         }
     }
 
+    /// The file store as the session's client has it, until that loses its connection.
+    pub(crate) async fn files(&self) -> Result<Files, Failure> {
+        let Answer::Files { name, key, .. } = self.ask(|_| What::Files).await? else {
+            return Err(self.shared.confused());
+        };
+        let url = self.url()?;
+        let builder = Client::builder(&url, &name).map_err(ConnectError::from)?;
+        let builder = builder.connect_timeout(self.shared.timeout);
+        Ok(builder.files(key.0).map_err(ConnectError::from)?)
+    }
+
     /// What is told from now on.
     pub(crate) fn events(&self, intents: Intents, capacity: usize) -> HeldEvents {
         let shared = Arc::clone(&self.shared);
@@ -232,7 +244,10 @@ impl Shared {
     /// Takes a line; whether more follow.
     fn handle(&self, answer: Answer) -> bool {
         match answer {
-            Answer::Reply { id, .. } | Answer::Pong { id, .. } | Answer::Failed { id: Some(id), .. } => {
+            Answer::Reply { id, .. }
+            | Answer::Pong { id, .. }
+            | Answer::Files { id, .. }
+            | Answer::Failed { id: Some(id), .. } => {
                 let waiting = self.lock().waiting.remove(&id);
                 if let Some(waiting) = waiting {
                     // Whoever asked may not wait any more.

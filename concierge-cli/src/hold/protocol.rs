@@ -3,9 +3,11 @@
 //! Requests are calls of the SDK, not frames of the gateway's wire: each has a number of its own, a time it may take, and an answer
 //! of its own. Payloads stand in strings, because their bytes must come through as they are, line ends included.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use concierge_client::payload::{Incoming, Intents, Rejection, Reply, Seq, ServiceName, encode_sequenced};
+use concierge_client::payload::{
+    ClientName, Incoming, Intents, Rejection, Reply, Seq, ServiceName, encode_sequenced,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -96,6 +98,8 @@ pub(super) enum What {
         /// How long it may take.
         timeout_ms: u64,
     },
+    /// What it takes to move files as the session's client, until that loses its connection.
+    Files,
     /// What the gateway tells from now on, each an answer of this number.
     Events {
         /// Which of it.
@@ -127,6 +131,15 @@ pub(super) enum Answer {
         /// How long it took.
         rtt_us: u64,
     },
+    /// By what the file store knows the session's client.
+    Files {
+        /// The request.
+        id: u64,
+        /// The name of the client, which is that of its folder.
+        name: ClientName,
+        /// The key.
+        key: FileKey,
+    },
     /// A request had no answer.
     Failed {
         /// The request; none for a line that cannot be read.
@@ -148,6 +161,17 @@ pub(super) enum Answer {
         /// Why.
         fault: Fault,
     },
+}
+
+/// A key to the file store. It goes over the socket of a session, which is one user's alone, and nowhere else.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct FileKey(pub Uuid);
+
+impl fmt::Debug for FileKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FileKey(…)")
+    }
 }
 
 /// A failure, as it is told to whoever asked.
@@ -300,6 +324,7 @@ mod tests {
             What::Ping { timeout_ms: 1 },
             What::Listen { service: "söö x".parse().unwrap(), keep: true, timeout_ms: 1 },
             What::Events { intents: Intents::NONE.with(Intent::Broadcasts), capacity: 16 },
+            What::Files,
             What::Forget,
             What::Stop,
         ] {
@@ -316,6 +341,7 @@ mod tests {
         for answer in [
             Answer::Reply { id: 0, payload: write_reply(&Reply::Ok) },
             Answer::Pong { id: 1, rtt_us: 250 },
+            Answer::Files { id: 2, name: "bot".parse().unwrap(), key: FileKey(Uuid::from_u128(7)) },
             Answer::Failed { id: None, fault: fault.clone() },
             Answer::Event { id: 3, event: Happening::Lagged { missed: 2 } },
             Answer::Status(Box::new(status())),
@@ -325,6 +351,14 @@ mod tests {
             assert_eq!(line.find('\n'), Some(line.len() - 1), "{line:?}");
             assert_eq!(decode::<Answer>(&line), Ok(answer));
         }
+    }
+
+    #[test]
+    fn a_key_is_told_over_the_socket_and_not_in_a_log() {
+        let key = FileKey(Uuid::from_u128(0xcafe_4711));
+        let answer = Answer::Files { id: 2, name: "bot".parse().unwrap(), key };
+        assert!(encode(&answer).contains("cafe4711"));
+        assert!(!format!("{answer:?}").contains("cafe4711"));
     }
 
     #[test]

@@ -15,10 +15,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{error::FileError, place, progress::Watch};
-use crate::{
-    net::{Approach, USER_AGENT},
-    session::Session,
-};
+use crate::net::{Approach, USER_AGENT};
 
 /// The most that is read of a refusal, in bytes.
 const MAX_REFUSAL: usize = 16 * 1024;
@@ -40,9 +37,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(approach: Arc<Approach>, session: &Session, patience: Duration) -> Self {
-        // A gateway that knows no such key takes the public id.
-        let key = session.hello.fs_key.unwrap_or(session.uuid());
+    pub(super) fn new(approach: Arc<Approach>, key: Uuid, patience: Duration) -> Self {
         Self { approach, key, patience }
     }
 

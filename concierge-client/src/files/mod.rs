@@ -22,8 +22,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use http_body_util::BodyExt;
 use hyper::Method;
 use serde::Deserialize;
+use uuid::Uuid;
 
-use crate::{client::Client, payload::ClientName};
+use crate::{builder::ClientBuilder, client::Client, error::BuildError, net::Approach, payload::ClientName};
 use exchange::{Exchange, no_body};
 use progress::Watch;
 
@@ -62,8 +63,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// ```
 #[derive(Clone)]
 pub struct Files {
-    client: Client,
+    owner: Owner,
     patience: Duration,
+}
+
+/// Whose files these are.
+#[derive(Clone)]
+enum Owner {
+    /// A client that is here. It may connect again meanwhile, and has another key then.
+    Here(Client),
+    /// One that is connected elsewhere.
+    Elsewhere { approach: Arc<Approach>, name: ClientName, key: Uuid },
 }
 
 /// A file, as a list has it.
@@ -87,7 +97,23 @@ pub struct FileInfo {
 impl Client {
     /// The gateway's file store.
     pub fn files(&self) -> Files {
-        Files { client: self.clone(), patience: PATIENCE }
+        Files { owner: Owner::Here(self.clone()), patience: PATIENCE }
+    }
+}
+
+impl ClientBuilder {
+    /// The gateway's file store, as a client of this name that is connected elsewhere has it: in another process, for which this one
+    /// moves files. `key` is what that client's [`Session::file_key`](crate::session::Session::file_key) is on the connection that it
+    /// has now; with the end of that connection these files are gone and the key is none.
+    ///
+    /// Nothing is connected but transfers.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] when something that was set is not valid.
+    pub fn files(self, key: Uuid) -> Result<Files, BuildError> {
+        let (approach, name) = self.way()?;
+        Ok(Files { owner: Owner::Elsewhere { approach: Arc::new(approach), name, key }, patience: PATIENCE })
     }
 }
 
@@ -146,11 +172,21 @@ impl Files {
     }
 
     fn own(&self) -> ClientName {
-        self.client.session().name.clone()
+        match &self.owner {
+            Owner::Here(client) => client.session().name.clone(),
+            Owner::Elsewhere { name, .. } => name.clone(),
+        }
     }
 
     fn exchange(&self) -> Exchange {
-        Exchange::new(Arc::clone(self.client.approach()), &self.client.session(), self.patience)
+        match &self.owner {
+            Owner::Here(client) => {
+                Exchange::new(Arc::clone(client.approach()), client.session().file_key(), self.patience)
+            }
+            Owner::Elsewhere { approach, key, .. } => {
+                Exchange::new(Arc::clone(approach), *key, self.patience)
+            }
+        }
     }
 }
 

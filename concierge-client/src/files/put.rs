@@ -9,6 +9,8 @@ use hyper::{
     body::Frame,
     header::{CONTENT_LENGTH, HeaderName},
 };
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 
 use super::{
     error::FileError,
@@ -43,8 +45,17 @@ pub struct Put {
 pub struct Stored {
     /// How large it is, in bytes.
     pub size: u64,
+    /// The SHA-256 of what was sent.
+    pub sha256: [u8; 32],
     /// Whether another one was there before.
     pub replaced: bool,
+}
+
+/// What went out so far.
+#[derive(Default)]
+struct Sent {
+    bytes: u64,
+    digest: Sha256,
 }
 
 impl Put {
@@ -65,14 +76,15 @@ impl Put {
         let (bytes, length) = source.open().await?;
         let watch = Watch::new(told);
         watch.moved(0, length);
-        let sent = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let sent = Arc::new(Mutex::new(Sent::default()));
         let counted = {
             let (watch, sent) = (watch.clone(), Arc::clone(&sent));
             bytes.map(move |piece| {
                 let piece = piece?;
-                let more = piece.len() as u64;
-                let before = sent.fetch_add(more, std::sync::atomic::Ordering::Relaxed);
-                watch.moved(before + more, length);
+                let mut sent = sent.lock();
+                sent.bytes += piece.len() as u64;
+                sent.digest.update(&piece);
+                watch.moved(sent.bytes, length);
                 Ok(Frame::data(piece))
             })
         };
@@ -81,8 +93,10 @@ impl Put {
         let headers: Vec<(HeaderName, &str)> =
             length.as_deref().map(|length| (CONTENT_LENGTH, length)).into_iter().collect();
         let answer = exchange.ask(Method::PUT, &place, &headers, body, &watch).await?;
+        let Sent { bytes, digest } = std::mem::take(&mut *sent.lock());
         Ok(Stored {
-            size: sent.load(std::sync::atomic::Ordering::Relaxed),
+            size: bytes,
+            sha256: digest.finalize().into(),
             replaced: answer.status() == StatusCode::NO_CONTENT,
         })
     }

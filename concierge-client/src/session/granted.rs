@@ -36,6 +36,12 @@ impl Session {
         self.hello.uuid
     }
 
+    /// The key by which the file store knows this client, on this connection. It is a secret, but with a gateway that knows no such
+    /// keys: there it is the public id.
+    pub fn file_key(&self) -> Uuid {
+        self.hello.fs_key.unwrap_or(self.hello.uuid)
+    }
+
     /// The features that were granted; none by a gateway that knows no features.
     pub fn features(&self) -> Features {
         self.hello.features.unwrap_or(Features::NONE)
