@@ -168,8 +168,12 @@ struct Stream<W>(Mutex<W>);
 
 impl<W: Write + Send> Sink for Stream<W> {
     fn write_text(&self, text: &str) -> io::Result<()> {
+        self.write_bytes(text.as_bytes())
+    }
+
+    fn write_bytes(&self, bytes: &[u8]) -> io::Result<()> {
         let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        stream.write_all(text.as_bytes())?;
+        stream.write_all(bytes)?;
         stream.flush()
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use concierge_client::{
     CallError, CloseCause, ConnectError, GatewayUrl, Wire,
+    files::FileError,
     payload::{CloseCode, Rejection},
 };
 
@@ -122,6 +123,22 @@ impl From<&ConnectError> for Failure {
     }
 }
 
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        let exit = match &error {
+            FileError::NotFound { .. } => Exit::NotFound,
+            FileError::Path { .. } => Exit::Usage,
+            FileError::Connect(error) => Self::from(error).exit(),
+            FileError::Lost { .. } => Exit::Lost,
+            FileError::Stalled { .. } => Exit::TimedOut,
+            FileError::Checksum => Exit::Unexpected,
+            FileError::Local { .. } => Exit::LocalIo,
+            _ => Exit::Rejected,
+        };
+        Self::new(exit, with_sources(&error)).hint(hint_of_file(&error))
+    }
+}
+
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let exit = match &error {
@@ -162,6 +179,25 @@ fn exit_of_cause(cause: &CloseCause) -> Exit {
     match cause.code().map(exit_of_close) {
         Some(exit @ (Exit::NotAdmitted | Exit::Rejected)) => exit,
         _ => Exit::Lost,
+    }
+}
+
+/// What to try about a file: what the SDK says, or what only this program can say.
+fn hint_of_file(error: &FileError) -> &'static str {
+    if let Some(hint) = error.hint() {
+        return hint;
+    }
+    match error {
+        FileError::Folder => "`files ls` shows what is there; a / at the end of a path means a folder",
+        FileError::TooLarge => "whoever runs the gateway can raise files.file_bytes",
+        FileError::Busy => "try again in a moment, or with a smaller --parallel",
+        FileError::Lost { .. } => "look with `files ls` what is there, and try again",
+        FileError::Stalled { .. } => "`concierge ping` tells whether the gateway answers at all",
+        FileError::Changed => "fetch it again",
+        FileError::Checksum => "fetch it again; should that help nothing, something on the way changes it",
+        FileError::MoreThanWanted { .. } => "fetch it into a file",
+        FileError::Local { .. } => "is it there, is there room, and may you read and write it?",
+        _ => "`concierge doctor` looks at the way to the gateway",
     }
 }
 

@@ -44,6 +44,9 @@ fn furnish(reader: &Reader) {
         ("payloads.ndjson", joins),
         ("morning.concierge", "# every day\nclients ls\n@bob good morning\n"),
         ("tests.concierge", "services create chat\nservices show chat\nassert '.service.name == \"chat\"'\n"),
+        ("map.json", "{}"),
+        ("maps/north.json", "{}"),
+        ("notes.txt", "a note\n"),
         ("secret", "correct horse battery staple\n"),
     ] {
         reader.keep(path, text).unwrap();

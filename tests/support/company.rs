@@ -3,6 +3,7 @@
 //! - **bob** stays. He owns the services [`SERVICES`]; ten times a second he says `{"text": "good morning", "done": true}` to all,
 //!   and to the subscribers of each of his services. A request in the form of the SDK, to him or to one of his services, he answers
 //!   three times; to `request --plain` the next of what he says anyway is an answer.
+//! - bob has stored the files [`FILES`].
 //! - bob asks every service that somebody else opens, ten times a second, with `{"a": 1, "b": 2, "text": "good morning"}`: what is
 //!   opened by an example (`lobby`, or what `serve` is given) is used at once. Such a name must not be one of [`SERVICES`].
 //! - **carol** comes and goes ten times a second, and while she is there has a service [`VISITING`]: for what waits for somebody, or
@@ -28,6 +29,10 @@ const SERVICES: [&str; 5] = ["chat", "news", "jobs", "weather", "workers"];
 
 /// The service that carol has while she is there.
 const VISITING: &str = "party";
+
+/// The files that bob has stored.
+const FILES: [(&str, &str); 3] =
+    [("report.txt", "all is well\n"), ("photos/lake.jpg", "a lake"), ("photos/hill.jpg", "a hill")];
 
 /// What services that are not asked begin with: those of a measurement, which would count it.
 const MEASURED: &str = "bench";
@@ -100,6 +105,9 @@ impl Bob {
         let mut services = Vec::new();
         for name in SERVICES {
             services.push(client.create_service(name).open().await?);
+        }
+        for (path, text) in FILES {
+            client.files().put(path, text).await?;
         }
         Ok(Self { client, events, services, others: Vec::new() })
     }

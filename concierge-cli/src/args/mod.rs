@@ -17,6 +17,7 @@ use crate::{
         context::{ContextCommand, KeptCommand},
         doctor::DoctorArgs,
         events::EventsArgs,
+        files::FilesCommand,
         hold::HoldArgs,
         listen::{ListenArgs, UnlistenArgs},
         man::ManArgs,
@@ -124,6 +125,9 @@ pub(crate) enum Command {
     /// Look at who is connected
     #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::clients::CLIENTS_EXAMPLES)]
     Clients(ClientsCommand),
+    /// Store files for others, and fetch theirs
+    #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::files::EXAMPLES)]
+    Files(FilesCommand),
     /// Show what the gateway knows about this client
     #[command(after_help = "Examples:\n  concierge whoami\n  concierge whoami --json")]
     Whoami,

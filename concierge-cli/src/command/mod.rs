@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod doctor;
 pub(crate) mod events;
+pub(crate) mod files;
 pub(crate) mod hold;
 mod limits;
 pub(crate) mod listen;
@@ -27,7 +28,11 @@ mod whoami;
 
 pub(crate) use stream::{Shown, Watch};
 
-use std::{io::BufRead, sync::Mutex, time::Duration};
+use std::{
+    io::BufRead,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use concierge_client::{
     GatewayUrl,
@@ -91,6 +96,19 @@ pub(crate) enum Place<'a> {
     },
     /// In the REPL or a script: the connection stays, and events are shown as they come.
     Session(&'a dyn Shown),
+}
+
+impl Place<'_> {
+    /// What comes in, for whoever reads it first.
+    fn take_input(self) -> Result<Box<dyn BufRead + Send>, Failure> {
+        match self {
+            Self::Shell { input, .. } => {
+                let taken = input.lock().unwrap_or_else(PoisonError::into_inner).take();
+                taken.ok_or_else(|| Failure::local("there is no input to read"))
+            }
+            Self::Session(_) => Err(Failure::usage("`-` is for the shell: here the input holds commands")),
+        }
+    }
 }
 
 /// Tells what the program knows about itself.
@@ -186,6 +204,7 @@ pub(crate) async fn execute(command: Command, context: &Context<'_>) -> Result<(
         Command::Events(arguments) => events::events(arguments, context).await,
         Command::Services(command) => services::services(command, context).await,
         Command::Clients(command) => clients::clients(command, context).await,
+        Command::Files(command) => files::files(command, context).await,
         Command::Whoami => whoami::whoami(context).await,
         Command::Ping(arguments) => ping::ping(arguments, context).await,
         Command::Version => context.output.record(&Version),

@@ -64,8 +64,9 @@ pub(crate) fn as_typed_here(help: &str) -> String {
 }
 
 /// What only a shell's lines have: a pipe into this program, and what is not done from within a connection.
-const SHELL_ONLY: [&str; 6] = [
+const SHELL_ONLY: [&str; 7] = [
     "| concierge",
+    " -O - ",
     "  concierge hold ",
     "  concierge context add ",
     "  concierge -c ",

@@ -14,6 +14,7 @@ mod records;
 pub(crate) mod schema;
 mod style;
 mod table;
+mod transfers;
 mod tsv;
 
 pub(crate) use batch::Batch;
@@ -29,6 +30,7 @@ pub(crate) use records::{
 };
 pub(crate) use style::{ColorChoice, Format, Palette, Role};
 pub(crate) use table::{Cell, Table};
+pub(crate) use transfers::{Transfers, size};
 
 use std::{io, sync::Arc};
 
@@ -42,6 +44,11 @@ use crate::{
 pub trait Sink: Send + Sync {
     /// Writes one or more whole lines, and flushes them.
     fn write_text(&self, text: &str) -> io::Result<()>;
+
+    /// Writes bytes that need not be text, as they are. Most sinks are for text alone.
+    fn write_bytes(&self, _bytes: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Somebody who is handed results, instead of or besides their being written.
@@ -234,6 +241,11 @@ impl Output {
     /// Writes lines that are no record to the standard output: help, or what is passed through.
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
         Ok(self.stdout.write_text(text)?)
+    }
+
+    /// Writes bytes that are no record to the standard output, as they are.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        self.stdout.write_bytes(bytes)
     }
 
     /// Tells something by the way, on the standard error.

@@ -7,7 +7,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Output;
 
 /// How often a plain line is written.
-const PLAIN: Duration = Duration::from_secs(5);
+pub(super) const PLAIN: Duration = Duration::from_secs(5);
 
 /// How far one piece of work has come. A bar is gone when this is dropped.
 pub(crate) struct Progress {

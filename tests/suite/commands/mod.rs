@@ -35,6 +35,7 @@ transcripts! {
     doctor
     events
     exit_codes
+    files
     hold
     language
     listen

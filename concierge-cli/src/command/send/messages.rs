@@ -4,7 +4,6 @@ use std::{
     fs::File,
     io::{BufRead, BufReader},
     path::Path,
-    sync::PoisonError,
 };
 
 use concierge_client::payload::Data;
@@ -150,7 +149,8 @@ fn lines_of(path: &Path) -> Result<Lines, Failure> {
 
 /// The input, which is a command's only in the shell, and once.
 fn input(words: &[String], context: &Context<'_>) -> Result<Box<dyn BufRead + Send>, Failure> {
-    let Place::Shell { input, .. } = context.place else { return Err(not_here(words)) };
-    let taken = input.lock().unwrap_or_else(PoisonError::into_inner).take();
-    taken.ok_or_else(|| Failure::local("there is no input to read"))
+    if matches!(context.place, Place::Session(_)) {
+        return Err(not_here(words));
+    }
+    context.place.take_input()
 }

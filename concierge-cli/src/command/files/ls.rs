@@ -1,0 +1,45 @@
+//! `files ls`: what a client has stored.
+
+use clap::Args;
+
+use super::{
+    records::Listed,
+    trouble::{is_within, listed, no_folder},
+};
+use crate::{
+    command::Context,
+    failure::Failure,
+    grammar::{Remote, RemotePlace, parse_remote},
+    output::Format,
+};
+
+/// `files ls`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  concierge files ls bob\n  concierge files ls bob/photos/ --json")]
+pub(crate) struct LsArgs {
+    /// Whose; or `bob/FOLDER/`. Without one, one's own
+    #[arg(value_name = "CLIENT", value_parser = parse_remote)]
+    pub listed: Option<Remote>,
+}
+
+pub(super) async fn list(arguments: LsArgs, context: &Context<'_>) -> Result<(), Failure> {
+    let Context { link, output, .. } = context;
+    let store = link.files().await?;
+    let (client, place) = match arguments.listed {
+        Some(Remote { client, place }) => (client.to_string(), place),
+        None => (link.who().name, RemotePlace::Folder(String::new())),
+    };
+    let all = listed(&store, &client, link).await?;
+    let (RemotePlace::File(path) | RemotePlace::Folder(path)) = &place;
+    // `bob/maps` is a folder to whoever lists it, and a file if it is one.
+    let meant = |file: &str| is_within(file, path) || (file == path && matches!(place, RemotePlace::File(_)));
+    let (files, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|file| meant(&file.path));
+    if files.is_empty() && !others.is_empty() {
+        return Err(no_folder(&client, path, &others));
+    }
+    if files.is_empty() && output.format() == Format::Human {
+        output.note(&format!("{client} has no files"));
+        return Ok(());
+    }
+    output.record(&Listed { client, files })
+}

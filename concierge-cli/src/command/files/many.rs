@@ -1,0 +1,130 @@
+//! Doing the same with several files: so many at one time, each failure told, and what that comes to as a whole.
+
+use futures_util::{StreamExt, stream};
+
+use crate::{exit::Exit, failure::Failure, output::Output};
+
+/// What became of several files.
+pub(super) struct Outcome<R> {
+    /// What was done, in the order in which it was asked for.
+    pub done: Vec<R>,
+    /// What was not.
+    failures: Vec<Failure>,
+    /// How many were not tried any more.
+    left: usize,
+}
+
+/// Why something with a file did not come about.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    /// As it is told.
+    pub failure: Failure,
+    /// Whether no other file would fare better.
+    pub concerns_all: bool,
+}
+
+impl<R> Outcome<R> {
+    /// Nothing was done so far; this has failed already.
+    pub(super) fn new(failures: Vec<Failure>) -> Self {
+        Self { done: Vec::new(), failures, left: 0 }
+    }
+
+    /// Does something with each, so many at one time, until one fails in a way that concerns all.
+    pub(super) async fn each<I, F>(mut self, items: Vec<I>, parallel: usize, work: impl Fn(I) -> F) -> Self
+    where
+        F: Future<Output = Result<R, Trouble>>,
+    {
+        let mut left = items.len();
+        let mut results = stream::iter(items.into_iter().map(work)).buffered(parallel.max(1));
+        while let Some(result) = results.next().await {
+            left -= 1;
+            match result {
+                Ok(done) => self.done.push(done),
+                Err(Trouble { failure, concerns_all }) => {
+                    self.failures.push(failure);
+                    if concerns_all {
+                        self.left += left;
+                        break;
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    /// What it comes to: a failure of one alone is told by whoever runs the command, several are told here. `what` was to be done.
+    pub(super) fn end(self, output: &Output, what: &str) -> Result<(), Failure> {
+        let Self { done, failures, left } = self;
+        let all = done.len() + failures.len() + left;
+        let Some(first) = failures.first() else { return Ok(()) };
+        if all == 1 {
+            return Err(first.clone());
+        }
+        for failure in &failures {
+            output.failure(failure);
+        }
+        let failed = failures.len() + left;
+        let message = match failed {
+            failed if failed == all => format!("none of {all} files was {what}"),
+            1 => format!("1 of {all} files was not {what}"),
+            failed => format!("{failed} of {all} files were not {what}"),
+        };
+        let exit = if done.is_empty() { first.exit() } else { Exit::Partly };
+        Err(Failure::new(exit, message))
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self { failure, concerns_all: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        console::Console,
+        output::{ColorChoice, Form},
+    };
+
+    /// What comes of files that fail in these ways: at all, and so that no other would fare better.
+    async fn told(files: &[Option<bool>]) -> (usize, Option<(Exit, String)>, String) {
+        let (console, captured) = Console::in_memory("", []);
+        let output = Output::new(&console, Form::default(), ColorChoice::Never, false);
+        let work = async |file: (usize, Option<bool>)| match file {
+            (number, None) => Ok(number),
+            (number, Some(concerns_all)) => {
+                let failure = Failure::new(Exit::NotFound, format!("no {number}"));
+                Err(Trouble { failure, concerns_all })
+            }
+        };
+        let files = files.iter().copied().enumerate().collect();
+        let outcome = Outcome::new(Vec::new()).each(files, 2, work).await;
+        let done = outcome.done.len();
+        let ended = outcome.end(&output, "fetched").err();
+        (done, ended.map(|failure| (failure.exit(), failure.message().to_owned())), captured.stderr())
+    }
+
+    #[tokio::test]
+    async fn some_of_several_is_partly_done_and_each_failure_is_told() {
+        let (done, ended, stderr) = told(&[None, Some(false), None, Some(false)]).await;
+        assert_eq!((done, ended), (2, Some((Exit::Partly, "2 of 4 files were not fetched".into()))));
+        assert_eq!(stderr, "error: no 1\nerror: no 3\n");
+    }
+
+    #[tokio::test]
+    async fn one_alone_fails_as_it_fails() {
+        let (done, ended, stderr) = told(&[Some(true)]).await;
+        assert_eq!((done, ended, &*stderr), (0, Some((Exit::NotFound, "no 0".into())), ""));
+        assert_eq!(told(&[None, None]).await, (2, None, String::new()));
+        assert_eq!(told(&[]).await, (0, None, String::new()));
+    }
+
+    #[tokio::test]
+    async fn what_concerns_all_ends_the_rest() {
+        let (done, ended, stderr) = told(&[Some(true), None, None, Some(false)]).await;
+        assert_eq!((done, ended), (0, Some((Exit::NotFound, "none of 4 files was fetched".into()))));
+        assert_eq!(stderr, "error: no 0\n");
+    }
+}
