@@ -50,6 +50,19 @@ fn commands_and_completions_in_the_repl_are_harmless() {
         ("clients show bad_3", "plain"),
         ("services show 'service3'", "did you mean"),
         ("@bad_3 hi", "sent to"),
+        ("watch -n 2 1ms clients ls", "bad_7"),
+        ("time clients show bad_5", "it took"),
+        ("clients ls | jq .", "bad_7"),
+        ("clients ls | jq -r '.clients[].nickname'", "owned"),
+        ("services ls --jq '.services[].nickname'", "owned"),
+        ("let all = clients ls", ""),
+        ("vars", "$all = "),
+        ("$all", "bad_7"),
+        ("$all | jq -r '.clients[].tags[]'", "plain"),
+        ("assert .[0] == 1", "is not true of"),
+        ("watch 1h clients show bad_9 &", "[1] watch"),
+        ("jobs", "[1] watch"),
+        ("stop 1", "stopped"),
     ] {
         wait_for_prompt(&mut terminal);
         terminal.line(line).unwrap();
