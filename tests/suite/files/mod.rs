@@ -1,6 +1,7 @@
 //! The file store: who may do what, which paths there are, that nobody ever sees half a file, and what each request is answered.
 
 mod answers;
+mod browser;
 mod disk;
 mod keys;
 mod memory;
