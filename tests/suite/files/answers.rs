@@ -23,6 +23,7 @@ fn a_file_is_stored_replaced_fetched_and_deleted() {
         ("content-disposition", "attachment; filename*=UTF-8''north%20pole"),
         ("x-content-type-options", "nosniff"),
         ("content-security-policy", "sandbox"),
+        ("cache-control", "private, no-cache"),
         ("accept-ranges", "bytes"),
         ("repr-digest", "sha-256=:P8TM/nRYcOLA2Z9x8w/wZWyN7dQcwdfT03aw2+aF4vM=:"),
     ] {

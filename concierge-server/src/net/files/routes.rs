@@ -7,8 +7,8 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -172,11 +172,13 @@ fn preflight() -> Response<Body> {
     answer
 }
 
-/// What every answer carries: whatever a client has stored is a download and never a page.
+/// What every answer carries: whatever a client has stored is a download and never a page, and no cache gives it to somebody with
+/// another key, or once it is gone.
 fn protect(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CONTENT_SECURITY_POLICY, "sandbox"),
+        (CACHE_CONTROL, "private, no-cache"),
         (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
         (VARY, "Origin"),
     ] {
