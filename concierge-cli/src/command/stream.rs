@@ -34,6 +34,9 @@ pub(crate) trait Shown: Sync {
     /// From now on, each event for whoever watches to show, or to give back.
     fn claim(&self, output: &Output) -> Box<dyn Watch>;
 
+    /// The files of a client have been listed.
+    fn learn(&self, _client: &str, _paths: &[String]) {}
+
     /// Whether it is a place of its own beside the lines: what is done there takes what it has with it when it ends.
     fn is_beside(&self) -> bool {
         false

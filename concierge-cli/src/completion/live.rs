@@ -8,6 +8,7 @@ use concierge_client::{
     Client,
     payload::{ClientFetchAll, Intents, ServiceFetchAll},
 };
+use uuid::Uuid;
 
 use crate::{
     args::{Cli, Global},
@@ -51,7 +52,7 @@ impl Live {
 
     /// Who is there, if anybody tells in time.
     pub(super) fn names(&self) -> &Names {
-        self.names.get_or_init(|| self.ask().unwrap_or_default())
+        self.names.get_or_init(|| self.ask(names).unwrap_or_default())
     }
 
     /// The sessions that are held.
@@ -67,34 +68,46 @@ impl Live {
         contexts.iter().map(|context| context.name.to_string()).collect()
     }
 
-    fn ask(&self) -> Option<Names> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-        let names = runtime.block_on(async { tokio::time::timeout(PATIENCE, self.fetch()).await });
-        // A name that is still being looked up holds up nobody.
-        runtime.shutdown_background();
-        names.ok().flatten()
+    /// The files of a client, if anybody tells in time.
+    pub(super) fn files(&self, client: &str) -> Vec<String> {
+        let listed = self.ask(async |link: &Link, _| link.files().await.ok()?.list(client).await.ok());
+        listed.unwrap_or_default().into_iter().map(|file| file.path).collect()
     }
 
-    /// Whoever asks is not one of those who are there, unless a session asks that is there anyway.
-    async fn fetch(&self) -> Option<Names> {
+    /// The files of the session that the line names. Without one nobody has any yet.
+    pub(super) fn own_files(&self) -> Vec<String> {
+        let listed = self.ask(async |link: &Link, asking: Option<Uuid>| match asking {
+            None => link.files().await.ok()?.list(link.who().name).await.ok(),
+            Some(_) => None,
+        });
+        listed.unwrap_or_default().into_iter().map(|file| file.path).collect()
+    }
+
+    /// Asks something of the gateway. The id is that of whoever asks, who is not one of those who are there; a session that asks
+    /// is there anyway.
+    fn ask<T>(&self, what: impl AsyncFnOnce(&Link, Option<Uuid>) -> Option<T>) -> Option<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+        let asking = async {
+            let (link, asking) = self.open().await?;
+            let answer = what(&link, asking).await;
+            link.close().await;
+            answer
+        };
+        let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, asking).await });
+        // A name that is still being looked up holds up nobody.
+        runtime.shutdown_background();
+        answer.ok().flatten()
+    }
+
+    async fn open(&self) -> Option<(Link, Option<Uuid>)> {
         let source = Source { global: self.global.clone(), environment: self.environment.clone() };
         let settings = source.settings().ok()?;
-        let session = hold::choose(&source, &settings).ok()?;
-        let (link, asking) = if let Some(session) = session {
-            (Link::held(session.join(PATIENCE).await.ok()?), None)
-        } else {
-            let client = self.connect(&settings).await?;
-            let own = client.uuid();
-            (Link::own(client), Some(own))
-        };
-        let (clients, services) = tokio::join!(link.call(ClientFetchAll {}), link.call(ServiceFetchAll {}));
-        let clients = clients.ok()?.clients.into_iter().filter(|client| Some(client.uuid) != asking);
-        let names = Names {
-            clients: clients.map(|client| client.name.to_string()).collect(),
-            services: services.ok()?.services.into_iter().map(|service| service.name.to_string()).collect(),
-        };
-        link.close().await;
-        Some(names)
+        if let Some(session) = hold::choose(&source, &settings).ok()? {
+            return Some((Link::held(session.join(PATIENCE).await.ok()?), None));
+        }
+        let client = self.connect(&settings).await?;
+        let own = client.uuid();
+        Some((Link::own(client), Some(own)))
     }
 
     async fn connect(&self, settings: &Settings) -> Option<Client> {
@@ -105,6 +118,15 @@ impl Live {
         let connected = connect(&introduction, &url, &name, purpose, &self.output).await;
         connected.ok().map(|(client, _)| client)
     }
+}
+
+async fn names(link: &Link, asking: Option<Uuid>) -> Option<Names> {
+    let (clients, services) = tokio::join!(link.call(ClientFetchAll {}), link.call(ServiceFetchAll {}));
+    let clients = clients.ok()?.clients.into_iter().filter(|client| Some(client.uuid) != asking);
+    Some(Names {
+        clients: clients.map(|client| client.name.to_string()).collect(),
+        services: services.ok()?.services.into_iter().map(|service| service.name.to_string()).collect(),
+    })
 }
 
 /// Whether a word has nothing in it that would act on a terminal, or that cannot be seen.

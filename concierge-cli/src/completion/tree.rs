@@ -12,7 +12,7 @@ use super::live::{Live, Names};
 use crate::{
     args::Cli,
     command::events::TYPES,
-    grammar::{parse_service, parse_target},
+    grammar::{parse_service, parse_target, steps},
     help::TOPICS,
 };
 
@@ -43,6 +43,17 @@ fn with_completer(argument: Arg, live: &Arc<Live>) -> Arg {
         "target" => {
             let live = Arc::clone(live);
             argument.add(ArgValueCompleter::new(move |word: &OsStr| targets(word, &live)))
+        }
+        "remote" | "listed" => {
+            let live = Arc::clone(live);
+            argument.add(ArgValueCompleter::new(move |word: &OsStr| remotes(word, &live)))
+        }
+        "own" => {
+            let live = Arc::clone(live);
+            argument.add(ArgValueCompleter::new(move |word: &OsStr| {
+                let word = word.to_str().unwrap_or_default();
+                matching(word, steps(word, &live.own_files()))
+            }))
         }
         "service" | "services" => argument.add(names(|_, names| services(names))),
         "client" | "from" => argument.add(names(clients)),
@@ -95,6 +106,16 @@ fn targets(word: &OsStr, live: &Live) -> Vec<CompletionCandidate> {
         targets.push("all".to_owned());
     }
     matching(word, targets)
+}
+
+/// Clients, and once there is a slash, the next step into what one has stored.
+fn remotes(word: &OsStr, live: &Live) -> Vec<CompletionCandidate> {
+    let word = word.to_str().unwrap_or_default();
+    let Some((client, path)) = word.split_once('/') else {
+        return matching(word, clients(word, live.names()).into_iter().map(|client| client + "/"));
+    };
+    let files = live.files(client.strip_prefix('@').unwrap_or(client));
+    matching(word, steps(path, &files).into_iter().map(|step| format!("{client}/{step}")))
 }
 
 /// Clients as they can be typed: with `@` where that was begun, or where without it something else would be meant.

@@ -10,7 +10,7 @@ mod words;
 
 pub(crate) use payload::{PayloadError, PayloadSource, is_assignment, json_or_text};
 pub(crate) use reference::{Reference, name_at};
-pub(crate) use remote::{Remote, RemotePlace, parse_remote, parse_remote_path};
+pub(crate) use remote::{Remote, RemotePlace, parse_remote, parse_remote_path, steps};
 pub(crate) use span::parse_span;
 pub(crate) use target::{parse_target, write_target};
 pub(crate) use words::{Operator, SplitError, Word, first, is_comment, split, split_text};

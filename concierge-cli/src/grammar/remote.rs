@@ -1,5 +1,7 @@
 //! Where files are at a gateway: `bob/PATH` a file of a client, `bob/FOLDER/` one of its folders, `bob` and `bob/` everything it has.
 
+use std::collections::BTreeSet;
+
 use concierge_client::payload::ClientName;
 
 use super::{parse_name, text};
@@ -47,6 +49,16 @@ pub(crate) fn parse_remote_path(word: &str) -> Result<String, String> {
     }
 }
 
+/// How a path that was begun can go on: to a file, or into the next folder.
+pub(crate) fn steps(begun: &str, paths: &[String]) -> BTreeSet<String> {
+    let next = |path: &String| {
+        let rest = path.strip_prefix(begun)?;
+        let end = rest.find('/').map_or(path.len(), |slash| begun.len() + slash + 1);
+        path.get(..end).map(str::to_owned)
+    };
+    paths.iter().filter_map(next).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +76,16 @@ mod tests {
         assert_eq!(read("bob/"), bob(RemotePlace::Folder(String::new())));
         assert_eq!(read("bob"), bob(RemotePlace::Folder(String::new())));
         assert_eq!(read(r#""bob/a\"b""#), bob(RemotePlace::File("a\"b".into())));
+    }
+
+    #[test]
+    fn a_path_goes_on_to_files_and_into_folders() {
+        let paths = ["a", "maps/deep/x", "maps/north", "mapx"].map(str::to_owned);
+        let next = |begun| steps(begun, &paths).into_iter().collect::<Vec<_>>();
+        assert_eq!(next(""), ["a", "maps/", "mapx"]);
+        assert_eq!(next("map"), ["maps/", "mapx"]);
+        assert_eq!(next("maps/"), ["maps/deep/", "maps/north"]);
+        assert!(next("b").is_empty());
     }
 
     #[test]

@@ -9,6 +9,11 @@ Targets: whom a message is for.
   svc:chat/UUID     from a service's owner to one client
   all               everyone, yourself included (@all is a client named all)
 
+Files have places of their own, and no message goes there:
+
+  bob/map.json      a file of the client bob
+  bob/maps/         one of his folders; bob/ and bob are everything he has
+
 Quote a name with spaces: 'svc:söö x', and in the REPL #\"söö x\" too. A shell takes # for a
 comment: there it is svc:.
 ";

@@ -8,7 +8,7 @@ use super::hint::{Place, name_of};
 use crate::{
     args::ReplLine,
     command::events::TYPES,
-    grammar::{split, text},
+    grammar::{split, steps, text},
     help::TOPICS,
     output::{escape, escape_json},
 };
@@ -20,6 +20,8 @@ pub(super) struct Known {
     pub clients: Vec<String>,
     /// The services.
     pub services: Vec<String>,
+    /// The files that were last listed, by client.
+    pub files: BTreeMap<String, Vec<String>>,
     /// Other things, by what an argument that takes them is called: `JOB`, `FILE`, `CONTEXT`.
     pub others: BTreeMap<String, Vec<String>>,
 }
@@ -121,6 +123,11 @@ fn values(argument: &Arg, partial: &str, known: &Known) -> Vec<Candidate> {
     }
     match name_of(argument).as_str() {
         "CLIENT" => named("", &known.clients),
+        "CLIENT/PATH" => remotes(&bare(partial), known),
+        "PATH" => {
+            let own = known.others.get("PATH").map(Vec::as_slice).unwrap_or_default();
+            named("", &steps(&bare(partial), own).into_iter().collect::<Vec<_>>())
+        }
         "SERVICE" => match partial.chars().next() {
             Some('#') => named("#", &known.services),
             _ if partial.starts_with("svc:") => named("svc:", &known.services),
@@ -135,6 +142,17 @@ fn values(argument: &Arg, partial: &str, known: &Known) -> Vec<Candidate> {
         "TYPE" => plain(TYPES.map(str::to_owned)),
         other => known.others.get(other).map(|names| named("", names)).unwrap_or_default(),
     }
+}
+
+/// Clients, and once there is a slash, the next step into what one has stored.
+fn remotes(begun: &str, known: &Known) -> Vec<Candidate> {
+    let Some((client, path)) = begun.split_once('/') else {
+        let clients: Vec<_> = known.clients.iter().map(|client| format!("{client}/")).collect();
+        return named("", &clients);
+    };
+    let files = known.files.get(client).map(Vec::as_slice).unwrap_or_default();
+    let steps: Vec<_> = steps(path, files).into_iter().map(|step| format!("{client}/{step}")).collect();
+    named("", &steps)
 }
 
 fn targets(partial: &str, known: &Known) -> Vec<Candidate> {
@@ -229,7 +247,8 @@ mod tests {
         let known = Known {
             clients: vec!["alice".into(), "anna".into(), "bob".into()],
             services: vec!["chat".into(), "söö x".into()],
-            others: BTreeMap::new(),
+            files: BTreeMap::from([("bob".into(), vec!["maps/north.json".into(), "my notes".into()])]),
+            others: BTreeMap::from([("PATH".into(), vec!["maps/own.json".into()])]),
         };
         complete(line, &known).1
     }
@@ -257,6 +276,16 @@ mod tests {
         assert_eq!(completed("clients show b"), ["bob"]);
         assert_eq!(completed("events --from b"), ["bob"]);
         assert!(completed("send bob a").is_empty());
+    }
+
+    #[test]
+    fn files_are_completed_step_by_step_as_far_as_they_were_listed() {
+        assert_eq!(completed("files get b"), ["bob/"]);
+        assert_eq!(completed("files get bob/"), ["\"bob/my notes\"", "bob/maps/"]);
+        assert_eq!(completed("files get bob/maps/"), ["bob/maps/north.json"]);
+        assert!(completed("files get anna/").is_empty());
+        assert_eq!(completed("files rm m"), ["maps/"]);
+        assert_eq!(completed("files rm maps/"), ["maps/own.json"]);
     }
 
     #[test]

@@ -17,6 +17,12 @@ use super::complete::Known;
 /// How many events are kept while the lists are asked for. After more the lists are what counts.
 const NEWS: usize = 16 * 1024;
 
+/// How many paths of files are remembered, of all clients.
+const FILES: usize = 10_000;
+
+/// What an argument is called that is one of this client's files.
+const OWN: &str = "PATH";
+
 /// The names of those who are there now.
 #[derive(Debug, Default)]
 pub(crate) struct Directory(Mutex<Names>);
@@ -26,6 +32,8 @@ struct Names {
     clients: BTreeMap<Uuid, String>,
     services: BTreeSet<String>,
     others: BTreeMap<String, Vec<String>>,
+    /// What clients have stored, as it was last told.
+    files: BTreeMap<String, Vec<String>>,
     /// What happened since the lists were asked for, while they are.
     news: Option<Vec<Event>>,
 }
@@ -38,6 +46,8 @@ impl Names {
             }
             Event::ClientLeft { client } => {
                 self.clients.remove(&client.uuid);
+                // They go with whoever stored them.
+                self.files.remove(client.name.as_str());
             }
             Event::ServiceCreated { service } => {
                 self.services.insert(service.name.to_string());
@@ -53,6 +63,8 @@ impl Names {
     fn forget(&mut self) {
         self.clients.clear();
         self.services.clear();
+        self.files.clear();
+        self.others.remove(OWN);
     }
 }
 
@@ -89,10 +101,26 @@ impl Directory {
         self.lock().others.insert(kind.to_owned(), names);
     }
 
+    /// The files of a client have been listed; of this client, or of another.
+    pub(crate) fn learn(&self, client: &str, paths: &[String], is_own: bool) {
+        let mut names = self.lock();
+        names.files.remove(client);
+        let known: usize = names.files.values().map(Vec::len).sum();
+        if known + paths.len() > FILES {
+            names.files.clear();
+        }
+        let paths: Vec<_> = paths.iter().take(FILES).cloned().collect();
+        if is_own {
+            names.others.insert(OWN.to_owned(), paths.clone());
+        }
+        names.files.insert(client.to_owned(), paths);
+    }
+
     /// Everything that can be named now.
     pub(super) fn known(&self) -> Known {
         let (clients, services) = (self.clients(), self.services());
-        Known { clients, services, others: self.lock().others.clone() }
+        let names = self.lock();
+        Known { clients, services, files: names.files.clone(), others: names.others.clone() }
     }
 
     /// The names of all clients, in order.
@@ -154,6 +182,20 @@ mod tests {
         directory.follow(&Event::ClientLeft { client: client("bob", 1) });
         directory.fill(&[client("bob", 1), client("carol", 3)], &[]);
         assert_eq!(directory.clients(), ["anna", "carol"]);
+    }
+
+    #[test]
+    fn files_are_known_until_whoever_stored_them_leaves() {
+        let directory = Directory::default();
+        directory.fill(&[client("bob", 1)], &[]);
+        directory.learn("bob", &["x".to_owned()], false);
+        directory.learn("me", &["y".to_owned()], true);
+        assert_eq!(directory.known().files["bob"], ["x"]);
+        assert_eq!(directory.known().others["PATH"], ["y"]);
+        directory.follow(&Event::ClientLeft { client: client("bob", 1) });
+        assert!(!directory.known().files.contains_key("bob"));
+        directory.learn("eve", &vec!["x".to_owned(); 20_000], false);
+        assert_eq!(directory.known().files.values().map(Vec::len).sum::<usize>(), FILES);
     }
 
     #[test]

@@ -137,6 +137,10 @@ impl Live {
     pub(super) fn claim(&self) -> Claim<'_> {
         Claim(self)
     }
+    fn learn(&self, client: &str, paths: &[String]) {
+        let is_own = self.shared.link.who().name == client;
+        self.shared.scene.directory.learn(client, paths, is_own);
+    }
 }
 
 impl Shown for Claim<'_> {
@@ -150,6 +154,10 @@ impl Shown for Claim<'_> {
 
     fn goes_apart(&self) -> bool {
         true
+    }
+
+    fn learn(&self, client: &str, paths: &[String]) {
+        self.0.learn(client, paths);
     }
 }
 

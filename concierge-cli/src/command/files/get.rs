@@ -70,7 +70,7 @@ pub(super) async fn get(arguments: GetArgs, context: &Context<'_>) -> Result<(),
     let out = arguments.fetched_as.as_deref() == Some(Path::new("-"));
     check(&arguments, out, context)?;
     let store = link.files().await?;
-    let Plan { wanted, failures, .. } = Plan::make(&arguments, out, &store, context.link).await?;
+    let Plan { wanted, failures, .. } = Plan::make(&arguments, out, &store, context).await?;
     let size = wanted.iter().map(|wanted| wanted.size).sum();
     let transfers = Transfers::start(output, "fetching", wanted.len(), size);
     let work = |wanted| fetch(wanted, arguments.force, &store, &transfers, context);
@@ -161,7 +161,7 @@ impl Source<'_> {
             Err(error) => {
                 let (typed, folder) = (format!("{client}/"), format!("files get {client}/{path}/"));
                 let asked = Asked { client, path, typed: &typed, folder: &folder };
-                Err(explain(error, asked, store, context.link).await)
+                Err(explain(error, asked, store, context).await)
             }
         }
     }

@@ -29,7 +29,7 @@ pub(super) async fn list(arguments: LsArgs, context: &Context<'_>) -> Result<(),
         Some(Remote { client, place }) => (client.to_string(), place),
         None => (link.who().name, RemotePlace::Folder(String::new())),
     };
-    let all = listed(&store, &client, link).await?;
+    let all = listed(&store, &client, context).await?;
     let (RemotePlace::File(path) | RemotePlace::Folder(path)) = &place;
     // `bob/maps` is a folder to whoever lists it, and a file if it is one.
     let meant = |file: &str| is_within(file, path) || (file == path && matches!(place, RemotePlace::File(_)));

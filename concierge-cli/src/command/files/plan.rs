@@ -15,9 +15,9 @@ use super::{
     trouble::{is_within, listed, no_folder},
 };
 use crate::{
+    command::Context,
     failure::{Failure, without_number},
     grammar::{Remote, RemotePlace},
-    link::Link,
 };
 
 /// A file that is to be fetched.
@@ -58,7 +58,7 @@ impl Plan {
         arguments: &GetArgs,
         out: bool,
         store: &Files,
-        link: &Link,
+        context: &Context<'_>,
     ) -> Result<Self, Failure> {
         let mut plan = Self::default();
         let mut lists = BTreeMap::new();
@@ -69,7 +69,7 @@ impl Plan {
                 RemotePlace::Folder(folder) => {
                     let files = match lists.entry(client) {
                         Entry::Occupied(entry) => entry.into_mut(),
-                        Entry::Vacant(entry) => entry.insert(listed(store, client, link).await?),
+                        Entry::Vacant(entry) => entry.insert(listed(store, client, context).await?),
                     };
                     plan.add_folder(client, folder, files, arguments.into.as_deref())?;
                 }

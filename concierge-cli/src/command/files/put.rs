@@ -12,6 +12,7 @@ use super::{
     input::pieces,
     many::{Outcome, Trouble},
     records::{FileStored, FilesStored},
+    trouble::listed,
 };
 use crate::{
     command::{Context, Place},
@@ -38,7 +39,7 @@ do those of the REPL until one leaves. Without either, --hold stays until it is 
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PutArgs {
     /// Files and folders; `-` for the input
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "FILE", required = true)]
     pub paths: Vec<PathBuf>,
     /// Store it under this name
     #[arg(long = "as", value_name = "NAME", value_parser = parse_remote_path, conflicts_with = "into_folder")]
@@ -79,6 +80,10 @@ pub(super) async fn put(arguments: PutArgs, context: &Context<'_>) -> Result<(),
         return outcome.end(output, "stored");
     }
     output.record(&FilesStored(outcome.done.clone()))?;
+    if let Place::Session(_) = place {
+        // For whoever completes names; what comes of it is not what was asked for.
+        let _ = listed(&store, &owner, context).await;
+    }
     let ended = outcome.end(output, "stored");
     match place {
         Place::Shell { .. } if link.session().is_none() && arguments.hold => {

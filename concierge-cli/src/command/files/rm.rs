@@ -72,7 +72,7 @@ async fn within(
     owner: &str,
     context: &Context<'_>,
 ) -> Result<Vec<String>, Failure> {
-    let files = listed(store, owner, context.link).await?;
+    let files = listed(store, owner, context).await?;
     let mut meant = BTreeSet::new();
     for path in paths {
         let before = meant.len();
@@ -93,5 +93,5 @@ async fn not_removed(
     context: &Context<'_>,
 ) -> Trouble {
     let asked = Asked { client: owner, path, typed: "", folder: &format!("files rm -r {path}") };
-    explain(error, asked, store, context.link).await
+    explain(error, asked, store, context).await
 }

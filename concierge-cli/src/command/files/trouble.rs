@@ -3,7 +3,12 @@
 use concierge_client::files::{FileError, FileInfo, Files};
 
 use super::many::Trouble;
-use crate::{command::missing::no_client, exit::Exit, failure::Failure, link::Link, suggest::nearest};
+use crate::{
+    command::{Context, Place, missing::no_client},
+    exit::Exit,
+    failure::Failure,
+    suggest::nearest,
+};
 
 impl From<FileError> for Trouble {
     fn from(error: FileError) -> Self {
@@ -24,10 +29,20 @@ impl Trouble {
 }
 
 /// The files of a client, by path; of one that is not there, who may have been meant.
-pub(super) async fn listed(store: &Files, client: &str, link: &Link) -> Result<Vec<FileInfo>, Failure> {
+pub(super) async fn listed(
+    store: &Files,
+    client: &str,
+    context: &Context<'_>,
+) -> Result<Vec<FileInfo>, Failure> {
     match store.list(client).await {
-        Ok(files) => Ok(files),
-        Err(FileError::NotFound { .. }) => Err(no_client(client, link).await),
+        Ok(files) => {
+            if let Place::Session(shown) = context.place {
+                let paths: Vec<_> = files.iter().map(|file| file.path.clone()).collect();
+                shown.learn(client, &paths);
+            }
+            Ok(files)
+        }
+        Err(FileError::NotFound { .. }) => Err(no_client(client, context.link).await),
         Err(error) => Err(error.into()),
     }
 }
@@ -46,14 +61,19 @@ pub(super) struct Asked<'a> {
 }
 
 /// A file that was not there; with what may have been meant instead.
-pub(super) async fn explain(error: FileError, asked: Asked<'_>, store: &Files, link: &Link) -> Trouble {
+pub(super) async fn explain(
+    error: FileError,
+    asked: Asked<'_>,
+    store: &Files,
+    context: &Context<'_>,
+) -> Trouble {
     let Asked { client, path, typed, .. } = asked;
     let missing = matches!(error, FileError::NotFound { .. } | FileError::Folder);
     let trouble = Trouble::from(error);
     if !missing {
         return trouble.about(&format!("{typed}{path}"));
     }
-    match listed(store, client, link).await {
+    match listed(store, client, context).await {
         Ok(files) => {
             let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
             let failure = Failure::new(Exit::NotFound, format!("{client} has no file {path:?}"));
