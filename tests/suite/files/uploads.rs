@@ -1,8 +1,10 @@
 //! Uploads that break off, that replace what others read, that come at the same time: nobody ever sees half a file.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use support::gateway::{GatewayProcess, server_command};
 use support::raw::{Handshake, RawSocket};
 
 use super::{Member, form, gateway, gateway_process, until};
@@ -103,6 +105,29 @@ fn a_gateway_that_was_killed_begins_with_an_empty_folder() {
     assert_eq!(on_disk(&folder), 0);
     let alice = Member::join(gateway.address(), "alice");
     assert!(alice.paths().is_empty());
+}
+
+#[test]
+fn the_temporary_folder_of_a_gateway_that_was_killed_goes_when_the_next_one_starts() {
+    let place = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut command = server_command().unwrap();
+        command.env("TMPDIR", place.path());
+        GatewayProcess::start_by(command).unwrap()
+    };
+    let folders = || {
+        let entries = std::fs::read_dir(place.path()).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect::<BTreeSet<_>>()
+    };
+    let killed = start();
+    let alice = Member::join(killed.address(), "alice");
+    assert_eq!(alice.put("file", b"content"), 201);
+    let left = folders();
+    assert_eq!((left.len(), on_disk(left.first().unwrap())), (1, 1));
+    drop(killed);
+    assert_eq!(folders(), left, "it could do nothing any more");
+    let (_next, _another) = (start(), start());
+    assert!(folders().len() == 2 && folders().is_disjoint(&left));
 }
 
 #[test]
