@@ -105,12 +105,17 @@ impl Happenings {
         })
     }
 
-    /// The next one. Cancel safe.
+    /// The next one. A stop that nobody would undo is none: giving up a line for it could cost a key that is just being typed.
+    /// Cancel safe.
     pub(super) async fn next(&mut self) -> Happening {
-        tokio::select! {
-            _ = self.hung_up.recv() => Happening::HungUp,
-            _ = self.stop.recv() => Happening::Stop,
-            _ = self.resumed.recv() => Happening::Resumed,
+        loop {
+            tokio::select! {
+                _ = self.hung_up.recv() => return Happening::HungUp,
+                _ = self.stop.recv() => if can_be_resumed() {
+                    return Happening::Stop;
+                },
+                _ = self.resumed.recv() => return Happening::Resumed,
+            }
         }
     }
 
