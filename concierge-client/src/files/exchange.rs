@@ -8,10 +8,11 @@ use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
     client::conn::http1,
-    header::{HOST, HeaderName, USER_AGENT as USER_AGENT_NAME},
+    header::{EXPECT, HOST, HeaderName, USER_AGENT as USER_AGENT_NAME},
 };
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{error::FileError, place, progress::Watch};
@@ -34,11 +35,18 @@ pub(super) struct Exchange {
     approach: Arc<Approach>,
     key: Uuid,
     pub(super) patience: Duration,
+    /// Who is told that the gateway wants to have what is sent.
+    leave: Option<Arc<Notify>>,
 }
 
 impl Exchange {
     pub(super) fn new(approach: Arc<Approach>, key: Uuid, patience: Duration) -> Self {
-        Self { approach, key, patience }
+        Self { approach, key, patience, leave: None }
+    }
+
+    /// Asks, from now on, whether the gateway wants what is sent before that is sent (RFC 9110, section 10.1.1). Its leave is told.
+    pub(super) fn ask_first(&mut self) -> Arc<Notify> {
+        Arc::clone(self.leave.insert(Arc::default()))
     }
 
     /// Asks, and waits for the head of the answer. A refusal is an error.
@@ -92,7 +100,15 @@ impl Exchange {
         for (name, value) in &self.approach.route.headers {
             request = request.header(name.as_str(), value.as_bytes());
         }
-        request.body(body).map_err(|error| FileError::Answer { detail: error.to_string() })
+        if self.leave.is_some() {
+            request = request.header(EXPECT, "100-continue");
+        }
+        let request = request.body(body);
+        let mut request = request.map_err(|error| FileError::Answer { detail: error.to_string() })?;
+        if let Some(leave) = self.leave.clone() {
+            hyper::ext::on_informational(&mut request, move |_| leave.notify_one());
+        }
+        Ok(request)
     }
 }
 

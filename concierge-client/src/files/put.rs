@@ -1,8 +1,8 @@
 //! Storing a file.
 
-use std::{future::IntoFuture, pin::Pin, sync::Arc};
+use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{
     Method, StatusCode,
@@ -20,6 +20,12 @@ use super::{
     source::Source,
 };
 use crate::payload::ClientName;
+
+/// What is sent without asking first, in bytes: it is gone before an answer comes.
+const SMALL: u64 = 64 * 1024;
+
+/// How long the gateway's leave to send is waited for. One that does not know of that gives none.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// A file on its way to the gateway, when it is awaited.
 ///
@@ -71,7 +77,7 @@ impl Put {
     }
 
     async fn run(self) -> Result<Stored, FileError> {
-        let Self { exchange, owner, path, source, told } = self;
+        let Self { mut exchange, owner, path, source, told } = self;
         let place = place::file(&owner, &path)?;
         let (bytes, length) = source.open().await?;
         let watch = Watch::new(told);
@@ -88,7 +94,17 @@ impl Put {
                 Ok(Frame::data(piece))
             })
         };
-        let body = StreamBody::new(counted).boxed_unsync();
+        let is_small = length.is_some_and(|length| length <= SMALL);
+        // What is refused while it is sent may look like a connection that broke off.
+        let leave = (!is_small).then(|| exchange.ask_first());
+        // Nothing at all comes of waiting; it is over, or it was long enough.
+        let waiting = stream::once(async move {
+            if let Some(leave) = leave {
+                let _ = tokio::time::timeout(LEAVE, leave.notified()).await;
+            }
+        });
+        let waiting = waiting.filter_map(|()| async { None });
+        let body = StreamBody::new(waiting.chain(counted)).boxed_unsync();
         let length = length.map(|length| length.to_string());
         let headers: Vec<(HeaderName, &str)> =
             length.as_deref().map(|length| (CONTENT_LENGTH, length)).into_iter().collect();
