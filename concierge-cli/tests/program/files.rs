@@ -275,7 +275,8 @@ fn what_is_not_there_is_told_with_what_may_have_been_meant() {
 #[test]
 fn what_the_gateway_refuses_is_told_with_a_hint() {
     let home = Home::new();
-    let x = home.keep("x", "12345");
+    // More than goes out before the answer comes.
+    let x = home.keep("x", noise(4_000_000));
     for (settings, code, part) in [
         ("[files]\nfile_bytes = 4", 1, "hint:  whoever runs the gateway can raise files.file_bytes"),
         ("[files]\nclient_bytes = 4", 1, "hint:  delete files that are not needed"),
@@ -518,4 +519,24 @@ fn a_folder_is_put_without_following_links() {
     let nothing = gateway.run(&["files", "put", &home.text("empty")]);
     assert!(&nothing == 10, "{nothing:?}");
     assert!(Path::new(&home.text("empty")).is_dir());
+}
+
+#[test]
+fn storing_and_fetching_are_measured() {
+    let gateway = Gateway::start();
+    let told = gateway.run(&["bench", "files", "-n", "7", "--size", "70000", "-C", "3", "--json"]);
+    assert!(&told == 0, "{told:?}");
+    let record = told.record();
+    assert_eq!((&record["put"]["files"], &record["get"]["files"]), (&json!(7), &json!(7)));
+    assert_eq!(record["get"]["latency"]["count"], 7);
+    let told = gateway.run(&["bench", "files", "--for", "1ms", "-o", "tsv"]);
+    assert!(&told == 0, "{told:?}");
+    assert_eq!(told.stdout.lines().map(|row| row.split('\t').count()).collect::<Vec<_>>(), [8, 8]);
+    let without = Gateway::configured("[files]\nserve = false");
+    let refused = without.run(&["bench", "files", "-n", "1"]);
+    assert!(&refused == 1, "{refused:?}");
+    assert!(
+        refused.stderr.contains("hint:  whoever runs the gateway can set files.serve = true"),
+        "{refused:?}"
+    );
 }

@@ -79,7 +79,8 @@ enum Way {
 struct Measured {
     #[serde(rename = "files")]
     count: u64,
-    measured_s: f64,
+    #[serde(rename = "measured_s")]
+    seconds: f64,
     files_per_s: f64,
     bytes_per_s: f64,
     latency: Percentiles,
@@ -209,7 +210,7 @@ async fn go(
 
 /// What files are made of: nothing that takes time to make, or room.
 fn content(size: u64) -> Source {
-    let piece = bytes::Bytes::from_static(&[b'x'; PIECE]);
+    let piece = bytes::Bytes::from(vec![b'x'; PIECE]);
     let pieces = stream::iter((0..size).step_by(PIECE)).map(move |from| {
         let length = usize::try_from(size - from).unwrap_or(PIECE).min(PIECE);
         Ok(piece.slice(..length))
@@ -231,13 +232,7 @@ impl Measured {
     fn of(latency: Percentiles, size: u64, measured: Duration) -> Self {
         let seconds = measured.as_secs_f64().max(1e-6);
         let files_per_s = latency.count as f64 / seconds;
-        Self {
-            count: latency.count,
-            measured_s: seconds,
-            files_per_s,
-            bytes_per_s: files_per_s * size as f64,
-            latency,
-        }
+        Self { count: latency.count, seconds, files_per_s, bytes_per_s: files_per_s * size as f64, latency }
     }
 
     fn row(&self, way: &str) -> Vec<String> {

@@ -4,6 +4,7 @@
 //! messages, services and answers as every gateway has them.
 
 mod cast;
+mod files;
 mod joining;
 mod latency;
 mod member;
@@ -17,22 +18,24 @@ mod tally;
 mod window;
 mod work;
 
-pub(crate) use plan::{BENCH_EXAMPLES, BenchCommand};
+pub(crate) use plan::BENCH_EXAMPLES;
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use clap::Subcommand;
 use concierge_client::{GatewayUrl, payload::ClientName};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::task::JoinSet;
 
 use self::{
     cast::{Cast, Stage},
+    files::FilesArgs,
     member::Door,
     pacer::Pacer,
-    plan::{Plan, Scenario},
+    plan::{Plan, Scenario, Traffic},
     report::{Ended, Report},
     run::{Counts, Pace, Run},
     schedule::{Rate, Schedule},
@@ -60,6 +63,16 @@ const LATE: u64 = 1000;
 /// How much of its processors a generator may use before it is said.
 const BUSY: f64 = 0.8;
 
+/// What is measured.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// What goes over the connections of clients.
+    #[command(flatten)]
+    Traffic(Traffic),
+    /// Files that are stored, and fetched
+    Files(FilesArgs),
+}
+
 /// Measures, and tells what came of it. A signal ends it early, and what there is by then is told.
 pub(crate) async fn run(
     command: BenchCommand,
@@ -68,11 +81,19 @@ pub(crate) async fn run(
     output: &Output,
     signals: Option<Signals>,
 ) -> Result<(), Failure> {
-    let plan = Plan::of(&command);
+    let (id, name) = name(settings)?;
+    let traffic = match command {
+        BenchCommand::Traffic(traffic) => traffic,
+        BenchCommand::Files(arguments) => {
+            let secret = if arguments.embedded { None } else { secret_for(settings, url, output)? };
+            let door = Door { url: url.clone(), secret, within: settings.timeout, name };
+            return files::run(&arguments, settings, &door, output, signals).await;
+        }
+    };
+    let plan = Plan::of(&traffic);
     make_room(&plan)?;
     let embedded = if plan.embedded { Some(Embedded::start().await?) } else { None };
     let url = embedded.as_ref().map_or(url, Embedded::url).clone();
-    let (id, name) = name(settings)?;
     let secret = secret_for(settings, &url, output)?;
     let door = Door { url, secret, within: settings.timeout, name };
     let result = Bench { plan, door, id, output }.perform(signals).await;

@@ -9,7 +9,7 @@ use crate::grammar::parse_span;
 
 /// What is measured.
 #[derive(Debug, Clone, Subcommand)]
-pub(crate) enum BenchCommand {
+pub(crate) enum Traffic {
     /// Messages from client to client: the gateway's answer, and the delivery
     #[command(after_help = SEND_EXAMPLES)]
     Send(PairsArgs),
@@ -133,18 +133,18 @@ impl Scenario {
 
 impl Plan {
     /// What the arguments come to.
-    pub(super) fn of(command: &BenchCommand) -> Self {
+    pub(super) fn of(command: &Traffic) -> Self {
         match command {
-            BenchCommand::Send(PairsArgs { clients, messages, load }) => {
+            Traffic::Send(PairsArgs { clients, messages, load }) => {
                 Self::new(Scenario::Send, 1000, (*clients, 1), load).sending(messages)
             }
-            BenchCommand::Request(PairsArgs { clients, messages, load }) => {
+            Traffic::Request(PairsArgs { clients, messages, load }) => {
                 Self::new(Scenario::Request, 1000, (*clients, 1), load).sending(messages)
             }
-            BenchCommand::Fanout(FanoutArgs { subscribers, messages, load }) => {
+            Traffic::Fanout(FanoutArgs { subscribers, messages, load }) => {
                 Self::new(Scenario::Fanout, 100, (1, *subscribers), load).sending(messages)
             }
-            BenchCommand::Connect(ConnectArgs { clients, load }) => {
+            Traffic::Connect(ConnectArgs { clients, load }) => {
                 Self::new(Scenario::Connect, 100, (*clients, 0), load)
             }
         }
@@ -225,7 +225,7 @@ mod tests {
     #[derive(Parser)]
     struct Line {
         #[command(subcommand)]
-        command: BenchCommand,
+        command: Traffic,
     }
 
     fn plan(words: &str) -> Plan {

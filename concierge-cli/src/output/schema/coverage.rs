@@ -8,6 +8,7 @@ use super::types;
 
 /// Where a record is implemented, for what, and the types of its objects.
 const RECORDS: &[(&str, &str, &[&str])] = &[
+    ("command/bench/files.rs", "Report", &["bench_files_result"]),
     ("command/bench/report.rs", "Report", &["bench_result"]),
     ("command/config.rs", "Explanation", &["settings", "setting"]),
     ("command/config.rs", "Files", &["setting_files", "setting_file"]),
