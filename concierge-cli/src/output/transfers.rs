@@ -128,7 +128,7 @@ impl Bars {
     fn new(label: &'static str, files: usize, expected: Option<u64>) -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
         let total = (files > 1).then(|| {
-            let bar = ProgressBar::no_length().with_style(style(expected.is_some()));
+            let bar = ProgressBar::hidden().with_style(style(expected.is_some()));
             if let Some(expected) = expected {
                 bar.set_length(expected);
             }
@@ -138,7 +138,7 @@ impl Bars {
     }
 
     fn file(&self, name: &str) -> ProgressBar {
-        let bar = ProgressBar::no_length().with_style(style(false)).with_prefix(fitted(name));
+        let bar = ProgressBar::hidden().with_style(style(false)).with_prefix(fitted(name));
         // That of all stays below.
         match &self.total {
             Some(total) => self.all.insert_before(total, bar),
