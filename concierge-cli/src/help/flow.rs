@@ -11,7 +11,7 @@ use crate::output::Output;
 pub(crate) const WIDTH: usize = 100;
 
 /// Less than this is not worth breaking lines for.
-const NARROW: usize = 20;
+pub(crate) const NARROW: usize = 20;
 
 /// How wide a page may be where the output leads.
 pub(crate) fn width(output: &Output) -> usize {
@@ -63,7 +63,7 @@ fn is_prose(line: &str) -> bool {
 }
 
 /// A line of prose as several; another one as it is.
-fn broken(line: &str, width: usize) -> Vec<String> {
+pub(crate) fn broken(line: &str, width: usize) -> Vec<String> {
     if !is_prose(line) {
         return vec![line.to_owned()];
     }

@@ -6,7 +6,7 @@ mod flow;
 mod tables;
 mod topics;
 
-pub(crate) use flow::{WIDTH, fitted, flowing, width};
+pub(crate) use flow::{NARROW, WIDTH, broken, fitted, flowing, width};
 
 use clap::{Args, Command};
 

@@ -1,11 +1,12 @@
 //! `help` in the REPL: the commands on a page, and each of them at length. The topics are the shell's, in `help/`.
 
 use clap::Command;
+use unicode_width::UnicodeWidthStr;
 
 use crate::{
     args,
     failure::Failure,
-    help::{TOPICS, fitted, topic, unknown},
+    help::{NARROW, TOPICS, broken, fitted, topic, unknown},
     language::as_typed_here,
     output::{Cell, Palette, Role, Table},
 };
@@ -26,12 +27,22 @@ pub(crate) fn page(words: &[String], palette: Palette, width: usize) -> Result<S
 }
 
 fn overview(tree: &Command, palette: Palette, width: usize) -> String {
-    let mut table = Table::default();
-    table.row([Cell::new(Role::Client, "  @bob hi"), Cell::plain("send a message to a client")]);
-    table.row([Cell::new(Role::Client, "  #chat {\"n\": 1}"), Cell::plain("send a message to a service")]);
-    for command in tree.get_subcommands() {
+    let mut entries = vec![
+        ("  @bob hi".to_owned(), "Send a message to a client".to_owned()),
+        ("  #chat {\"n\": 1}".to_owned(), "Send a message to a service".to_owned()),
+    ];
+    entries.extend(tree.get_subcommands().map(|command| {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        table.row([Cell::new(Role::Client, format!("  {}", usage(command))), Cell::plain(about)]);
+        (format!("  {}", usage(command)), about)
+    }));
+    let before = entries.iter().map(|(usage, _)| usage.width()).max().unwrap_or_default() + 2;
+    let mut table = Table::default();
+    for (usage, about) in entries {
+        let mut usage = usage.as_str();
+        for line in broken(&about, width.saturating_sub(before).max(NARROW)) {
+            table.row([Cell::new(Role::Client, usage), Cell::plain(line)]);
+            usage = "";
+        }
     }
     let topics: Vec<_> = TOPICS.iter().map(|topic| topic.name).collect();
     let more = fitted(&format!("More: help COMMAND, help {}.", topics.join(", help ")), width);
@@ -66,7 +77,16 @@ mod tests {
     }
 
     #[test]
-    fn the_overview_has_every_command_on_one_line_each() {
+    fn the_overview_fits_the_terminal() {
+        for width in [70, 80, 100] {
+            let text = page(&[], Palette::default(), width).unwrap();
+            let wide: Vec<_> = text.lines().filter(|line| line.width() > width).collect();
+            assert!(wide.is_empty(), "{wide:#?}");
+        }
+    }
+
+    #[test]
+    fn the_overview_has_every_command_on_a_line_of_its_own() {
         let text = asked("").unwrap();
         for command in args::lines().get_subcommands() {
             assert!(text.contains(&format!("\n  {}", command.get_name())), "{}", command.get_name());
