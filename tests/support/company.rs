@@ -1,12 +1,12 @@
 //! Somebody to talk with, for whoever tries commands, so that an example of help needs nothing prepared but itself.
 //!
-//! - **bob** stays. He owns the services [`SERVICES`]; ten times a second he says `{"text": "good morning", "done": true}` to all,
+//! - **bob** stays. He owns the services `SERVICES`; ten times a second he says `{"text": "good morning", "done": true}` to all,
 //!   and to the subscribers of each of his services. A request in the form of the SDK, to him or to one of his services, he answers
 //!   three times; to `request --plain` the next of what he says anyway is an answer.
-//! - bob has stored the files [`FILES`].
+//! - bob has stored the files `FILES`.
 //! - bob asks every service that somebody else opens, ten times a second, with `{"a": 1, "b": 2, "text": "good morning"}`: what is
-//!   opened by an example (`lobby`, or what `serve` is given) is used at once. Such a name must not be one of [`SERVICES`].
-//! - **carol** comes and goes ten times a second, and while she is there has a service [`VISITING`]: for what waits for somebody, or
+//!   opened by an example (`lobby`, or what `serve` is given) is used at once. Such a name must not be one of `SERVICES`.
+//! - **carol** comes and goes ten times a second, and while she is there has a service `VISITING`: for what waits for somebody, or
 //!   for somebody's end.
 //!
 //! To add an example to a command's help: it stands two columns in, below `Examples:`, and is typed by `tests/suite/help.rs` in a
