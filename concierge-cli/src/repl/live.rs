@@ -130,16 +130,17 @@ impl Shown for Live {
     fn claim(&self, output: &Output) -> Box<dyn Watch> {
         Box::new(Claimed { events: self.shared.watch(output, true), shared: Arc::clone(&self.shared) })
     }
+
+    fn learn(&self, client: &str, paths: &[String]) {
+        let is_own = self.shared.link.who().name == client;
+        self.shared.scene.directory.learn(client, paths, is_own);
+    }
 }
 
 impl Live {
     /// The same events, for a stream that goes somewhere else.
     pub(super) fn claim(&self) -> Claim<'_> {
         Claim(self)
-    }
-    fn learn(&self, client: &str, paths: &[String]) {
-        let is_own = self.shared.link.who().name == client;
-        self.shared.scene.directory.learn(client, paths, is_own);
     }
 }
 
