@@ -50,6 +50,9 @@ pub(crate) struct Cli {
 /// What the shell can be told: everything, and what only makes sense there.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ShellCommand {
+    /// Everything that a connected client can do.
+    #[command(flatten)]
+    Client(Command),
     /// Open the REPL
     #[command(
         after_help = "Examples:\n  concierge repl\n  concierge -u ws://192.0.2.7:64209/ws -N alice repl"
@@ -74,9 +77,6 @@ pub(crate) enum ShellCommand {
     /// Show the settings and where they come from
     #[command(subcommand, disable_help_subcommand = true, arg_required_else_help = false, after_help = command::config::help())]
     Config(ConfigCommand),
-    /// Everything that a connected client can do.
-    #[command(flatten)]
-    Client(Command),
     /// What the program tells about itself.
     #[command(flatten)]
     About(AboutCommand),
