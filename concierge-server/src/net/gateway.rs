@@ -7,12 +7,14 @@ use std::time::Duration;
 use concierge_client::payload::{Data, Limits as ToldLimits};
 use parking_lot::Mutex;
 use rustix::process::{Resource, getrlimit};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::admission::{self, Admission};
 use super::drive::Drive;
 use super::files::Files;
+use super::leftover::DISCARDING;
 use super::metered::FrameLimits;
 use super::outbox::{self, Outbox};
 use crate::config::{Config, ConnectionLimit, NamePolicy};
@@ -30,6 +32,8 @@ pub(super) struct Gateway {
     drive: Drive,
     admission: Arc<Admission>,
     files: Option<Arc<Files>>,
+    /// For connections that discard what is left of a request.
+    discarding: Semaphore,
     started: Instant,
     sockets: Mutex<Sockets>,
 }
@@ -79,6 +83,7 @@ impl Gateway {
             drive: Drive::new(counts, limits.outbox_total_bytes),
             admission,
             files: files.map(Arc::new),
+            discarding: Semaphore::new(DISCARDING),
             started: Instant::now(),
             sockets: Mutex::default(),
             config,
@@ -118,6 +123,11 @@ impl Gateway {
                 outbox.stop();
             }
         }
+    }
+
+    /// Permits to discard what is left of a request.
+    pub(super) fn discarding(&self) -> &Semaphore {
+        &self.discarding
     }
 
     /// When everything is to be over, once the gateway stops.

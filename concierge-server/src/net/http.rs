@@ -25,6 +25,7 @@ use tracing::debug;
 use super::admission::Place;
 use super::files::{self, Asking, Body};
 use super::gateway::Gateway;
+use super::leftover::{Arriving, Leftover};
 use super::lifetime::Lifetime;
 use super::member::From;
 use super::origin::{self, Allowed, Foreign};
@@ -40,6 +41,7 @@ struct Visitor {
     peer: SocketAddr,
     over_loopback: bool,
     lifetime: Lifetime,
+    leftover: Leftover,
     asked_for_files: Arc<Notify>,
     /// Where sockets are served that messages go through.
     messages: Handle,
@@ -80,13 +82,15 @@ async fn visit(
 ) {
     let over_loopback = stream.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let head = gateway.config().head;
-    let lifetime = Lifetime::new();
+    let (lifetime, leftover) = (Lifetime::new(), Leftover::default());
+    let shared = Arc::clone(&gateway);
     let place = Mutex::new(Some(place));
     let visitor = Arc::new(Visitor {
         gateway,
         peer,
         over_loopback,
         lifetime: lifetime.clone(),
+        leftover: leftover.clone(),
         asked_for_files,
         messages: Handle::current(),
         place,
@@ -103,6 +107,7 @@ async fn visit(
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = lifetime.over() => Ok(()),
+        never = leftover.discard(shared.discarding()) => match never {},
         () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => {
             connection.as_mut().graceful_shutdown();
             // What is answered already gets out; who does not read it is not waited for.
@@ -115,7 +120,17 @@ async fn visit(
 }
 
 impl Visitor {
-    async fn answer(&self, mut request: Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let mut answer = self.perform(self.leftover.follow(request)).await;
+        let status = answer.status();
+        if self.leftover.is_unread() && (status.is_client_error() || status.is_server_error()) {
+            // Who hears of it in time need not send the rest.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
+    async fn perform(&self, mut request: Request<Arriving>) -> Answer {
         let Config { allowed_origins: origins, allowed_hosts: hosts, .. } = self.gateway.config();
         if let Err(foreign) = origin::check(request.headers(), self.over_loopback, Allowed { origins, hosts })
         {

@@ -10,6 +10,7 @@ mod ending;
 mod files;
 mod gateway;
 mod http;
+mod leftover;
 mod lifetime;
 mod listener;
 mod member;

@@ -224,14 +224,3 @@ fn a_page_is_answered_by_its_origin_errors_too() {
     assert_eq!((foreign.status, foreign.header("access-control-allow-origin")), (403, None));
     assert_eq!(alice.get("file").header("access-control-allow-origin"), None);
 }
-
-#[test]
-fn who_is_refused_hears_why_though_much_was_still_to_be_sent() {
-    let gateway = gateway("files.file_bytes = \"1MiB\"");
-    let alice = Member::join(gateway.address(), "alice");
-    let body = vec![b'x'; 8 << 20];
-    for _ in 0..10 {
-        assert_eq!(alice.ask("PUT", "file", &[], &body).status, 413);
-        assert_eq!(ask(gateway.address(), "PUT", "/fs/alice/file", &[], &body).status, 428);
-    }
-}

@@ -7,6 +7,7 @@ mod keys;
 mod memory;
 mod paths;
 mod peers;
+mod refused;
 mod uploads;
 
 use std::net::SocketAddr;
@@ -106,8 +107,8 @@ fn ask(address: SocketAddr, method: &str, target: &str, headers: &[&str], body: 
         request = request.with(&format!("Content-Length: {}", body.len()));
     }
     socket.send_bytes(request.text().as_bytes()).unwrap();
-    // Who is refused may be hung up on before everything is sent; the answer is there all the same.
-    let _refused = socket.send_bytes(body);
+    // Who is refused can send everything all the same.
+    socket.send_bytes(body).unwrap();
     if method == "HEAD" { socket.read_head().unwrap() } else { socket.read_response().unwrap() }
 }
 

@@ -74,7 +74,7 @@ pub struct Response {
 
 impl Response {
     /// Reads the head of an answer (without the empty line that ends it).
-    pub(super) fn parse_head(head: &str) -> Result<Self> {
+    pub fn parse_head(head: &str) -> Result<Self> {
         let mut lines = head.split("\r\n");
         let status_line = lines.next().unwrap_or_default();
         let status = status_line

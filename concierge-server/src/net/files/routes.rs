@@ -4,7 +4,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY,
@@ -14,6 +13,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use tracing::debug;
 
+use super::super::leftover::Arriving;
 use super::super::lifetime::Lifetime;
 use super::body::Body;
 use super::refusal::Refused;
@@ -29,7 +29,7 @@ const KEY: &str = "x-fs-key";
 /// A request, and where it comes from.
 pub(in crate::net) struct Asking {
     /// It passed the checks of `Origin` and `Host`.
-    pub(in crate::net) request: Request<Incoming>,
+    pub(in crate::net) request: Request<Arriving>,
     pub(in crate::net) address: IpAddr,
     pub(in crate::net) lifetime: Lifetime,
 }
@@ -101,7 +101,7 @@ async fn write(
     client: ClientId,
     (method, headers): (&Method, &HeaderMap),
     path: &str,
-    body: Incoming,
+    body: Arriving,
     lifetime: Lifetime,
 ) -> Result<Response<Body>, Refused> {
     let boundary = boundary(headers)?;

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use multer::Multipart;
 use tokio::time::{Instant, timeout_at};
 
+use super::super::leftover::Arriving;
 use super::super::lifetime::Lifetime;
 use super::Files;
 use super::gate::Gate;
@@ -39,7 +40,7 @@ impl Upload {
     pub(super) async fn raw(
         &self,
         path: FilePath,
-        body: Incoming,
+        body: Arriving,
         lifetime: Lifetime,
     ) -> Result<bool, Refused> {
         let mut intake = Intake::begin(&self.files, self.client, path, body.size_hint().exact())?;
@@ -55,7 +56,7 @@ impl Upload {
     pub(super) async fn form_of_one(
         &self,
         path: FilePath,
-        (boundary, body): (String, Incoming),
+        (boundary, body): (String, Arriving),
         lifetime: Lifetime,
     ) -> Result<bool, Refused> {
         let mut intake = Intake::begin(&self.files, self.client, path, None)?;
@@ -88,7 +89,7 @@ impl Upload {
     /// their places or none.
     pub(super) async fn form(
         &self,
-        (boundary, body): (String, Incoming),
+        (boundary, body): (String, Arriving),
         lifetime: Lifetime,
     ) -> Result<(), Refused> {
         let mut parts = Parts::new(boundary, read(body, self.files.patience, lifetime));
@@ -164,7 +165,7 @@ impl Parts {
 
 /// The bytes of a body, as long as they come fast enough.
 fn read(
-    body: Incoming,
+    body: Arriving,
     patience: Duration,
     lifetime: Lifetime,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send {
