@@ -4,18 +4,24 @@ use std::process::{Command, Stdio};
 
 use support::peer::Peer;
 use support::process::program;
+use support::terminal::Terminal;
 
 use super::judge;
 use super::texts::{self, BEGIN, END, everything};
 use super::world::{CLIENT, SERVICE, World};
 
 /// The formats that are for terminals; `raw` is the one that is not.
-const FORMATS: [&str; 4] = ["human", "json", "ndjson", "tsv"];
+pub(super) const FORMATS: [&str; 4] = ["human", "json", "ndjson", "tsv"];
 
 /// Runs a command to its end on a terminal, in each format.
 fn shows(world: &World, arguments: &[&str], code: i32, part: &str) {
+    shows_by(|arguments| world.terminal(arguments), arguments, code, part);
+}
+
+/// The same on terminals of one's own.
+pub(super) fn shows_by(start: impl Fn(&[&str]) -> Terminal, arguments: &[&str], code: i32, part: &str) {
     for format in FORMATS {
-        let mut terminal = world.terminal(&[&["-o", format], arguments].concat());
+        let mut terminal = start(&[&["-o", format], arguments].concat());
         let status = terminal.wait().unwrap();
         let written = terminal.written();
         let what = format!("{arguments:?} as {format}");
