@@ -99,6 +99,32 @@ fn leaving_gives_the_terminal_back() {
 }
 
 #[test]
+fn leaving_after_a_long_paste_and_other_sizes_gives_the_terminal_back() {
+    checked(|shell| {
+        let text = "pasted ".repeat(1_428) + "end.";
+        ensure!(text.len() == 10_000);
+        shell.terminal.keys(&format!("\x1b[200~{text}\x1b[201~"))?;
+        shell.terminal.wait_until("it is pasted", |screen| screen.cursor_row().ends_with("end."))?;
+        for (rows, columns) in [(20, 60), (60, 300), (50, 240)] {
+            shell.terminal.resize(rows, columns)?;
+            // A key shows that the size was taken note of.
+            shell.terminal.keys("!")?;
+            shell.terminal.wait_until("it is drawn", |screen| screen.cursor_row().ends_with('!'))?;
+        }
+        shell.terminal.keys("\x03")?;
+        shell.terminal.wait_until("the line is empty", |screen| screen.cursor_row().ends_with('●'))?;
+        shell.terminal.resize(30, 100)?;
+        shell.terminal.keys("x")?;
+        shell.terminal.wait_until("it is typed", |screen| screen.cursor_row().ends_with("● x"))?;
+        shell.terminal.keys("\x7f")?;
+        shell.terminal.wait_until("it is gone", |screen| screen.cursor_row().ends_with('●'))?;
+        shell.terminal.resize(50, 240)?;
+        shell.terminal.keys("\x04")?;
+        shell.check(0)
+    });
+}
+
+#[test]
 fn being_terminated_while_typing_gives_the_terminal_back() {
     checked(|shell| {
         shell.terminal.keys("@bob {\"a")?;
