@@ -195,6 +195,10 @@ impl Get {
             return Err(FileError::Changed);
         }
         let (from, told) = read_head(&answer)?;
+        if *received == 0 {
+            // Nothing has come yet: what an earlier attempt was told may have been replaced.
+            *known = None;
+        }
         let is_what_was_asked_for =
             from == *received && known.as_ref().is_none_or(|known| known.size == told.size);
         if !is_what_was_asked_for {

@@ -1,6 +1,6 @@
 //! How far a transfer has come, and whether it still moves.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, future::pending, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
@@ -60,7 +60,9 @@ impl Watch {
 
     async fn stalled(&self, patience: Duration) {
         loop {
-            let end = *self.moved.lock() + patience;
+            let moved = *self.moved.lock();
+            // Nobody lives to see such an end.
+            let Some(end) = moved.checked_add(patience) else { return pending().await };
             if end <= Instant::now() {
                 return;
             }

@@ -56,6 +56,18 @@ async fn a_download_without_a_byte_yet_begins_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_that_is_replaced_before_its_first_byte_is_the_new_one() {
+    let mut scene = Scene::new().await;
+    let get = scene.files().patience(Duration::MAX).get("bob", "file").bytes(10);
+    let script = async {
+        drop(scene.asked().await.answer("200 OK", WHOLE, b"").await);
+        scene.asked().await.answer("200 OK", &["Content-Length: 3", "ETag: \"two\""], b"abc").await
+    };
+    let (got, _kept) = tokio::join!(get, script);
+    assert_eq!(got.unwrap(), "abc");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_that_is_replaced_in_between_is_no_mixture() {
     let mut scene = Scene::new().await;
     let get = scene.files().get("bob", "file").bytes(10);

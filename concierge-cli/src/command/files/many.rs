@@ -1,5 +1,7 @@
 //! Doing the same with several files: so many at one time, each failure told, and what that comes to as a whole.
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt, stream};
 
 use crate::{exit::Exit, failure::Failure, output::Output};
@@ -35,13 +37,21 @@ impl<R> Outcome<R> {
         F: Future<Output = Result<R, Trouble>>,
     {
         let mut left = items.len();
-        let mut results = stream::iter(items.into_iter().map(work)).buffered(parallel.max(1));
-        while let Some(result) = results.next().await {
+        let numbered = items.into_iter().enumerate().map(|(number, item)| {
+            let work = work(item);
+            async move { (number, work.await) }
+        });
+        // Each as it ends: one that is done is not forgotten because another, begun before it, then fails for all.
+        let mut results = stream::iter(numbered).buffer_unordered(parallel.max(1));
+        let (mut done, mut failures) = (BTreeMap::new(), BTreeMap::new());
+        while let Some((number, result)) = results.next().await {
             left -= 1;
             match result {
-                Ok(done) => self.done.push(done),
+                Ok(result) => {
+                    done.insert(number, result);
+                }
                 Err(Trouble { failure, concerns_all }) => {
-                    self.failures.push(failure);
+                    failures.insert(number, failure);
                     if concerns_all {
                         self.left += left;
                         break;
@@ -49,6 +59,8 @@ impl<R> Outcome<R> {
                 }
             }
         }
+        self.done.extend(done.into_values());
+        self.failures.extend(failures.into_values());
         self
     }
 
@@ -82,6 +94,8 @@ impl From<Failure> for Trouble {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::Notify;
+
     use super::*;
     use crate::{
         console::Console,
@@ -126,5 +140,20 @@ mod tests {
         let (done, ended, stderr) = told(&[Some(true), None, None, Some(false)]).await;
         assert_eq!((done, ended), (0, Some((Exit::NotFound, "none of 4 files was fetched".into()))));
         assert_eq!(stderr, "error: no 0\n");
+    }
+
+    #[tokio::test]
+    async fn what_is_done_counts_though_one_before_it_fails_for_all() {
+        let second = Notify::new();
+        let work = async |number: usize| {
+            if number == 1 {
+                second.notify_one();
+                return Ok(number);
+            }
+            second.notified().await;
+            Err(Trouble { failure: Failure::new(Exit::Unreachable, "away"), concerns_all: true })
+        };
+        let outcome = Outcome::new(Vec::new()).each(vec![0, 1, 2], 2, work).await;
+        assert_eq!((outcome.done, outcome.failures.len(), outcome.left), (vec![1], 1, 1));
     }
 }
