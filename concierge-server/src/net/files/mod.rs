@@ -4,8 +4,8 @@
 mod body;
 mod disk;
 mod download;
-mod gate;
 mod intake;
+mod parts;
 mod refusal;
 mod routes;
 mod threads;

@@ -9,14 +9,14 @@ use futures_util::{Stream, StreamExt as _, stream};
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
 use hyper::body::Body as _;
-use multer::Multipart;
+use multer::Field;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::leftover::Arriving;
 use super::super::lifetime::Lifetime;
 use super::Files;
-use super::gate::Gate;
 use super::intake::{Intake, place};
+use super::parts::{Broken, Parts};
 use super::refusal::Refused;
 use crate::files::FilePath;
 use crate::hub::ClientId;
@@ -61,7 +61,7 @@ impl Upload {
     ) -> Result<bool, Refused> {
         let mut intake = Intake::begin(&self.files, self.client, path, None)?;
         let mut name: Option<String> = None;
-        let mut parts = Parts::new(boundary, read(body, self.files.patience, lifetime));
+        let mut parts = Parts::new(boundary, Box::pin(read(body, self.files.patience, lifetime)));
         let mut count = 0;
         while let Some(part) = parts.next().await? {
             count += 1;
@@ -76,7 +76,7 @@ impl Upload {
                 (None, Some(first)) => name = Some(first.to_owned()),
                 _ => {}
             }
-            parts.pour(part, &mut intake).await?;
+            pour(&mut parts, part, &mut intake).await?;
         }
         if count == 0 {
             return Err(no_parts());
@@ -92,7 +92,7 @@ impl Upload {
         (boundary, body): (String, Arriving),
         lifetime: Lifetime,
     ) -> Result<(), Refused> {
-        let mut parts = Parts::new(boundary, read(body, self.files.patience, lifetime));
+        let mut parts = Parts::new(boundary, Box::pin(read(body, self.files.patience, lifetime)));
         let mut intakes: Vec<(FilePath, Intake)> = Vec::new();
         let mut current = 0;
         while let Some(part) = parts.next().await? {
@@ -115,7 +115,7 @@ impl Upload {
                 intakes.push((path.clone(), Intake::begin(&self.files, self.client, path, None)?));
             }
             if let Some((_, intake)) = intakes.get_mut(current) {
-                parts.pour(part, intake).await?;
+                pour(&mut parts, part, intake).await?;
             }
         }
         if intakes.is_empty() {
@@ -136,31 +136,16 @@ impl Drop for Upload {
     }
 }
 
-/// The parts of a form, one after the other.
-struct Parts {
-    form: Multipart<'static>,
-    credit: super::gate::Credit,
-}
-
-impl Parts {
-    fn new(boundary: String, bytes: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
-        let (gate, credit) = Gate::new(Box::pin(bytes));
-        Self { form: Multipart::new(gate, boundary), credit }
+/// Takes all of a part in.
+async fn pour(
+    parts: &mut Parts<impl Stream<Item = io::Result<Bytes>> + Unpin>,
+    mut part: Field<'static>,
+    intake: &mut Intake,
+) -> Result<(), Refused> {
+    while let Some(bytes) = parts.chunk(&mut part).await? {
+        intake.take(bytes).await?;
     }
-
-    async fn next(&mut self) -> Result<Option<multer::Field<'static>>, Refused> {
-        let next = self.form.next_field().await.map_err(|error| broken_form(&error));
-        self.credit.renew();
-        next
-    }
-
-    async fn pour(&self, mut part: multer::Field<'static>, intake: &mut Intake) -> Result<(), Refused> {
-        while let Some(bytes) = part.chunk().await.map_err(|error| broken_form(&error))? {
-            self.credit.renew();
-            intake.take(bytes).await?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The bytes of a body, as long as they come fast enough.
@@ -201,18 +186,17 @@ fn broken(error: &io::Error) -> Refused {
     }
 }
 
-fn broken_form(error: &multer::Error) -> Refused {
-    if let multer::Error::StreamReadFailed(source) = error
-        && let Some(source) = source.downcast_ref::<io::Error>()
-        && source.kind() != io::ErrorKind::InvalidData
-    {
-        return broken(source);
+impl From<Broken> for Refused {
+    fn from(why: Broken) -> Self {
+        match why {
+            Broken::Body(error) => broken(&error),
+            Broken::Form => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "broken_form",
+                "the body is not multipart/form-data as RFC 7578 has it",
+            ),
+        }
     }
-    Refused::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "broken_form",
-        "the body is not multipart/form-data as RFC 7578 has it",
-    )
 }
 
 fn no_parts() -> Refused {
