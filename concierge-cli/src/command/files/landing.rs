@@ -1,20 +1,20 @@
 //! Where fetched files land on this side: below a folder, and never elsewhere.
 //!
 //! What a file is called comes from somebody else, and the folder may hold symbolic links. So folders are opened one below the other,
-//! no link is followed, and names are only looked up within the folder that was opened. A file has another name until it is whole,
-//! and what is not finished leaves nothing behind.
+//! no link is followed, and names are only looked up within the folder that was opened. A file has no name until it is whole, or
+//! another one where that cannot be, and what is not finished leaves nothing behind.
 
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
     io,
-    os::fd::OwnedFd,
+    os::fd::{AsRawFd, OwnedFd},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use rustix::{
-    fs::{AtFlags, FileType, Mode, OFlags, linkat, mkdirat, open, openat, renameat, statat, unlinkat},
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, linkat, mkdirat, open, openat, renameat, statat, unlinkat},
     io::Errno,
 };
 use uuid::Uuid;
@@ -40,7 +40,10 @@ pub(super) struct Ground {
 pub(super) struct Landing {
     folder: OwnedFd,
     name: OsString,
+    /// What it is called before, while it has to be called anything.
     temporary: String,
+    /// The file, as long as it has no name at all: then nothing is left of it even when this process is killed.
+    nameless: Option<OwnedFd>,
     replace: bool,
     /// It is there as long as the last of its files.
     _ground: Arc<Ground>,
@@ -78,14 +81,15 @@ impl Ground {
         Ok(Self { folder, made: is_new.then(|| path.to_owned()), made_below: Mutex::default() })
     }
 
-    /// Begins a file: the folders it is in are made, and it gets a name for the time being. Without `replace` nothing may be in its
-    /// place.
+    /// Begins a file: the folders it is in are made, and it gets a name for the time being if it needs one. Without `replace`
+    /// nothing may be in its place.
     pub(super) fn begin(self: &Arc<Self>, names: &[OsString], replace: bool) -> io::Result<(Landing, File)> {
         let (name, folders) = names.split_last().ok_or(io::ErrorKind::InvalidInput)?;
-        let landing = Landing {
+        let mut landing = Landing {
             folder: self.enter(folders)?,
             name: name.clone(),
             temporary: format!(".concierge-{}.part", Uuid::new_v4().simple()),
+            nameless: None,
             replace,
             _ground: Arc::clone(self),
         };
@@ -146,8 +150,16 @@ fn no_folder(error: Errno, name: &OsStr) -> io::Error {
 }
 
 impl Landing {
-    fn create(&self) -> io::Result<File> {
+    fn create(&mut self) -> io::Result<File> {
         self.check_place()?;
+        if let Some(file) = nameless(&self.folder) {
+            self.nameless = Some(file.try_clone()?);
+            return Ok(file.into());
+        }
+        self.create_named()
+    }
+
+    fn create_named(&self) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(openat(&self.folder, &self.temporary, flags, Mode::from_raw_mode(0o666))?.into())
     }
@@ -168,6 +180,14 @@ impl Landing {
     pub(super) fn keep(self) -> io::Result<()> {
         self.check_place()?;
         let (folder, from, to) = (&self.folder, OsStr::new(&self.temporary), &self.name);
+        if let Some(file) = &self.nameless {
+            // Only a name replaces another one.
+            let first = if self.replace { from } else { to };
+            linkat(CWD, shown_as(file), folder, first, AtFlags::SYMLINK_FOLLOW)?;
+            if !self.replace {
+                return Ok(());
+            }
+        }
         if self.replace {
             renameat(folder, from, folder, to)?;
         } else {
@@ -182,9 +202,28 @@ impl Landing {
     }
 }
 
+/// A new file in a folder, without a name, where the system has that.
+#[cfg(target_os = "linux")]
+fn nameless(folder: &OwnedFd) -> Option<OwnedFd> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = openat(folder, ".", flags, Mode::from_raw_mode(0o666)).ok()?;
+    // It gets its name by way of this, which is not everywhere.
+    statat(CWD, shown_as(&file), AtFlags::empty()).is_ok().then_some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn nameless(_: &OwnedFd) -> Option<OwnedFd> {
+    None
+}
+
+/// Where Linux shows an open file of this process.
+fn shown_as(file: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
 impl Drop for Landing {
     fn drop(&mut self) {
-        // After a rename it is not there any more.
+        // It may never have been, and after a rename it is not any more.
         let _ = unlinkat(&self.folder, &self.temporary, AtFlags::empty());
     }
 }
@@ -246,6 +285,41 @@ mod tests {
         landing.keep().unwrap();
         assert_eq!(everything(home.path()), ["maps", "maps/north.json"]);
         assert_eq!(fs::read_to_string(home.path().join("maps/north.json")).unwrap(), "{}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_killed_on_the_way_leaves_nothing_behind() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("x"), "old").unwrap();
+        let ground = ground(home.path());
+        for replace in [false, true] {
+            let name = if replace { "x" } else { "y" };
+            let (landing, mut file) = ground.begin(&names(name).unwrap(), replace).unwrap();
+            file.write_all(b"half").unwrap();
+            assert_eq!(everything(home.path()), ["x"]);
+            // As if the process had ended: nothing is tidied up.
+            std::mem::forget(landing);
+        }
+        assert_eq!(everything(home.path()), ["x"]);
+        assert_eq!(fs::read_to_string(home.path().join("x")).unwrap(), "old");
+    }
+
+    #[test]
+    fn where_every_file_has_a_name_it_is_kept_all_the_same() {
+        let home = tempfile::tempdir().unwrap();
+        let ground = ground(home.path());
+        for (content, replace) in [("old", false), ("new", true)] {
+            let (mut landing, _) = ground.begin(&names("x").unwrap(), replace).unwrap();
+            landing.nameless = None;
+            landing.create_named().unwrap().write_all(content.as_bytes()).unwrap();
+            landing.keep().unwrap();
+            assert_eq!(fs::read_to_string(home.path().join("x")).unwrap(), content);
+        }
+        let (landing, _) = ground.begin(&names("y").unwrap(), false).unwrap();
+        landing.create_named().unwrap();
+        drop(landing);
+        assert_eq!(everything(home.path()), ["x"]);
     }
 
     #[test]
