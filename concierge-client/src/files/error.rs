@@ -78,8 +78,8 @@ pub enum FileError {
     /// The file was replaced while it was fetched.
     #[error("the file was replaced while it was fetched")]
     Changed,
-    /// What came is not what was sent.
-    #[error("the file arrived with another checksum than it has at the gateway")]
+    /// What came is not what was sent. After an upload, it is what the gateway has now.
+    #[error("the file has another checksum at the gateway than on this side")]
     Checksum,
     /// There is more than the caller wants.
     #[error("the file has {size} bytes, more than the {most} that were wanted")]

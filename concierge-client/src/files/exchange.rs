@@ -3,12 +3,13 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use data_encoding::BASE64;
 use http_body_util::{BodyExt, Empty, Limited, combinators::UnsyncBoxBody};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
     client::conn::http1,
-    header::{EXPECT, HOST, HeaderName, USER_AGENT as USER_AGENT_NAME},
+    header::{EXPECT, HOST, HeaderMap, HeaderName, USER_AGENT as USER_AGENT_NAME},
 };
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -110,6 +111,13 @@ impl Exchange {
         }
         Ok(request)
     }
+}
+
+/// The SHA-256 of a whole file, whatever part of it is sent: RFC 9530.
+pub(super) fn read_digest(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let digests = headers.get("repr-digest")?.to_str().ok()?;
+    let digest = digests.split(',').find_map(|digest| digest.trim().strip_prefix("sha-256=:"))?;
+    BASE64.decode(digest.trim_end_matches(':').as_bytes()).ok()
 }
 
 /// The connection broke off.

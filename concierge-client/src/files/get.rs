@@ -8,7 +8,6 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use data_encoding::BASE64;
 use http_body_util::BodyExt;
 use hyper::{
     Method, Response, StatusCode,
@@ -25,13 +24,10 @@ use uuid::Uuid;
 
 use super::{
     error::FileError,
-    exchange::{Exchange, lost, no_body},
+    exchange::{Exchange, lost, no_body, read_digest},
     place,
     progress::{Progress, Told, Watch},
 };
-
-/// RFC 9530: the checksum of the whole file, whatever part of it is sent.
-const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
 /// How often a download that breaks off is taken up again without a byte more.
 const ATTEMPTS: u32 = 5;
@@ -248,9 +244,7 @@ fn read_head(answer: &Response<Incoming>) -> Result<(u64, Known), FileError> {
     };
     let (from, size) = place
         .ok_or_else(|| FileError::Answer { detail: "it does not say how large the file is".to_owned() })?;
-    let sha256 = text(REPR_DIGEST)
-        .and_then(|digests| digests.split(',').find_map(|digest| digest.trim().strip_prefix("sha-256=:")))
-        .and_then(|digest| BASE64.decode(digest.trim_end_matches(':').as_bytes()).ok());
+    let sha256 = read_digest(answer.headers());
     let etag = text(ETAG).filter(|etag| !etag.starts_with("W/")).map(str::to_owned);
     Ok((from, Known { size, etag, sha256 }))
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     error::FileError,
-    exchange::Exchange,
+    exchange::{Exchange, read_digest},
     place,
     progress::{Progress, Told, Watch},
     source::Source,
@@ -51,7 +51,7 @@ pub struct Put {
 pub struct Stored {
     /// How large it is, in bytes.
     pub size: u64,
-    /// The SHA-256 of what was sent.
+    /// The SHA-256 of what was sent, and of what the gateway has, where that tells it.
     pub sha256: [u8; 32],
     /// Whether another one was there before.
     pub replaced: bool,
@@ -110,11 +110,11 @@ impl Put {
             length.as_deref().map(|length| (CONTENT_LENGTH, length)).into_iter().collect();
         let answer = exchange.ask(Method::PUT, &place, &headers, body, &watch).await?;
         let Sent { bytes, digest } = std::mem::take(&mut *sent.lock());
-        Ok(Stored {
-            size: bytes,
-            sha256: digest.finalize().into(),
-            replaced: answer.status() == StatusCode::NO_CONTENT,
-        })
+        let sha256 = digest.finalize().into();
+        if read_digest(answer.headers()).is_some_and(|told| told != sha256) {
+            return Err(FileError::Checksum);
+        }
+        Ok(Stored { size: bytes, sha256, replaced: answer.status() == StatusCode::NO_CONTENT })
     }
 }
 

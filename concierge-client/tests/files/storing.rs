@@ -41,6 +41,26 @@ async fn bytes_a_file_and_a_stream_are_stored_alike() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_gateway_says_it_has_is_what_was_sent() {
+    const SAME: &str = "Repr-Digest: sha-256=:7XACtDnprIRfIjV9giusFERzD722AW0+yUMil7nsn3M=:";
+    const OTHER: &str = "Repr-Digest: sha-256=:Ue8q13dmy25zWzc898360u2xMgH8Oc+a+Swb/ngEetE=:";
+    let mut scene = Scene::new().await;
+    for (digest, is_same) in [(SAME, true), (OTHER, false)] {
+        let put = scene.files().put("file", "content");
+        let script = async {
+            let mut asked = scene.asked().await;
+            assert_eq!(asked.body(7).await, b"content");
+            asked.answer(CREATED.0, &[CREATED.1, &[digest]].concat(), b"").await
+        };
+        let (put, _kept) = tokio::join!(put.into_future(), script);
+        match put {
+            Ok(stored) => assert!(is_same && stored.size == 7),
+            Err(error) => assert!(!is_same && matches!(error, FileError::Checksum), "{error:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_of_unknown_length_goes_out_as_it_comes() {
     let mut scene = Scene::new().await;
     let pieces = stream::iter(["con", "tent"].map(|piece| Ok(piece.into())));

@@ -15,6 +15,8 @@ fn a_file_is_stored_replaced_fetched_and_deleted() {
     let alice = Member::join(gateway.address(), "alice");
     let stored = alice.ask("PUT", "maps/north%20pole", &[], b"one");
     assert_eq!((stored.status, stored.header("location")), (201, Some("/fs/alice/maps/north%20pole")));
+    let digest = "sha-256=:dpLDrTVAu4A8Ags67mbNiIcSMjTqDG5xQ8Ct1z/0Me0=:";
+    assert_eq!(stored.header("repr-digest"), Some(digest));
     assert_eq!((alice.put("maps/north%20pole", b"two"), alice.put("empty", b"")), (204, 201));
     let fetched = alice.get("maps/north%20pole");
     assert_eq!((fetched.status, fetched.text().as_str()), (200, "two"));

@@ -121,12 +121,16 @@ fn describe(headers: &mut HeaderMap, stored: &StoredFile, etag: &str, path: &Fil
     insert(headers, CONTENT_TYPE, "application/octet-stream");
     insert(headers, ACCEPT_RANGES, "bytes");
     insert(headers, ETAG, etag);
-    // RFC 9530: of the whole file, whatever part of it is sent.
-    let digest = BASE64.encode(&stored.sha256);
-    insert(headers, HeaderName::from_static("repr-digest"), &format!("sha-256=:{digest}:"));
+    tell_digest(headers, &stored.sha256);
     insert(headers, LAST_MODIFIED, &httpdate::fmt_http_date(time(stored.modified)));
     let name = utf8_percent_encode(path.file_name(), ATTRIBUTE);
     insert(headers, CONTENT_DISPOSITION, &format!("attachment; filename*=UTF-8''{name}"));
+}
+
+/// RFC 9530: the checksum of the whole file, whatever part of it is sent, or of the one that came.
+pub(super) fn tell_digest(headers: &mut HeaderMap, sha256: &[u8; 32]) {
+    let digest = BASE64.encode(sha256);
+    insert(headers, HeaderName::from_static("repr-digest"), &format!("sha-256=:{digest}:"));
 }
 
 /// Whether the asker has the file already: section 13.2.2.

@@ -40,7 +40,7 @@ struct Written {
 #[derive(Debug)]
 pub(super) struct Taken {
     intake: Intake,
-    sha256: [u8; 32],
+    pub(super) sha256: [u8; 32],
 }
 
 impl Intake {

@@ -17,7 +17,7 @@ use super::super::leftover::Arriving;
 use super::super::lifetime::Lifetime;
 use super::body::Body;
 use super::refusal::Refused;
-use super::upload::Upload;
+use super::upload::{Placed, Upload};
 use super::{Files, download};
 use crate::files::{Access, Caller, FilePath};
 use crate::hub::ClientId;
@@ -121,14 +121,16 @@ async fn write(
         return Ok(status(StatusCode::OK));
     }
     let upload = Upload::open(files, client)?;
-    let replaced = match boundary {
+    let Placed { replaced, sha256 } = match boundary {
         Some(boundary) if method == Method::POST => {
             upload.form_of_one(path, (boundary, body), lifetime).await?
         }
         _ => upload.raw(path, body, lifetime).await?,
     };
     let is_put = method == Method::PUT;
-    Ok(status(if replaced && is_put { StatusCode::NO_CONTENT } else { StatusCode::CREATED }))
+    let mut answer = status(if replaced && is_put { StatusCode::NO_CONTENT } else { StatusCode::CREATED });
+    download::tell_digest(answer.headers_mut(), &sha256);
+    Ok(answer)
 }
 
 /// The boundary of a form; none for a raw body.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::super::leftover::Arriving;
 use super::super::lifetime::Lifetime;
 use super::Files;
-use super::intake::{Intake, place};
+use super::intake::{Intake, Taken, place};
 use super::parts::{Broken, Parts};
 use super::refusal::Refused;
 use crate::files::FilePath;
@@ -30,26 +30,32 @@ pub(super) struct Upload {
     client: ClientId,
 }
 
+/// One file that has its place.
+pub(super) struct Placed {
+    /// Whether there was another before.
+    pub(super) replaced: bool,
+    pub(super) sha256: [u8; 32],
+}
+
 impl Upload {
     pub(super) fn open(files: &Arc<Files>, client: ClientId) -> Result<Self, Refused> {
         files.lock().store.open(client)?;
         Ok(Self { files: Arc::clone(files), client })
     }
 
-    /// A raw body, which is one file. Returns whether there was another before.
+    /// A raw body, which is one file.
     pub(super) async fn raw(
         &self,
         path: FilePath,
         body: Arriving,
         lifetime: Lifetime,
-    ) -> Result<bool, Refused> {
+    ) -> Result<Placed, Refused> {
         let mut intake = Intake::begin(&self.files, self.client, path, body.size_hint().exact())?;
         let mut bytes = std::pin::pin!(read(body, self.files.patience, lifetime));
         while let Some(piece) = bytes.next().await {
             intake.take(piece.map_err(|error| broken(&error))?).await?;
         }
-        let taken = intake.finish().await?;
-        Ok(place(&self.files, vec![taken], now())?.contains(&true))
+        self.place(intake.finish().await?)
     }
 
     /// A form whose parts are one file: those without a file name, and those of one and the same.
@@ -58,7 +64,7 @@ impl Upload {
         path: FilePath,
         (boundary, body): (String, Arriving),
         lifetime: Lifetime,
-    ) -> Result<bool, Refused> {
+    ) -> Result<Placed, Refused> {
         let mut intake = Intake::begin(&self.files, self.client, path, None)?;
         let mut name: Option<String> = None;
         let mut parts = Parts::new(boundary, Box::pin(read(body, self.files.patience, lifetime)));
@@ -81,8 +87,13 @@ impl Upload {
         if count == 0 {
             return Err(no_parts());
         }
-        let taken = intake.finish().await?;
-        Ok(place(&self.files, vec![taken], now())?.contains(&true))
+        self.place(intake.finish().await?)
+    }
+
+    fn place(&self, taken: Taken) -> Result<Placed, Refused> {
+        let sha256 = taken.sha256;
+        let replaced = place(&self.files, vec![taken], now())?.contains(&true);
+        Ok(Placed { replaced, sha256 })
     }
 
     /// A form whose parts are files, each under its own file name; parts of the same name are one file. Either all of them take
