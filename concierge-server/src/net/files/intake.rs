@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
@@ -23,9 +22,10 @@ pub(super) struct Intake {
     files: Arc<Files>,
     /// Gone once the file has its place.
     ticket: Option<Ticket>,
-    gathered: Vec<Bytes>,
-    gathered_bytes: usize,
-    writing: JoinHandle<io::Result<Written>>,
+    /// A copy of what came: what comes may be a byte of a large buffer, which it would keep.
+    gathered: Vec<u8>,
+    /// What the disk is at. None when nobody waits for it.
+    writing: Option<JoinHandle<io::Result<Written>>>,
 }
 
 /// What has been written so far.
@@ -63,28 +63,26 @@ impl Intake {
             files: Arc::clone(files),
             ticket: Some(ticket),
             gathered: Vec::new(),
-            gathered_bytes: 0,
-            writing,
+            writing: Some(writing),
         })
     }
 
     /// Takes some bytes. Waits for the disk when it is behind.
-    pub(super) async fn take(&mut self, bytes: Bytes) -> Result<(), Refused> {
+    pub(super) async fn take(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         if let Some(ticket) = &mut self.ticket {
             let mut rules = self.files.lock();
             rules.store.grow(ticket, bytes.len() as u64)?;
             rules.tally.received += bytes.len() as u64;
         }
-        self.gathered_bytes += bytes.len();
-        self.gathered.push(bytes);
-        if self.gathered_bytes >= PIECE { self.write().await } else { Ok(()) }
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= PIECE { self.write().await } else { Ok(()) }
     }
 
     /// Another file of the same request comes first: gives back what this one need not hold meanwhile.
     pub(super) async fn pause(&mut self) -> Result<(), Refused> {
         self.write().await?;
         let written = Written { file: None, ..self.written().await? };
-        self.writing = self.files.work(|| Ok(written));
+        self.writing = Some(self.files.work(|| Ok(written)));
         Ok(())
     }
 
@@ -97,30 +95,31 @@ impl Intake {
 
     async fn write(&mut self) -> Result<(), Refused> {
         let mut written = self.written().await?;
-        let pieces = std::mem::take(&mut self.gathered);
-        self.gathered_bytes = 0;
+        let piece = std::mem::take(&mut self.gathered);
         let (disk, reserve) = (Arc::clone(&self.files.disk), self.files.reserve);
         let id = self.ticket.as_ref().map(Ticket::id);
-        self.writing = self.files.work(move || {
+        let writing = self.files.work(move || {
             let mut file = match (written.file.take(), id) {
                 (None, Some(id)) => disk.append(id)?,
                 (file, _) => file.ok_or(io::ErrorKind::NotFound)?,
             };
-            for piece in &pieces {
-                file.write_all(piece)?;
-                written.fingerprint.update(piece);
-            }
+            file.write_all(&piece)?;
+            written.fingerprint.update(&piece);
             written.file = Some(file);
             if disk.free()? < reserve {
                 return Err(io::ErrorKind::StorageFull.into());
             }
             Ok(written)
         });
+        self.writing = Some(writing);
         Ok(())
     }
 
     async fn written(&mut self) -> Result<Written, Refused> {
-        let written = (&mut self.writing).await.map_err(io::Error::other).flatten();
+        let writing =
+            self.writing.as_mut().expect("whoever waits for the disk gives it the next thing to do");
+        let written = writing.await.map_err(io::Error::other).flatten();
+        self.writing = None;
         written.map_err(|error| Refused::of_disk(&error))
     }
 }
@@ -130,8 +129,7 @@ impl Drop for Intake {
         if let Some(ticket) = self.ticket.take() {
             let id = ticket.id();
             self.files.lock().store.abort(ticket);
-            // What is being written is written to a file without a name.
-            self.files.discard(vec![id]);
+            self.files.discard_after(self.writing.take(), id);
         }
     }
 }
@@ -161,5 +159,81 @@ pub(super) fn place(files: &Files, taken: Vec<Taken>, modified: u64) -> Result<V
             }
             Err(refusal.into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Barrier, mpsc};
+
+    use bytes::Bytes;
+
+    use super::super::Disk;
+    use super::super::threads::DISK;
+    use super::*;
+    use crate::config;
+
+    const ALICE: ClientId = ClientId(1);
+
+    fn files() -> Arc<Files> {
+        let files = Files::new(&config::Files::default(), Disk::temporary().unwrap()).unwrap();
+        files.lock().store.join(ALICE);
+        Arc::new(files)
+    }
+
+    fn begin(files: &Arc<Files>) -> Intake {
+        Intake::begin(files, ALICE, FilePath::from_text("file").unwrap(), None).unwrap()
+    }
+
+    /// Waits until everything has been done that the disk was given, but for so many things that take their time.
+    async fn let_the_disk_pass(files: &Files, busy: usize) {
+        let barrier = Arc::new(Barrier::new(DISK - busy));
+        let passes = || {
+            let barrier = Arc::clone(&barrier);
+            files.work(move || barrier.wait().is_leader())
+        };
+        let all: Vec<_> = std::iter::repeat_with(passes).take(DISK - busy).collect();
+        for pass in all {
+            pass.await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_upload_given_up_before_its_file_is_there_leaves_none() {
+        let files = files();
+        let mut intake = begin(&files);
+        let id = intake.ticket.as_ref().unwrap().id();
+        drop(intake.written().await.unwrap());
+        files.disk.remove(id).unwrap();
+        // The disk takes its time to make the file.
+        let ((let_on, told), (made, is_made)) = (mpsc::channel::<()>(), tokio::sync::oneshot::channel());
+        let disk = Arc::clone(&files.disk);
+        intake.writing = Some(files.work(move || {
+            told.recv().unwrap();
+            let written = Written { file: Some(disk.create(id)?), fingerprint: Sha256::new() };
+            made.send(()).unwrap();
+            Ok(written)
+        }));
+        drop(intake);
+        let_the_disk_pass(&files, 1).await;
+        let_on.send(()).unwrap();
+        is_made.await.unwrap();
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+        while files.disk.read(id).is_ok() {
+            assert!(tokio::time::Instant::now() < deadline, "the file stays");
+            let_the_disk_pass(&files, 0).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_gathered_keeps_nothing_of_the_buffers_it_came_in() {
+        let files = files();
+        let mut intake = begin(&files);
+        let buffer = Bytes::from(vec![b'x'; 1 << 20]);
+        for byte in 0..10 {
+            intake.take(&buffer.slice(byte..=byte)).await.unwrap();
+        }
+        assert!(buffer.is_unique() && intake.gathered == b"xxxxxxxxxx");
+        assert!(intake.gathered.capacity() <= PIECE);
     }
 }

@@ -94,18 +94,25 @@ impl Files {
 
     /// Removes files from the disk, without being waited for.
     fn discard(&self, files: Vec<FileId>) {
-        if files.is_empty() {
-            return;
+        if !files.is_empty() {
+            drop(self.work(self.removal(files)));
         }
+    }
+
+    /// Removes a file that may not even be there yet: what makes it ends first.
+    fn discard_after<T: Send + 'static>(&self, making: Option<JoinHandle<T>>, file: FileId) {
+        self.threads.work_after(making, self.removal(vec![file]));
+    }
+
+    fn removal(&self, files: Vec<FileId>) -> impl FnOnce() + Send + 'static {
         let disk = Arc::clone(&self.disk);
-        let remove = move || {
+        move || {
             for id in files {
                 if let Err(error) = disk.remove(id) {
                     warn!(%error, ?id, "a file could not be removed");
                 }
             }
-        };
-        drop(self.work(remove));
+        }
     }
 
     /// Does something that waits for the disk.

@@ -6,10 +6,10 @@ use std::num::NonZero;
 use std::thread::available_parallelism;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// How many wait for the disk at the same time. The others get their turn: there is one disk.
-const DISK: usize = 4;
+pub(super) const DISK: usize = 4;
 
 /// The most that drive transfers.
 const DRIVING: usize = 4;
@@ -34,6 +34,20 @@ impl Threads {
     /// Does something that waits for the disk.
     pub(super) fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
         self.runtime().spawn_blocking(work)
+    }
+
+    /// The same once something else has ended, however it did: of two things for the disk either may come first.
+    pub(super) fn work_after<T: Send + 'static>(
+        &self,
+        before: Option<JoinHandle<T>>,
+        work: impl FnOnce() + Send + 'static,
+    ) {
+        self.drive(async move {
+            if let Some(before) = before {
+                let _ended = before.await;
+            }
+            drop(spawn_blocking(work));
+        });
     }
 
     fn runtime(&self) -> &Runtime {

@@ -53,7 +53,7 @@ impl Upload {
         let mut intake = Intake::begin(&self.files, self.client, path, body.size_hint().exact())?;
         let mut bytes = std::pin::pin!(read(body, self.files.patience, lifetime));
         while let Some(piece) = bytes.next().await {
-            intake.take(piece.map_err(|error| broken(&error))?).await?;
+            intake.take(&piece.map_err(|error| broken(&error))?).await?;
         }
         self.place(intake.finish().await?)
     }
@@ -154,7 +154,7 @@ async fn pour(
     intake: &mut Intake,
 ) -> Result<(), Refused> {
     while let Some(bytes) = parts.chunk(&mut part).await? {
-        intake.take(bytes).await?;
+        intake.take(&bytes).await?;
     }
     Ok(())
 }
