@@ -22,6 +22,11 @@ pub(crate) struct Word {
 }
 
 impl Word {
+    /// A word that is just this text, wherever it came from.
+    pub(crate) fn plain(text: &str) -> Self {
+        Self { text: text.to_owned(), expansions: Vec::new(), start: 0, end: text.len() }
+    }
+
     /// What it refers to, where it is a reference and nothing else.
     pub(crate) fn reference(&self) -> Option<&Reference> {
         match self.expansions.as_slice() {

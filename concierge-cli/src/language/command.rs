@@ -1,6 +1,8 @@
 //! From words to commands of the tree, with variables replaced: a value is what it is, and never an option, a file to be read or
 //! a form of payload.
 
+use std::borrow::{Borrow, Cow};
+
 use clap::{FromArgMatches as _, error::ErrorKind};
 
 use super::{ShortForm, Variables};
@@ -8,7 +10,7 @@ use crate::{
     args::{self, OutputArgs, ReplCommand, ReplLine},
     command::send::SendArgs,
     failure::Failure,
-    grammar::{Word, is_assignment},
+    grammar::{PayloadError, Word, is_assignment},
     usage::{Grammar, explain},
 };
 
@@ -32,7 +34,7 @@ pub(crate) fn read_command(words: &[Word], variables: &Variables) -> Result<Requ
     match parsed {
         Ok(mut parsed) => {
             if let Some(payload) = payload_of(&mut parsed.command) {
-                let typed = words_of(payload, words, &expanded);
+                let typed = words_of(payload, words, &expanded, &mut tree);
                 *payload = read_payload(&typed, variables)?;
             }
             Ok(Request::Command(Box::new(parsed.command), parsed.output))
@@ -46,8 +48,7 @@ pub(crate) fn read_command(words: &[Word], variables: &Variables) -> Result<Requ
 
 /// Reads a short form.
 pub(crate) fn read_send(short: &ShortForm, variables: &Variables) -> Result<SendArgs, Failure> {
-    let words: Vec<&Word> = short.payload.iter().collect();
-    Ok(SendArgs::one(short.target.clone(), read_payload(&words, variables)?))
+    Ok(SendArgs::one(short.target.clone(), read_payload(&short.payload, variables)?))
 }
 
 /// Help as it is true here: usage and examples have no program's name before them, and what only a shell has is left out.
@@ -108,24 +109,42 @@ fn payload_of(command: &mut ReplCommand) -> Option<&mut Vec<String>> {
     }
 }
 
-/// Which words a payload was read from: the last ones that say the same.
-fn words_of<'a>(payload: &[String], words: &'a [Word], expanded: &[String]) -> Vec<&'a Word> {
-    let mut left = words.iter().zip(expanded).rev();
-    let mut typed: Vec<&Word> = payload
-        .iter()
-        .rev()
-        .filter_map(|part| left.find(|(_, text)| *text == part).map(|(word, _)| word))
-        .collect();
-    typed.reverse();
+/// The words that a payload was read from. Equal texts do not tell which these are, so each word that says more than its text is
+/// replaced by another in its turn: it is one of them if that one is then found there.
+fn words_of<'a>(
+    payload: &[String],
+    words: &'a [Word],
+    expanded: &[String],
+    tree: &mut clap::Command,
+) -> Vec<Cow<'a, Word>> {
+    let mut typed: Vec<_> = payload.iter().map(|text| Cow::Owned(Word::plain(text))).collect();
+    for (number, word) in words.iter().enumerate().filter(|(_, word)| !word.expansions.is_empty()) {
+        let other = format!("{}\u{e000}", word.text);
+        let mut others = expanded.to_vec();
+        if let Some(place) = others.get_mut(number) {
+            place.clone_from(&other);
+        }
+        let parsed = tree.try_get_matches_from_mut(others);
+        // Where it may not stand, it is none of the payload, which may be anything.
+        let Ok(mut line) = parsed.and_then(|mut found| ReplLine::from_arg_matches_mut(&mut found)) else {
+            continue;
+        };
+        let place =
+            payload_of(&mut line.command).and_then(|words| words.iter().position(|text| *text == other));
+        if let Some(found) = place.and_then(|place| typed.get_mut(place)) {
+            *found = Cow::Borrowed(word);
+        }
+    }
     typed
 }
 
 /// The words of a payload with their variables replaced. What form the payload has is decided by what was typed.
-fn read_payload(words: &[&Word], variables: &Variables) -> Result<Vec<String>, Failure> {
+fn read_payload<W: Borrow<Word>>(words: &[W], variables: &Variables) -> Result<Vec<String>, Failure> {
+    let words: Vec<&Word> = words.iter().map(Borrow::borrow).collect();
     if words.iter().all(|word| word.expansions.is_empty()) {
         return Ok(words.iter().map(|word| word.text.clone()).collect());
     }
-    if let [only] = words {
+    if let [only] = *words {
         if let Some(reference) = only.reference() {
             return Ok(vec![variables.value(reference)?]);
         }
@@ -136,7 +155,8 @@ fn read_payload(words: &[&Word], variables: &Variables) -> Result<Vec<String>, F
     if words.first().is_some_and(|word| assigned(word).is_some()) {
         return words.iter().map(|word| read_assignment(word, variables)).collect();
     }
-    let texts = words.iter().map(|word| variables.expand(word)).collect::<Result<Vec<String>, Failure>>()?;
+    let texts =
+        words.into_iter().map(|word| variables.expand(word)).collect::<Result<Vec<String>, Failure>>()?;
     Ok(vec![serde_json::Value::from(texts.join(" ")).to_string()])
 }
 
@@ -147,9 +167,12 @@ fn assigned(word: &Word) -> Option<&str> {
     is_assignment(typed).then_some(typed)
 }
 
-/// `key=$x` has the text of a value, `key:=$x` the value itself.
+/// `key=$x` has the text of a value, `key:=$x` the value itself. A value is never both key and value.
 fn read_assignment(word: &Word, variables: &Variables) -> Result<String, Failure> {
-    if let (Some(typed), [only]) = (assigned(word), word.expansions.as_slice())
+    let Some(typed) = assigned(word) else {
+        return Err(Failure::usage(PayloadError::Mixed(word.text.clone()).to_string()));
+    };
+    if let [only] = word.expansions.as_slice()
         && typed.ends_with(":=")
         && typed.find('=') == Some(typed.len() - 1)
         && only.place == (typed.len()..word.text.len())
@@ -279,6 +302,23 @@ mod tests {
         assert_eq!(payload("send bob @${bob}.json"), "@bob.json");
         assert_eq!(payload("send bob '$bob' \\$bob"), "$bob $bob");
         assert_eq!(payload(r#"send bob {"a":"$bob"}"#), r#"{"a":"$bob"}"#);
+    }
+
+    #[test]
+    fn a_value_is_no_assignment() {
+        let failure = read("send bob a=1 $assign").unwrap_err();
+        assert_eq!(failure.message(), "\"$assign\" is not key=value, and the words before it are");
+        assert_eq!(payload("send bob $assign a=1"), r#""a=b a=1""#);
+    }
+
+    #[test]
+    fn a_value_is_told_from_a_word_that_says_the_same() {
+        assert_eq!(payload("send bob $number -n 42"), r#""42""#);
+        assert_eq!(payload("send -n 42 bob $number"), r#""42""#);
+        assert_eq!(payload("send $number 42"), "42");
+        assert_eq!(payload("send 42 $number"), r#""42""#);
+        assert_eq!(payload("send bob 42 $number 42 --interval=42"), r#""42 42 42""#);
+        assert_eq!(sent("send $bob bob").0, Target::name("bob"));
     }
 
     #[test]
