@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// Reads a time span that is longer than nothing.
+/// The longest time span: one that ends before clocks do.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// Reads a time span that is longer than nothing, and no longer than a hundred years.
 pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
     let span = match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
@@ -12,6 +15,7 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
     };
     match span {
         Some(Duration::ZERO) => Err("a time span is longer than nothing".to_owned()),
+        Some(span) if span > LONGEST => Err("a time span is at most a hundred years".to_owned()),
         Some(span) => Ok(span),
         None => Err("expected a time span such as 10s, 500ms or 1h30m".to_owned()),
     }
@@ -28,6 +32,14 @@ mod tests {
         assert_eq!(parse_span("1h30m"), Ok(Duration::from_mins(90)));
         assert_eq!(parse_span("2"), Ok(Duration::from_secs(2)));
         assert_eq!(parse_span("0.5"), Ok(Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn a_span_that_outlasts_every_clock_is_refused() {
+        assert_eq!(parse_span("876000h"), Ok(LONGEST));
+        for text in ["876001h", "1.8e19"] {
+            assert_eq!(parse_span(text), Err("a time span is at most a hundred years".to_owned()), "{text}");
+        }
     }
 
     #[test]

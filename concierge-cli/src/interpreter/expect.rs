@@ -34,28 +34,35 @@ pub(super) async fn expect(
     let deadline = Instant::now() + condition.within;
     let there = arrivals.end();
     let mut number = 0;
+    // Why the filter made nothing of an event: it says something only of those that it fits.
+    let mut misfit = None;
     loop {
         let more = arrivals.more();
         tokio::pin!(more);
         more.as_mut().enable();
         match arrivals.next_from(number) {
             Next::Event(found, event) => {
-                if is_meant(condition, &event) && is_true(filter.as_ref(), &document(&event.object())).await?
-                {
-                    arrivals.consume(found);
-                    return output.was_written(&*event);
+                if is_meant(condition, &event) {
+                    match is_true(filter.as_ref(), &document(&event.object())).await {
+                        Ok(true) => {
+                            arrivals.consume(found);
+                            return output.was_written(&*event);
+                        }
+                        Ok(false) => {}
+                        Err(failure) => misfit = Some(failure),
+                    }
                 }
                 number = found + 1;
                 // What had come when it began is looked at in any case.
                 if number > there && Instant::now() > deadline {
-                    return Err(missing(condition, &arrivals.all()));
+                    return Err(missing(condition, &arrivals.all(), misfit.as_ref()));
                 }
             }
             Next::Lost(count) => return Err(lost(count)),
             Next::Ended => return Err(Failure::new(Exit::Lost, "the connection has ended")),
             Next::Nothing => {
                 if timeout_at(deadline, more).await.is_err() {
-                    return Err(missing(condition, &arrivals.all()));
+                    return Err(missing(condition, &arrivals.all(), misfit.as_ref()));
                 }
             }
         }
@@ -100,7 +107,7 @@ fn lost(count: u64) -> Failure {
 }
 
 /// Nothing came that was expected: what was, and what came instead.
-fn missing(condition: &Condition, arrived: &[Event]) -> Failure {
+fn missing(condition: &Condition, arrived: &[Event], misfit: Option<&Failure>) -> Failure {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for event in arrived {
         let kind = event.kind().unwrap_or("another event");
@@ -119,7 +126,12 @@ fn missing(condition: &Condition, arrived: &[Event]) -> Failure {
     let instead =
         if told.is_empty() { "nothing came".to_owned() } else { format!("there was {}", told.join(", ")) };
     let wanted = describe(condition);
-    Failure::new(Exit::Unexpected, format!("no {wanted} came within {:?}: {instead}", condition.within))
+    let failure =
+        Failure::new(Exit::Unexpected, format!("no {wanted} came within {:?}: {instead}", condition.within));
+    match misfit {
+        Some(misfit) => failure.hint(format!("the filter did not fit every event: {}", misfit.message())),
+        None => failure,
+    }
 }
 
 fn describe(condition: &Condition) -> String {

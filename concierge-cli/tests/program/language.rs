@@ -150,6 +150,12 @@ expect SERVICE_CLIENT_SUBSCRIBED within 10ms
     assert!(told.contains("no MESSAGE from bob came within 5ms: there was MESSAGE from me"), "{told}");
     let told = failed(&gateway, 8, "@me 1\nexpect MESSAGE\nexpect MESSAGE within 5ms\n");
     assert!(told.contains("line 3: no MESSAGE came within 5ms: nothing came"), "{told}");
+    // A filter says nothing of what it does not fit, unless nothing else comes.
+    let done =
+        done(&gateway, "@me 1\n@me n:=2\nexpect MESSAGE where '.data.n == 2' within 20s | jq .data.n\n");
+    assert_eq!(done.lines().last(), Some("2"));
+    let told = failed(&gateway, 8, "@me 1\nexpect MESSAGE where '.data.n == 2' within 5ms\n");
+    assert!(told.contains("there was MESSAGE from me") && told.contains("cannot index 1"), "{told}");
     assert!(failed(&gateway, 2, "expect MESSAGE whither bob\n").contains("\"whither\" is not understood"));
 }
 
