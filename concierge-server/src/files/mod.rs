@@ -16,5 +16,5 @@ mod tests;
 
 pub use keys::{Access, Caller, Holder, KeyRefusal, Keys, LegacyKeys};
 pub use path::{FilePath, PathRefusal};
-pub use store::{Committed, FileId, Limits, Refusal, Store, StoredFile, Ticket, Totals};
+pub use store::{Committed, FileId, Lease, Limits, Refusal, Retired, Store, StoredFile, Ticket, Totals};
 pub use tally::Tally;

@@ -3,14 +3,22 @@
 use super::{FilePath, Limits, Refusal, Totals};
 use crate::hub::ClientId;
 
-/// A file, or an upload on its way to be one.
+/// A file, an upload on its way to be one, or a file that is gone and still read.
 #[derive(Debug, Clone)]
 struct Piece {
     client: ClientId,
     path: FilePath,
     bytes: u64,
     ticket: u64,
-    is_whole: bool,
+    state: State,
+    readers: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Coming,
+    There,
+    Gone,
 }
 
 #[derive(Debug, Default)]
@@ -33,11 +41,13 @@ impl Model {
     }
 
     pub(super) fn leave(&mut self, client: ClientId) -> usize {
-        let files = self.files(client);
+        let discarded =
+            self.retire(|piece| piece.client == client).into_iter().filter(|discarded| *discarded);
+        let discarded = discarded.count();
+        self.pieces.retain(|piece| piece.client != client || piece.state == State::Gone);
         self.clients.retain(|other| *other != client);
-        self.pieces.retain(|piece| piece.client != client);
         self.uploads.retain(|other| *other != client);
-        files
+        discarded
     }
 
     pub(super) fn open(&mut self, client: ClientId) -> Result<(), Refusal> {
@@ -73,14 +83,20 @@ impl Model {
         if self.collides(client, path) {
             return Err(Refusal::Folder);
         }
-        let is_there =
-            self.pieces.iter().any(|piece| piece.is_whole && piece.client == client && piece.path == *path);
-        let pieces = self.pieces.iter().filter(|piece| piece.client == client).count();
-        if !is_there && self.limits.client_files.is_some_and(|most| pieces >= most) {
+        let pieces =
+            self.pieces.iter().filter(|piece| piece.client == client && piece.state != State::Gone).count();
+        if self.size(client, path).is_none() && self.limits.client_files.is_some_and(|most| pieces >= most) {
             return Err(Refusal::FolderFull);
         }
         self.fits(client, 0, announced.unwrap_or(0))?;
-        self.pieces.push(Piece { client, path: path.clone(), bytes: 0, ticket, is_whole: false });
+        self.pieces.push(Piece {
+            client,
+            path: path.clone(),
+            bytes: 0,
+            ticket,
+            state: State::Coming,
+            readers: 0,
+        });
         Ok(())
     }
 
@@ -93,7 +109,8 @@ impl Model {
         Ok(())
     }
 
-    pub(super) fn commit(&mut self, ticket: u64) -> Result<bool, Refusal> {
+    /// Whether there was another file before, and if so whether it is to be removed from the disk.
+    pub(super) fn commit(&mut self, ticket: u64) -> Result<Option<bool>, Refusal> {
         let Some(at) = self.pieces.iter().position(|piece| piece.ticket == ticket) else {
             return Err(Refusal::Gone);
         };
@@ -101,10 +118,11 @@ impl Model {
         if self.collides(new.client, &new.path) {
             return Err(Refusal::Folder);
         }
-        let before = self.pieces.len();
-        self.pieces.retain(|piece| !(piece.is_whole && piece.client == new.client && piece.path == new.path));
-        let replaced = self.pieces.len() < before;
-        self.pieces.iter_mut().filter(|piece| piece.ticket == ticket).for_each(|piece| piece.is_whole = true);
+        let replaced = self.remove(new.client, &new.path);
+        self.pieces
+            .iter_mut()
+            .filter(|piece| piece.ticket == ticket)
+            .for_each(|piece| piece.state = State::There);
         Ok(replaced)
     }
 
@@ -112,30 +130,56 @@ impl Model {
         self.pieces.retain(|piece| piece.ticket != ticket);
     }
 
-    pub(super) fn remove(&mut self, client: ClientId, path: &FilePath) -> bool {
+    /// Whether there was such a file, and if so whether it is to be removed from the disk.
+    pub(super) fn remove(&mut self, client: ClientId, path: &FilePath) -> Option<bool> {
+        self.retire(|piece| piece.client == client && piece.path == *path).pop()
+    }
+
+    /// Begins to read a file. Returns which one it is.
+    pub(super) fn lease(&mut self, client: ClientId, path: &FilePath) -> Option<u64> {
+        let is_it =
+            |piece: &&mut Piece| piece.state == State::There && piece.client == client && piece.path == *path;
+        let piece = self.pieces.iter_mut().find(is_it)?;
+        piece.readers += 1;
+        Some(piece.ticket)
+    }
+
+    /// Ends to read a file. Returns whether it is to be removed from the disk.
+    pub(super) fn release(&mut self, ticket: u64) -> bool {
         let before = self.pieces.len();
-        self.pieces.retain(|piece| !(piece.is_whole && piece.client == client && piece.path == *path));
+        self.pieces.iter_mut().filter(|piece| piece.ticket == ticket).for_each(|piece| piece.readers -= 1);
+        self.pieces.retain(|piece| piece.state != State::Gone || piece.readers > 0);
         self.pieces.len() < before
     }
 
     pub(super) fn size(&self, client: ClientId, path: &FilePath) -> Option<u64> {
-        let is_it = |piece: &&Piece| piece.is_whole && piece.client == client && piece.path == *path;
+        let is_it =
+            |piece: &&Piece| piece.state == State::There && piece.client == client && piece.path == *path;
         self.pieces.iter().find(is_it).map(|piece| piece.bytes)
     }
 
+    /// Nobody can ask for these files any more. Returns of each whether it is to be removed from the disk.
+    fn retire(&mut self, is_it: impl Fn(&Piece) -> bool) -> Vec<bool> {
+        let there = self.pieces.iter_mut().filter(|piece| piece.state == State::There && is_it(piece));
+        let retired = there.map(|piece| {
+            piece.state = State::Gone;
+            piece.readers == 0
+        });
+        let retired = retired.collect();
+        self.pieces.retain(|piece| piece.state != State::Gone || piece.readers > 0);
+        retired
+    }
+
     pub(super) fn totals(&self) -> Totals {
-        let files = self.pieces.iter().filter(|piece| piece.is_whole).count();
+        let files = self.pieces.iter().filter(|piece| piece.state == State::There).count();
         let bytes = self.pieces.iter().map(|piece| piece.bytes).sum();
         Totals { bytes, files, uploads: self.uploads.len() }
     }
 
-    fn files(&self, client: ClientId) -> usize {
-        self.pieces.iter().filter(|piece| piece.is_whole && piece.client == client).count()
-    }
-
     fn collides(&self, client: ClientId, path: &FilePath) -> bool {
-        let whole = self.pieces.iter().filter(|piece| piece.is_whole && piece.client == client);
-        whole.into_iter().any(|piece| {
+        let mut there =
+            self.pieces.iter().filter(|piece| piece.state == State::There && piece.client == client);
+        there.any(|piece| {
             let (one, other) = (piece.path.as_str(), path.as_str());
             one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
                 || other.strip_prefix(one).is_some_and(|rest| rest.starts_with('/'))

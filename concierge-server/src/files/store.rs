@@ -64,8 +64,27 @@ pub struct Ticket {
 /// A file that took its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
-    /// The file that was there before. Nobody can ask for it any more; who reads it already goes on.
-    pub replaced: Option<FileId>,
+    /// The file that was there before.
+    pub replaced: Option<Retired>,
+}
+
+/// A file that nobody can ask for any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retired {
+    /// What is to be removed from the disk. None when somebody reads it: it stays, and counts, until that is over.
+    pub discard: Option<FileId>,
+}
+
+/// The right to read a file, to be [given back](Store::release). As long as there is one the file is on the disk.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lease(FileId);
+
+/// A file that is read.
+#[derive(Debug, Default)]
+struct Leased {
+    readers: usize,
+    /// Whose it was, and how large, when nobody can ask for it any more.
+    retired: Option<(ClientId, u64)>,
 }
 
 /// Why a file cannot be brought.
@@ -96,7 +115,7 @@ pub enum Refusal {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Totals {
-    /// Bytes, those of uploads under way included.
+    /// Bytes, those of uploads under way included, and those of files that are gone but still read.
     pub bytes: u64,
     /// Files that are there in whole.
     pub files: usize,
@@ -109,6 +128,7 @@ pub struct Totals {
 pub struct Store {
     limits: Limits,
     folders: BTreeMap<ClientId, Folder>,
+    leased: BTreeMap<FileId, Leased>,
     totals: Totals,
     next: u64,
 }
@@ -116,7 +136,7 @@ pub struct Store {
 #[derive(Debug, Default)]
 struct Folder {
     files: BTreeMap<FilePath, StoredFile>,
-    /// With what is under way.
+    /// With what is under way, and what is gone but still read.
     bytes: u64,
     /// Files under way.
     coming: usize,
@@ -149,11 +169,17 @@ impl Store {
 
     /// A client is gone. Returns what is to be removed; uploads under way find out by themselves.
     pub fn leave(&mut self, client: ClientId) -> Vec<FileId> {
-        let Some(folder) = self.folders.remove(&client) else { return Vec::new() };
-        self.totals.files -= folder.files.len();
-        self.totals.uploads -= folder.uploads;
-        self.totals.bytes -= folder.bytes;
-        folder.files.into_values().map(|file| file.id).collect()
+        let Some(folder) = self.folders.get_mut(&client) else { return Vec::new() };
+        let files = std::mem::take(&mut folder.files);
+        self.totals.files -= files.len();
+        let discarded = files.into_values().filter_map(|file| self.retire(client, &file).discard).collect();
+        let retired = self.leased.values().filter_map(|leased| leased.retired);
+        let still_read: u64 = retired.filter(|(owner, _)| *owner == client).map(|(_, bytes)| bytes).sum();
+        if let Some(folder) = self.folders.remove(&client) {
+            self.totals.uploads -= folder.uploads;
+            self.totals.bytes -= folder.bytes - still_read;
+        }
+        discarded
     }
 
     /// A request that brings files begins. It is to be [closed](Self::close).
@@ -256,14 +282,8 @@ impl Store {
         let file = StoredFile { id: ticket.id, size: ticket.bytes, sha256, modified };
         folder.coming -= 1;
         let replaced = folder.files.insert(ticket.path, file);
-        match &replaced {
-            Some(old) => {
-                folder.bytes -= old.size;
-                self.totals.bytes -= old.size;
-            }
-            None => self.totals.files += 1,
-        }
-        Committed { replaced: replaced.map(|old| old.id) }
+        self.totals.files += usize::from(replaced.is_none());
+        Committed { replaced: replaced.map(|old| self.retire(ticket.client, &old)) }
     }
 
     /// A file does not come after all: its bytes are given back.
@@ -278,14 +298,50 @@ impl Store {
         }
     }
 
-    /// A file is deleted. Returns what is to be removed from the disk; none when there is no such file.
-    pub fn remove(&mut self, client: ClientId, path: &FilePath) -> Option<FileId> {
-        let folder = self.folders.get_mut(&client)?;
-        let file = folder.files.remove(path)?;
-        folder.bytes -= file.size;
-        self.totals.bytes -= file.size;
+    /// A file is deleted. None when there is no such file.
+    pub fn remove(&mut self, client: ClientId, path: &FilePath) -> Option<Retired> {
+        let file = self.folders.get_mut(&client)?.files.remove(path)?;
         self.totals.files -= 1;
-        Some(file.id)
+        Some(self.retire(client, &file))
+    }
+
+    /// A file is to be read.
+    pub fn lease(&mut self, client: ClientId, path: &FilePath) -> Option<(StoredFile, Lease)> {
+        let file = self.find(client, path)?.clone();
+        self.leased.entry(file.id).or_default().readers += 1;
+        let lease = Lease(file.id);
+        Some((file, lease))
+    }
+
+    /// A file is not read any more. Returns what is to be removed from the disk, when this was the last who read what is gone.
+    #[expect(clippy::needless_pass_by_value, reason = "a lease is good once")]
+    pub fn release(&mut self, lease: Lease) -> Option<FileId> {
+        let Lease(id) = lease;
+        let leased = self.leased.get_mut(&id)?;
+        leased.readers -= 1;
+        if leased.readers > 0 {
+            return None;
+        }
+        let (client, bytes) = self.leased.remove(&id)?.retired?;
+        self.give_back(client, bytes);
+        Some(id)
+    }
+
+    /// Nobody can ask for a file any more.
+    fn retire(&mut self, client: ClientId, file: &StoredFile) -> Retired {
+        if let Some(leased) = self.leased.get_mut(&file.id) {
+            leased.retired = Some((client, file.size));
+            return Retired { discard: None };
+        }
+        self.give_back(client, file.size);
+        Retired { discard: Some(file.id) }
+    }
+
+    fn give_back(&mut self, client: ClientId, bytes: u64) {
+        self.totals.bytes -= bytes;
+        if let Some(folder) = self.folders.get_mut(&client) {
+            folder.bytes -= bytes;
+        }
     }
 
     /// A file of a client.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{FilePath, Limits, Refusal, Store, Ticket, Totals, model::Model};
+use super::{FilePath, Lease, Limits, Refusal, Retired, Store, Ticket, Totals, model::Model};
 use crate::hub::ClientId;
 
 const ALICE: ClientId = ClientId(1);
@@ -78,6 +78,23 @@ fn what_is_replaced_and_deleted_is_given_back() {
 }
 
 #[test]
+fn what_is_read_counts_until_the_last_who_reads_it_is_done() {
+    let mut store = store();
+    put(&mut store, ALICE, "a", 100).unwrap();
+    let (file, first) = store.lease(ALICE, &path("a")).unwrap();
+    let (_, second) = store.lease(ALICE, &path("a")).unwrap();
+    assert_eq!(put(&mut store, ALICE, "a", 60), Ok(true));
+    assert_eq!(store.totals(), Totals { bytes: 160, files: 1, uploads: 0 });
+    assert_eq!(put(&mut store, ALICE, "b", 91), Err(Refusal::FolderFull));
+    let (_, third) = store.lease(ALICE, &path("a")).unwrap();
+    assert_eq!(store.leave(ALICE), [], "both are read");
+    assert_eq!(store.totals(), Totals { bytes: 160, files: 0, uploads: 0 });
+    assert_eq!((store.release(first), store.release(second)), (None, Some(file.id)));
+    assert_eq!((store.totals().bytes, store.release(third).is_some()), (60, true));
+    assert_eq!(store.totals(), Totals::default());
+}
+
+#[test]
 fn while_a_file_is_replaced_both_count_because_both_are_on_the_disk() {
     let mut store = store();
     for (name, bytes) in [("a", 100), ("b", 100)] {
@@ -143,6 +160,8 @@ enum Operation {
     Commit(usize),
     Abort(usize),
     Remove(u64, &'static str),
+    Lease(u64, &'static str),
+    Release(usize),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -158,7 +177,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         6 => (0..4_usize, 0..120_u64).prop_map(|(at, bytes)| Operation::Grow(at, bytes)),
         5 => (0..4_usize).prop_map(Operation::Commit),
         2 => (0..4_usize).prop_map(Operation::Abort),
-        2 => (client, name).prop_map(|(client, name)| Operation::Remove(client, name)),
+        2 => (client.clone(), name.clone()).prop_map(|(client, name)| Operation::Remove(client, name)),
+        3 => (client, name).prop_map(|(client, name)| Operation::Lease(client, name)),
+        2 => (0..4_usize).prop_map(Operation::Release),
     ]
 }
 
@@ -171,6 +192,7 @@ struct Pair {
     /// How often each client has left: no id is ever used again.
     lives: BTreeMap<u64, u64>,
     open: Vec<(u64, Ticket)>,
+    read: Vec<(u64, Lease)>,
     next: u64,
 }
 
@@ -220,7 +242,9 @@ impl Pair {
             Operation::Commit(at) if at < self.open.len() => {
                 let (number, ticket) = self.open.remove(at);
                 match (self.store.commit(vec![(ticket, [0; 32])], 7), self.model.commit(number)) {
-                    (Ok(committed), Ok(replaced)) => assert_eq!(committed[0].replaced.is_some(), replaced),
+                    (Ok(committed), Ok(replaced)) => {
+                        assert_eq!(committed[0].replaced.map(is_discarded), replaced);
+                    }
                     (Err((refusal, mut tickets)), Err(modelled)) => {
                         assert_eq!(refusal, modelled);
                         self.store.abort(tickets.remove(0));
@@ -234,20 +258,35 @@ impl Pair {
                 self.store.abort(ticket);
                 self.model.abort(number);
             }
-            Operation::Commit(_) | Operation::Abort(_) => {}
             Operation::Remove(client, name) => {
-                let removed = self.store.remove(self.id(client), &path(name)).is_some();
+                let removed = self.store.remove(self.id(client), &path(name)).map(is_discarded);
                 assert_eq!(removed, self.model.remove(self.id(client), &path(name)));
             }
+            Operation::Lease(client, name) => {
+                let leased = self.store.lease(self.id(client), &path(name));
+                let modelled = self.model.lease(self.id(client), &path(name));
+                assert_eq!(leased.is_some(), modelled.is_some());
+                self.read.extend(modelled.zip(leased.map(|(_, lease)| lease)));
+            }
+            Operation::Release(at) if at < self.read.len() => {
+                let (number, lease) = self.read.remove(at);
+                assert_eq!(self.store.release(lease).is_some(), self.model.release(number));
+            }
+            Operation::Commit(_) | Operation::Abort(_) | Operation::Release(_) => {}
         }
     }
+}
+
+fn is_discarded(retired: Retired) -> bool {
+    retired.discard.is_some()
 }
 
 proptest! {
     #[test]
     fn the_store_does_what_the_model_does(operations in prop::collection::vec(operation(), 1..80)) {
         let (store, model) = (Store::new(limits()), Model::new(limits()));
-        let mut pair = Pair { store, model, requests: BTreeMap::new(), lives: BTreeMap::new(), open: Vec::new(), next: 0 };
+        let (requests, lives) = (BTreeMap::new(), BTreeMap::new());
+        let mut pair = Pair { store, model, requests, lives, open: Vec::new(), read: Vec::new(), next: 0 };
         for operation in &operations {
             pair.perform(operation);
             prop_assert_eq!(pair.store.totals(), pair.model.totals());

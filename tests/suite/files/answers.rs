@@ -37,6 +37,17 @@ fn a_file_is_stored_replaced_fetched_and_deleted() {
     assert_eq!(alice.ask("DELETE", "maps/north%20pole", &[], b"").status, 200);
     assert_eq!(alice.ask("DELETE", "maps/north%20pole", &[], b"").status, 404);
     assert_eq!(alice.get("maps/north%20pole").status, 404);
+    assert_eq!(alice.put("maps/south", b"x"), 201);
+    for method in ["GET", "PUT", "DELETE"] {
+        let answer = alice.ask(method, "maps", &[], b"");
+        assert_eq!((answer.status, error(&answer.body).as_str()), (409, "folder"), "{method}");
+    }
+    assert_eq!(alice.ask("DELETE", "maps/south", &[], b"").status, 200);
+    assert_eq!(
+        alice.ask("DELETE", "maps", &[], b"").status,
+        404,
+        "a folder goes with the last that is in it"
+    );
     assert_eq!((alice.get("empty").body.len(), alice.get("empty").status), (0, 200));
 }
 
@@ -62,7 +73,7 @@ fn a_part_is_served_and_what_is_known_is_not_sent_again() {
     let whole = alice.get("file");
     let (etag, modified) = (whole.header("etag").unwrap(), whole.header("last-modified").unwrap());
     let (known, if_range) = (format!("If-None-Match: \"x\", {etag}"), format!("If-Range: {etag}"));
-    let since = format!("If-Modified-Since: {modified}");
+    let (since, if_range_date) = (format!("If-Modified-Since: {modified}"), format!("If-Range: {modified}"));
     for (headers, status, body, range) in [
         (vec!["Range: bytes=2-4"], 206, "234", Some("bytes 2-4/10")),
         (vec!["Range: bytes=7-"], 206, "789", Some("bytes 7-9/10")),
@@ -70,6 +81,9 @@ fn a_part_is_served_and_what_is_known_is_not_sent_again() {
         (vec!["Range: bytes=5-99"], 206, "56789", Some("bytes 5-9/10")),
         (vec!["Range: bytes=2-4", &if_range], 206, "234", Some("bytes 2-4/10")),
         (vec!["Range: bytes=2-4", "If-Range: \"other\""], 200, "0123456789", None),
+        (vec!["Range: bytes=2-4", &if_range_date], 200, "0123456789", None),
+        (vec!["Range: bytes=-99"], 206, "0123456789", Some("bytes 0-9/10")),
+        (vec!["Range: bytes=0-5,2-7"], 200, "0123456789", None),
         (vec!["Range: bytes=0-1,4-5"], 200, "0123456789", None),
         (vec!["Range: lines=1-2"], 200, "0123456789", None),
         (vec![known.as_str()], 304, "", None),
@@ -90,6 +104,9 @@ fn a_part_is_served_and_what_is_known_is_not_sent_again() {
     }
     let beyond = alice.ask("GET", "file", &["Range: bytes=10-"], b"");
     assert_eq!((beyond.status, beyond.header("content-range")), (416, Some("bytes */10")));
+    assert_eq!(alice.put("empty", b""), 201);
+    let empty = alice.ask("GET", "empty", &["Range: bytes=0-"], b"");
+    assert_eq!((empty.status, empty.header("content-length")), (200, Some("0")));
 }
 
 #[test]

@@ -90,6 +90,28 @@ fn who_reads_sees_the_old_file_or_the_new_one_and_never_a_mixture() {
 }
 
 #[test]
+fn what_is_deleted_and_still_read_counts_until_nobody_reads_it() {
+    // More than any buffers on the way to who reads none of it.
+    const SIZE: usize = 32 << 20;
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("files");
+    let gateway = gateway_process(&folder, &["files.client_bytes=40MiB"]).unwrap();
+    let alice = Member::join(gateway.address(), "alice");
+    let content = vec![b'x'; SIZE];
+    assert_eq!(alice.put("file", &content), 201);
+    let mut reader = RawSocket::open(gateway.address()).unwrap();
+    let request = Handshake::request("GET", "/fs/alice/file", &gateway.address().to_string())
+        .with(&format!("x-fs-key: {}", alice.key));
+    reader.send_bytes(request.text().as_bytes()).unwrap();
+    assert_eq!(reader.read_head().unwrap().status, 200);
+    assert_eq!(alice.ask("DELETE", "file", &[], b"").status, 200);
+    assert_eq!((alice.get("file").status, alice.put("file", &content), on_disk(&folder)), (404, 507, 1));
+    drop(reader);
+    until("what is not read any more is given back", || alice.put("file", &content) == 201);
+    until("it is gone from the disk", || on_disk(&folder) == 1);
+}
+
+#[test]
 fn a_gateway_that_was_killed_begins_with_an_empty_folder() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("files");

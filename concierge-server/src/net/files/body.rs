@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -13,7 +12,7 @@ use rustix::io::pread;
 use tokio::task::JoinHandle;
 
 use super::super::lifetime::Lifetime;
-use super::Files;
+use super::leased::Leased;
 
 /// How much is read at once. Two of these are in memory for each download: one on its way, one that is read ahead.
 const PIECE: u64 = 128 * 1024;
@@ -30,7 +29,7 @@ pub(in crate::net) enum Body {
 /// A part of a file, from where it stands to an end.
 #[derive(Debug)]
 pub(in crate::net) struct FileBody {
-    files: Arc<Files>,
+    leased: Leased,
     /// Where that begins which is being read.
     from: u64,
     /// What is still to be sent.
@@ -42,14 +41,9 @@ pub(in crate::net) struct FileBody {
 
 impl FileBody {
     /// So many bytes of a file, from a place on.
-    pub(super) fn new(
-        files: &Arc<Files>,
-        file: File,
-        (from, length): (u64, u64),
-        lifetime: Lifetime,
-    ) -> Self {
-        let reading = files.work(move || read(file, from, length));
-        Self { files: Arc::clone(files), from, left: length, reading, lifetime }
+    pub(super) fn new(leased: Leased, file: File, (from, length): (u64, u64), lifetime: Lifetime) -> Self {
+        let reading = leased.files().work(move || read(file, from, length));
+        Self { leased, from, left: length, reading, lifetime }
     }
 }
 
@@ -126,11 +120,11 @@ impl FileBody {
         };
         self.from += piece.len() as u64;
         self.left -= piece.len() as u64;
-        self.files.lock().tally.send(piece.len() as u64, self.left == 0);
+        self.leased.files().lock().tally.send(piece.len() as u64, self.left == 0);
         self.lifetime.extend();
         if self.left > 0 {
             let (from, left) = (self.from, self.left);
-            self.reading = self.files.work(move || read(file, from, left));
+            self.reading = self.leased.files().work(move || read(file, from, left));
         }
         Poll::Ready(Some(Ok(piece)))
     }

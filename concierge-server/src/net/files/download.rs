@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use data_encoding::{BASE64, HEXLOWER};
-use http_range_header::parse_range_header;
 use hyper::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
     HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
@@ -17,6 +16,8 @@ use serde_json::json;
 use super::super::lifetime::Lifetime;
 use super::Files;
 use super::body::{Body, FileBody};
+use super::leased::Leased;
+use super::range::{Wanted, wanted};
 use super::refusal::Refused;
 use crate::files::{FilePath, StoredFile};
 use crate::hub::ClientId;
@@ -32,20 +33,8 @@ pub(super) async fn file(
     is_head: bool,
     lifetime: Lifetime,
 ) -> Result<Response<Body>, Refused> {
-    let stored = {
-        let rules = files.lock();
-        match rules.store.find(owner, path) {
-            Some(stored) => stored.clone(),
-            None if rules.store.has_folder(owner, path) => {
-                return Err(Refused::new(
-                    StatusCode::CONFLICT,
-                    "folder",
-                    "that is a folder: list it at its client's",
-                ));
-            }
-            None => return Err(Refused::no_such_file()),
-        }
-    };
+    let (stored, leased) = Leased::find(files, owner, path)
+        .ok_or_else(|| Refused::no_file_at(&files.lock().store, owner, path))?;
     let etag = etag(&stored);
     let mut answer = Response::new(Body::default());
     describe(answer.headers_mut(), &stored, &etag, path);
@@ -53,7 +42,7 @@ pub(super) async fn file(
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(answer);
     }
-    let (from, length) = match wanted(headers, &etag, &stored) {
+    let (from, length) = match asked_for(headers, &etag, stored.size) {
         Wanted::Whole => (0, stored.size),
         Wanted::Part { from, to } => {
             *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -79,12 +68,8 @@ pub(super) async fn file(
     }
     let (disk, id) = (Arc::clone(&files.disk), stored.id);
     let opened = files.work(move || disk.read(id)).await.map_err(std::io::Error::other).flatten();
-    let file = opened.map_err(|error| match error.kind() {
-        // Replaced or deleted a moment ago.
-        std::io::ErrorKind::NotFound => Refused::no_such_file(),
-        _ => Refused::of_disk(&error),
-    })?;
-    *answer.body_mut() = Body::File(FileBody::new(files, file, (from, length), lifetime));
+    let file = opened.map_err(|error| Refused::of_disk(&error))?;
+    *answer.body_mut() = Body::File(FileBody::new(leased, file, (from, length), lifetime));
     Ok(answer)
 }
 
@@ -144,33 +129,13 @@ fn is_known(headers: &HeaderMap, etag: &str, modified: u64) -> bool {
     since.and_then(|since| httpdate::parse_http_date(since).ok()).is_some_and(|since| time(modified) <= since)
 }
 
-/// Which part of a file is asked for.
-#[derive(Debug, PartialEq, Eq)]
-enum Wanted {
-    Whole,
-    Part {
-        from: u64,
-        /// The last byte.
-        to: u64,
-    },
-    /// Nothing that there is.
-    Nothing,
-}
-
-/// One range is served. Several, and what is none, are passed over, which the standard allows.
-fn wanted(headers: &HeaderMap, etag: &str, stored: &StoredFile) -> Wanted {
-    let Some(range) = headers.get(RANGE).and_then(|value| value.to_str().ok()) else { return Wanted::Whole };
-    if let Some(condition) = headers.get(IF_RANGE) {
-        let date = httpdate::fmt_http_date(time(stored.modified));
-        if condition != etag && condition != date.as_str() {
-            return Wanted::Whole;
-        }
-    }
-    let Ok(parsed) = parse_range_header(range) else { return Wanted::Whole };
-    match parsed.validate(stored.size).as_deref() {
-        Ok([range]) => Wanted::Part { from: *range.start(), to: *range.end() },
-        Ok(_) => Wanted::Whole,
-        Err(_) => Wanted::Nothing,
+/// Which part of a file is asked for, if it is still the file that the asker has the rest of. Only the etag tells: a time in whole
+/// seconds may be that of two versions, so it is no strong validator, as section 13.1.5 demands.
+fn asked_for(headers: &HeaderMap, etag: &str, size: u64) -> Wanted {
+    let is_another = headers.get(IF_RANGE).is_some_and(|condition| condition != etag);
+    match headers.get(RANGE).and_then(|value| value.to_str().ok()) {
+        Some(range) if !is_another => wanted(range, size),
+        _ => Wanted::Whole,
     }
 }
 
@@ -184,4 +149,63 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 fn header(value: &str) -> HeaderValue {
     HeaderValue::from_str(value).expect("digits, dates, and what is percent-encoded are headers")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use http_body_util::BodyExt as _;
+
+    use super::super::intake::{Intake, place};
+    use super::super::tests::{ALICE, files, occupy_the_disk, until_it_is_gone};
+    use super::*;
+
+    async fn put(files: &Arc<Files>, path: &FilePath, content: &[u8]) {
+        let mut intake = Intake::begin(files, ALICE, path.clone(), None).unwrap();
+        intake.take(content).await.unwrap();
+        place(files, vec![intake.finish().await.unwrap()], 7).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_replaced_while_it_is_opened_is_sent_all_the_same() {
+        let (files, path) = (files(), FilePath::from_text("file").unwrap());
+        put(&files, &path, b"one").await;
+        let old = files.lock().store.find(ALICE, &path).unwrap().id;
+        let headers = HeaderMap::new();
+        {
+            let mut answer = pin!(file(&files, (ALICE, &path), &headers, false, Lifetime::new()));
+            let busy = occupy_the_disk(&files);
+            let is_pending = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context).is_pending())).await;
+            assert!(is_pending, "the disk is waited for");
+            // What is to be removed is removed before the disk comes to open anything.
+            let retired = files.lock().store.remove(ALICE, &path).unwrap();
+            retired.discard.into_iter().for_each(|id| files.disk.remove(id).unwrap());
+            drop(busy);
+            put(&files, &path, b"two").await;
+            let body = answer.await.unwrap().into_body();
+            assert_eq!(body.collect().await.unwrap().to_bytes(), "one");
+        }
+        until_it_is_gone(&files, old).await;
+        let answer = file(&files, (ALICE, &path), &headers, false, Lifetime::new()).await.unwrap();
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "two");
+    }
+
+    #[test]
+    fn a_part_is_of_the_file_that_the_etag_tells_and_of_no_other() {
+        let part = Wanted::Part { from: 1, to: 2 };
+        for (condition, expected) in [
+            (None, part),
+            (Some("\"etag\""), part),
+            (Some("\"other\""), Wanted::Whole),
+            (Some("W/\"etag\""), Wanted::Whole),
+            (Some("Thu, 01 Jan 1970 00:00:07 GMT"), Wanted::Whole),
+        ] {
+            let mut headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static("bytes=1-2"))]);
+            headers.extend(condition.map(|condition| (IF_RANGE, HeaderValue::from_static(condition))));
+            assert_eq!(asked_for(&headers, "\"etag\"", 3), expected, "{condition:?}");
+        }
+    }
 }

@@ -149,7 +149,8 @@ pub(super) fn place(files: &Files, taken: Vec<Taken>, modified: u64) -> Result<V
     };
     match committed {
         Ok(committed) => {
-            files.discard(committed.iter().filter_map(|committed| committed.replaced).collect());
+            let retired = committed.iter().filter_map(|committed| committed.replaced);
+            files.discard(retired.filter_map(|retired| retired.discard));
             Ok(committed.into_iter().map(|committed| committed.replaced.is_some()).collect())
         }
         Err((refusal, tickets)) => {
@@ -164,38 +165,15 @@ pub(super) fn place(files: &Files, taken: Vec<Taken>, modified: u64) -> Result<V
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Barrier, mpsc};
+    use std::sync::mpsc;
 
     use bytes::Bytes;
 
-    use super::super::Disk;
-    use super::super::threads::DISK;
+    use super::super::tests::{ALICE, files, let_the_disk_pass, until_it_is_gone};
     use super::*;
-    use crate::config;
-
-    const ALICE: ClientId = ClientId(1);
-
-    fn files() -> Arc<Files> {
-        let files = Files::new(&config::Files::default(), Disk::temporary().unwrap()).unwrap();
-        files.lock().store.join(ALICE);
-        Arc::new(files)
-    }
 
     fn begin(files: &Arc<Files>) -> Intake {
         Intake::begin(files, ALICE, FilePath::from_text("file").unwrap(), None).unwrap()
-    }
-
-    /// Waits until everything has been done that the disk was given, but for so many things that take their time.
-    async fn let_the_disk_pass(files: &Files, busy: usize) {
-        let barrier = Arc::new(Barrier::new(DISK - busy));
-        let passes = || {
-            let barrier = Arc::clone(&barrier);
-            files.work(move || barrier.wait().is_leader())
-        };
-        let all: Vec<_> = std::iter::repeat_with(passes).take(DISK - busy).collect();
-        for pass in all {
-            pass.await.unwrap();
-        }
     }
 
     #[tokio::test]
@@ -218,11 +196,7 @@ mod tests {
         let_the_disk_pass(&files, 1).await;
         let_on.send(()).unwrap();
         is_made.await.unwrap();
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
-        while files.disk.read(id).is_ok() {
-            assert!(tokio::time::Instant::now() < deadline, "the file stays");
-            let_the_disk_pass(&files, 0).await;
-        }
+        until_it_is_gone(&files, id).await;
     }
 
     #[tokio::test]

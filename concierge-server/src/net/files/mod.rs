@@ -5,9 +5,13 @@ mod body;
 mod disk;
 mod download;
 mod intake;
+mod leased;
 mod parts;
+mod range;
 mod refusal;
 mod routes;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod upload;
 
@@ -93,7 +97,8 @@ impl Files {
     }
 
     /// Removes files from the disk, without being waited for.
-    fn discard(&self, files: Vec<FileId>) {
+    fn discard(&self, files: impl IntoIterator<Item = FileId>) {
+        let files: Vec<_> = files.into_iter().collect();
         if !files.is_empty() {
             drop(self.work(self.removal(files)));
         }

@@ -8,7 +8,8 @@ use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use super::body::Body;
-use crate::files::{KeyRefusal, PathRefusal, Refusal};
+use crate::files::{FilePath, KeyRefusal, PathRefusal, Refusal, Store};
+use crate::hub::ClientId;
 
 /// Why a request is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,15 @@ impl Refused {
 
     pub(super) fn no_such_file() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such file")
+    }
+
+    /// There is no file at a path of a client's folder, and perhaps a folder.
+    pub(super) fn no_file_at(store: &Store, owner: ClientId, path: &FilePath) -> Self {
+        if store.has_folder(owner, path) {
+            Self::new(StatusCode::CONFLICT, "folder", "that is a folder: list it at its client's")
+        } else {
+            Self::no_such_file()
+        }
     }
 
     /// The disk failed; what exactly is for the log.

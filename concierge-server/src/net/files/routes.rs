@@ -116,8 +116,11 @@ async fn write(
     }
     let path = FilePath::from_url(path)?;
     if method == Method::DELETE {
-        let removed = files.lock().store.remove(client, &path).ok_or_else(Refused::no_such_file)?;
-        files.discard(vec![removed]);
+        let removed = {
+            let store = &mut files.lock().store;
+            store.remove(client, &path).ok_or_else(|| Refused::no_file_at(store, client, &path))?
+        };
+        files.discard(removed.discard);
         return Ok(status(StatusCode::OK));
     }
     let upload = Upload::open(files, client)?;
