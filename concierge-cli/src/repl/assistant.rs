@@ -19,7 +19,7 @@ use rustyline::{
 use unicode_width::UnicodeWidthStr;
 
 use super::{
-    complete::complete,
+    complete::{complete, inserted},
     directory::Directory,
     highlight::{depends_on_cursor, highlight, is_short},
     hint::{Hint, hint},
@@ -81,9 +81,10 @@ impl Completer for Assistant {
 
     fn complete(&self, line: &str, pos: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let (start, candidates) = complete(line.get(..pos).unwrap_or(line), &self.directory.known());
-        let pairs = candidates
-            .into_iter()
-            .map(|candidate| Pair { display: escape(&candidate).into_owned(), replacement: candidate + " " });
+        let pairs = candidates.into_iter().map(|candidate| Pair {
+            display: escape(&candidate).into_owned(),
+            replacement: inserted(candidate),
+        });
         Ok((start, pairs.collect()))
     }
 }

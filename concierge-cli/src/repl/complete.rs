@@ -22,8 +22,21 @@ pub(super) struct Known {
     pub services: Vec<String>,
     /// The files that were last listed, by client.
     pub files: BTreeMap<String, Vec<String>>,
-    /// Other things, by what an argument that takes them is called: `JOB`, `FILE`, `CONTEXT`.
+    /// Other things, by what an argument that takes them is called: `JOB`, `CONTEXT`.
     pub others: BTreeMap<String, Vec<String>>,
+    /// How paths on this machine go on.
+    pub local: Local,
+}
+
+/// Asked for how a path that was begun goes on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Local(pub fn(&str) -> Vec<String>);
+
+impl Default for Local {
+    /// There is no file.
+    fn default() -> Self {
+        Self(|_| Vec::new())
+    }
 }
 
 /// Something that could stand under the cursor.
@@ -59,6 +72,15 @@ pub(super) fn complete(line: &str, known: &Known) -> (usize, Vec<String>) {
     candidates.sort();
     candidates.dedup();
     (start, candidates)
+}
+
+/// A word that is complete, as it goes into the line: with a space after it, or open where a folder's name goes on.
+pub(super) fn inserted(word: String) -> String {
+    match word.strip_suffix("/\"") {
+        Some(folder) => format!("{folder}/"),
+        None if word.ends_with('/') => word,
+        None => word + " ",
+    }
 }
 
 /// The word under the cursor starts after the last space that is in no quotes.
@@ -124,6 +146,7 @@ fn values(argument: &Arg, partial: &str, known: &Known) -> Vec<Candidate> {
     match name_of(argument).as_str() {
         "CLIENT" => named("", &known.clients),
         "CLIENT/PATH" => remotes(&bare(partial), known),
+        "FILE" => named("", &(known.local.0)(&bare(partial))),
         "PATH" => {
             let own = known.others.get("PATH").map(Vec::as_slice).unwrap_or_default();
             named("", &steps(&bare(partial), own).into_iter().collect::<Vec<_>>())
@@ -249,6 +272,10 @@ mod tests {
             services: vec!["chat".into(), "söö x".into()],
             files: BTreeMap::from([("bob".into(), vec!["maps/north.json".into(), "my notes".into()])]),
             others: BTreeMap::from([("PATH".into(), vec!["maps/own.json".into()])]),
+            local: Local(|begun| {
+                let there = ["src/".to_owned(), "my maps/".to_owned(), "my maps/north".to_owned()];
+                steps(begun, &there).into_iter().collect()
+            }),
         };
         complete(line, &known).1
     }
@@ -286,6 +313,18 @@ mod tests {
         assert!(completed("files get anna/").is_empty());
         assert_eq!(completed("files rm m"), ["maps/"]);
         assert_eq!(completed("files rm maps/"), ["maps/own.json"]);
+    }
+
+    #[test]
+    fn files_of_this_machine_are_completed_where_they_are_meant() {
+        assert_eq!(completed("files put "), ["\"my maps/\"", "src/"]);
+        assert_eq!(completed("files put x s"), ["src/"]);
+        assert_eq!(completed("files get bob/my -O s"), ["src/"]);
+        // A folder's name goes on, in its quotes, too.
+        let folder = inserted(completed("files put my").remove(0));
+        assert_eq!((folder.as_str(), inserted("src/".into()).as_str()), ("\"my maps/", "src/"));
+        assert_eq!(completed(&format!("files put {folder}n")), ["\"my maps/north\""]);
+        assert_eq!(inserted("bob".into()), "bob ");
     }
 
     #[test]

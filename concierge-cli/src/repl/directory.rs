@@ -12,7 +12,10 @@ use concierge_client::{
 };
 use uuid::Uuid;
 
-use super::complete::Known;
+use super::{
+    complete::{Known, Local},
+    local::paths,
+};
 
 /// How many events are kept while the lists are asked for. After more the lists are what counts.
 const NEWS: usize = 16 * 1024;
@@ -95,7 +98,7 @@ impl Directory {
         }
     }
 
-    /// What can be named where an argument is called `kind`: jobs, contexts, files.
+    /// What can be named where an argument is called `kind`: jobs, contexts.
     #[expect(dead_code, reason = "told by jobs, variables and contexts")]
     pub(crate) fn know(&self, kind: &str, names: Vec<String>) {
         self.lock().others.insert(kind.to_owned(), names);
@@ -120,7 +123,13 @@ impl Directory {
     pub(super) fn known(&self) -> Known {
         let (clients, services) = (self.clients(), self.services());
         let names = self.lock();
-        Known { clients, services, files: names.files.clone(), others: names.others.clone() }
+        Known {
+            clients,
+            services,
+            files: names.files.clone(),
+            others: names.others.clone(),
+            local: Local(paths),
+        }
     }
 
     /// The names of all clients, in order.

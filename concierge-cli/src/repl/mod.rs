@@ -10,6 +10,7 @@ mod help;
 mod highlight;
 mod hint;
 mod live;
+mod local;
 mod prompt;
 mod screen;
 mod session;
