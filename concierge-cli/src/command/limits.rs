@@ -125,6 +125,12 @@ impl Progress {
         self.over
     }
 
+    /// How long nothing has come, if that and nothing else has ended it.
+    pub(super) fn silence(&self) -> Option<Duration> {
+        let is_silence = !self.over && self.quiet_until.is_some() && self.quiet_until == self.ends_at();
+        self.limits.idle.filter(|_| is_silence)
+    }
+
     /// How many records may still come.
     pub(super) fn left(&self) -> Option<u64> {
         self.limits.count.map(|count| count.saturating_sub(self.seen))

@@ -83,23 +83,32 @@ pub(super) async fn request(arguments: RequestArgs, context: &Context<'_>) -> Re
     let came = stream.progress().seen();
     let enough = wanted.unwrap_or(1);
     let reached = stream.progress().is_reached();
+    let silence = stream.progress().silence();
     stream.end()?;
     if let Some(refused) = refused {
         return Err(refused);
     }
     if came < enough && !reached {
-        let message = match came {
-            0 => format!("no answer within {} s", reply_timeout.as_secs_f32()),
-            came => format!("{came} of {enough} answers within {} s", reply_timeout.as_secs_f32()),
-        };
-        let hint = if plain {
-            "does the other side answer? --reply-timeout waits longer"
-        } else {
-            "does the other side speak {\"request\":…,\"body\":…}? --plain asks one that does not; --reply-timeout waits longer"
-        };
-        return Err(Failure::new(Exit::TimedOut, message).hint(hint));
+        return Err(too_few(came, enough, silence, reply_timeout, plain));
     }
     Ok(())
+}
+
+/// Fewer answers than were to come, because the time is up or none has come for long.
+fn too_few(came: u64, enough: u64, silence: Option<Duration>, patience: Duration, plain: bool) -> Failure {
+    let (span, option) = silence.map_or((patience, "--reply-timeout"), |silence| (silence, "--idle"));
+    let seconds = span.as_secs_f32();
+    let message = match (came, silence) {
+        (0, _) => format!("no answer within {seconds} s"),
+        (came, None) => format!("{came} of {enough} answers within {seconds} s"),
+        (came, Some(_)) => format!("{came} of {enough} answers, and none for {seconds} s after that"),
+    };
+    let asks = if came > 0 || plain {
+        "does the other side answer?"
+    } else {
+        "does the other side speak {\"request\":…,\"body\":…}? --plain asks one that does not;"
+    };
+    Failure::new(Exit::TimedOut, message).hint(format!("{asks} {option} waits longer"))
 }
 
 /// Sends, and shows the answers. The first one that is an error is told in the end.
@@ -117,6 +126,7 @@ async fn exchange(
     if let Err(error) = context.link.call(SendMessage::new(target.clone(), data)).await {
         return Err(explain(error, context.link).await);
     }
+    stream.progress().keep_alive(Instant::now());
     let mut refused = None;
     while let Some(event) = stream.next().await? {
         let own = context.link.who().uuid;

@@ -101,6 +101,29 @@ fn too_few_answers_are_5_after_those_that_came() {
 }
 
 #[test]
+fn too_few_answers_are_told_with_the_span_in_which_none_came() {
+    let gateway = Gateway::start();
+    let mut bob = gateway.peer("bob");
+    let silent = gateway.run(&["request", "bob", "hi", "--plain", "--idle", "10ms", "--reply-timeout", "1h"]);
+    assert!(&silent == 5 && silent.stderr.contains("no answer within 0.01 s\n"), "{silent:?}");
+    assert!(silent.stderr.contains("--idle waits longer"), "{silent:?}");
+    let timed = gateway.run(&["request", "bob", "hi", "--plain", "--idle", "1h", "--reply-timeout", "10ms"]);
+    assert!(&timed == 5 && timed.stderr.contains("no answer within 0.01 s\n"), "{timed:?}");
+    assert!(timed.stderr.contains("--reply-timeout waits longer"), "{timed:?}");
+    let arguments =
+        ["request", "bob", "hi", "--plain", "--replies", "2", "--idle", "500ms", "--reply-timeout", "1h"];
+    // The two that nobody answered are before it.
+    for _ in 0..2 {
+        bob.see(|event| matches!(event, Event::Message(_)).then_some(()));
+    }
+    let outcome = asked(&gateway, &mut bob, &arguments, async |bob, message| {
+        bob.client.to(message.origin.uuid).json("one").await.unwrap();
+    });
+    assert!(&outcome == 5, "{outcome:?}");
+    assert!(outcome.stderr.contains("1 of 2 answers, and none for 0.5 s after that\nhint:"), "{outcome:?}");
+}
+
+#[test]
 fn answers_are_gathered_until_none_comes_any_more() {
     let gateway = Gateway::start();
     let mut bob = gateway.peer("bob");
