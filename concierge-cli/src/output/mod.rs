@@ -262,9 +262,9 @@ impl Output {
     /// Tells of something by the way that programs may want to read, on the standard error.
     pub(crate) fn aside(&self, record: &dyn Record) {
         let text = if self.form.format.is_json() {
-            json::line(&record.object(), false)
+            json::line(&record.object(), self.terminals.stderr)
         } else {
-            record.human(View { palette: self.error_palette, terminal: self.terminals.stdout })
+            record.human(View { palette: self.error_palette, terminal: self.terminals.stderr })
         };
         // As with a note.
         let _ = self.stderr.write_text(&text);

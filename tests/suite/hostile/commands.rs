@@ -2,10 +2,12 @@
 
 use std::process::{Command, Stdio};
 
+use rustix::process::Signal;
 use support::peer::Peer;
 use support::process::program;
 use support::terminal::Terminal;
 
+use super::impostor::Impostor;
 use super::judge;
 use super::texts::{self, BEGIN, END, everything};
 use super::world::{CLIENT, SERVICE, World};
@@ -131,6 +133,24 @@ fn messages_of_a_service_are_harmless_in_listen() {
 fn messages_are_harmless_in_events() {
     let arguments = ["events", "-n", "3", "--type", "MESSAGE"];
     streams(&arguments, r#"{"type":"ALL"}"#, |mallory| mallory.see_join("ear").unwrap());
+}
+
+#[test]
+fn what_a_stream_tells_of_its_connection_is_harmless() {
+    let mut world = World::new();
+    for format in FORMATS {
+        let impostor = Impostor::before(world.gateway.address());
+        let arguments = ["-u", &impostor.url(), "-N", "ear", "-o", format, "listen"];
+        let mut terminal = world.terminal(&arguments);
+        world.mallory.see_join("ear").unwrap();
+        world.mallory.send_to("ear", r#""it listens""#).unwrap();
+        terminal.wait_for("it listens").unwrap();
+        impostor.send_away();
+        terminal.wait_for("owned").unwrap();
+        terminal.signal(Signal::INT).unwrap();
+        assert_eq!(terminal.wait().unwrap().code(), Some(130));
+        judge::plain(terminal.written(), format == "tsv", &format!("{arguments:?}"));
+    }
 }
 
 #[test]
