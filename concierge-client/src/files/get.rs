@@ -290,21 +290,58 @@ impl Part {
     /// Takes a name that nobody has: unlike a rename it does not replace what came there meanwhile.
     async fn settle(&self, target: &Path) -> io::Result<()> {
         match fs::hard_link(&self.0, target).await {
-            // A file system without links, such as that of a memory stick: the name is taken first.
+            // A file system without links, such as that of a memory stick.
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
             {
-                OpenOptions::new().write(true).create_new(true).open(target).await?;
-                fs::rename(&self.0, target).await
+                rename_to_free(&self.0, target)
             }
             linked => linked,
         }
     }
 }
 
+/// Renames a file, unless there is one of that name already. Where that cannot be told apart, it is refused.
+fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    {
+        use rustix::{
+            fs::{CWD, RenameFlags, renameat_with},
+            io::Errno,
+        };
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            renamed => return Ok(renamed?),
+        }
+    }
+    let message =
+        format!("the file system renames only by replacing: {} to {}", from.display(), to.display());
+    Err(io::Error::new(io::ErrorKind::Unsupported, message))
+}
+
 impl Drop for Part {
     fn drop(&mut self) {
         // After a rename it is not there any more.
         let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    #[test]
+    fn where_there_are_no_links_what_is_there_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        for name in ["new", "mine"] {
+            std::fs::write(at(name), name).unwrap();
+        }
+        let refused = rename_to_free(&at("new"), &at("mine")).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(at("mine")).unwrap(), "mine");
+        rename_to_free(&at("new"), &at("free")).unwrap();
+        assert_eq!((at("new").exists(), std::fs::read_to_string(at("free")).unwrap()), (false, "new".into()));
     }
 }

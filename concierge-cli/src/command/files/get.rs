@@ -171,6 +171,11 @@ fn unwritten(file: &str, error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::AlreadyExists {
         return Failure::local(format!("{file} is there already")).hint("--force replaces it");
     }
-    Failure::local(format!("could not write {file}: {}", without_number(error)))
-        .hint("is there room, and may you write there? --into and -O write elsewhere")
+    let hint = match error.kind() {
+        io::ErrorKind::Unsupported => {
+            "--force replaces what may come there meanwhile; --into and -O write elsewhere"
+        }
+        _ => "is there room, and may you write there? --into and -O write elsewhere",
+    };
+    Failure::local(format!("could not write {file}: {}", without_number(error))).hint(hint)
 }

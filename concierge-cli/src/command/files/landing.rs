@@ -6,19 +6,22 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::{self, File},
+    fs::File,
     io,
     os::fd::{AsRawFd, OwnedFd},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+use rustix::fs::{RenameFlags, renameat_with};
 use rustix::{
     fs::{AtFlags, CWD, FileType, Mode, OFlags, linkat, mkdirat, open, openat, renameat, statat, unlinkat},
     io::Errno,
 };
 use uuid::Uuid;
 
+use super::way::Way;
 use crate::output::is_hostile;
 
 /// The longest name that file systems take, in bytes.
@@ -30,10 +33,10 @@ const DEEPEST: usize = 64;
 /// A folder below which files land. What was made for them and stayed empty is gone when this is.
 pub(super) struct Ground {
     folder: OwnedFd,
-    /// Where it is, if it was made for what lands there.
-    made: Option<PathBuf>,
     /// The folders that were made below it, the outer ones before the inner ones.
     made_below: Mutex<Vec<Vec<OsString>>>,
+    /// What was made of the way to it; gone after what is below it.
+    _way: Way,
 }
 
 /// A file that is not there yet. What there is of it is gone when this is.
@@ -73,12 +76,9 @@ fn check(name: &str) -> Result<(), &'static str> {
 impl Ground {
     /// A folder that is there, or is to be made. It may be anywhere: it was asked for.
     pub(super) fn open(path: &Path, make: bool) -> io::Result<Self> {
-        let is_new = make && !path.try_exists()?;
-        if is_new {
-            fs::create_dir_all(path)?;
-        }
+        let way = if make { Way::make(path)? } else { Way::default() };
         let folder = open(path, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { folder, made: is_new.then(|| path.to_owned()), made_below: Mutex::default() })
+        Ok(Self { folder, made_below: Mutex::default(), _way: way })
     }
 
     /// Begins a file: the folders it is in are made, and it gets a name for the time being if it needs one. Without `replace`
@@ -189,17 +189,32 @@ impl Landing {
             }
         }
         if self.replace {
-            renameat(folder, from, folder, to)?;
-        } else {
-            // Unlike a rename it does not replace what came there meanwhile.
-            match linkat(folder, from, folder, to, AtFlags::empty()) {
-                // Some file systems, of memory cards above all, have no links.
-                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => renameat(folder, from, folder, to)?,
-                linked => linked?,
-            }
+            return Ok(renameat(folder, from, folder, to)?);
         }
-        Ok(())
+        match linkat(folder, from, folder, to, AtFlags::empty()) {
+            // Some file systems, of memory cards above all, have no links.
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => rename_to_free(folder, from, to),
+            linked => Ok(linked?),
+        }
     }
+}
+
+/// Renames a file, unless there is one of that name already.
+fn rename_to_free(folder: &OwnedFd, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    let renamed = renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE);
+    // A name that is free now need not be so a moment later.
+    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+    let renamed = {
+        let _ = (folder, from, to);
+        rustix::io::Result::<()>::Err(Errno::NOSYS)
+    };
+    renamed.map_err(|error| match error {
+        Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP => {
+            io::Error::new(io::ErrorKind::Unsupported, "this file system renames only by replacing")
+        }
+        error => error.into(),
+    })
 }
 
 /// A new file in a folder, without a name, where the system has that.
@@ -230,19 +245,16 @@ impl Drop for Landing {
 
 impl Drop for Ground {
     fn drop(&mut self) {
-        // What has got something stays.
+        // What has something in it stays.
         for names in self.made_below().iter().rev() {
             let _ = self.remove(names);
-        }
-        if let Some(path) = &self.made {
-            let _ = fs::remove_dir(path);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, os::unix::fs::symlink};
+    use std::{fs, io::Write, os::unix::fs::symlink, path::PathBuf};
 
     use proptest::prelude::*;
 
@@ -353,6 +365,20 @@ mod tests {
         fs::create_dir(home.path().join("z")).unwrap();
         assert_eq!(write(&ground, "z", "", true).unwrap_err().kind(), io::ErrorKind::IsADirectory);
         assert_eq!(everything(home.path()), ["x", "y", "z"]);
+    }
+
+    #[test]
+    fn where_there_are_no_links_what_is_there_stays_too() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = &Ground::open(home.path(), false).unwrap().folder;
+        let rename = |from: &str, to: &str| rename_to_free(folder, from.as_ref(), to.as_ref());
+        for name in ["new", "mine"] {
+            fs::write(home.path().join(name), name).unwrap();
+        }
+        assert_eq!(rename("new", "mine").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(home.path().join("mine")).unwrap(), "mine");
+        rename("new", "free").unwrap();
+        assert_eq!(everything(home.path()), ["free", "mine"]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod records;
 mod rm;
 mod stdout;
 mod trouble;
+mod way;
 
 use clap::Subcommand;
 
