@@ -49,6 +49,7 @@ fn timing(
         ("identify_timeout", config.identify_timeout),
         ("heartbeat.interval", config.heartbeat.interval),
         ("head.timeout", config.head.timeout),
+        ("files.body_timeout", config.files.body_timeout),
     ] {
         if duration == Duration::ZERO {
             return refuse(key, "no client can be that fast: give a longer time, such as \"5s\"".to_owned());
@@ -161,6 +162,10 @@ mod tests {
             ("heartbeat.timeout = \"1s\"", "`heartbeat.timeout` in the configuration"),
             ("heartbeat.interval = \"0s\"", "that fast"),
             ("identify_timeout = \"0s\"", "that fast"),
+            (
+                "files.body_timeout = \"0s\"",
+                "`files.body_timeout` in the configuration: no client can be that fast",
+            ),
             ("limits.name = 65", "over the protocol's own limit, 64"),
             ("limits.service = 129", "over the protocol's own limit, 128"),
             ("limits.nickname = 129", "over the protocol's own limit, 128"),

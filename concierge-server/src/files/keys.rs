@@ -1,6 +1,8 @@
 //! Keys: who may write into a folder, and who may read.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
 
 use concierge_client::payload::ClientName;
 use sha2::{Digest, Sha256};
@@ -42,7 +44,7 @@ pub enum LegacyKeys {
 }
 
 /// A client that has a key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The name of its folder.
     pub name: ClientName,
@@ -57,7 +59,7 @@ pub struct Holder {
 }
 
 /// Who asks for something.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Caller<'a> {
     /// The value of `x-fs-key`.
     pub key: Option<&'a str>,
@@ -65,6 +67,24 @@ pub struct Caller<'a> {
     pub address: IpAddr,
     /// The page it comes from.
     pub origin: Option<&'a str>,
+}
+
+// Whatever may be a key is shown nowhere.
+
+impl fmt::Debug for Holder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, uuid: _, secret: _, address, origin } = self;
+        let mut holder = formatter.debug_struct("Holder");
+        holder.field("name", name).field("address", address).field("origin", origin).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Caller<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key: _, address, origin } = self;
+        let mut caller = formatter.debug_struct("Caller");
+        caller.field("address", address).field("origin", origin).finish_non_exhaustive()
+    }
 }
 
 /// What somebody wants to do with a folder.
@@ -303,5 +323,17 @@ mod tests {
     fn a_secret_key_is_kept_nowhere() {
         let shown = format!("{:?}", keys(LegacyKeys::Bound, true));
         assert!(!shown.contains(&uuid(20).to_string()), "{shown}");
+    }
+
+    #[test]
+    fn nothing_that_is_shown_has_a_key_in_it() {
+        let address = HOME.parse().unwrap();
+        let name = "new".parse().unwrap();
+        let holder = Holder { name, uuid: uuid(2), secret: Some(uuid(20)), address, origin: None };
+        let key = uuid(20).to_string();
+        let caller = Caller { key: Some(&key), address, origin: None };
+        let shown = format!("{holder:?} {caller:?}");
+        assert!(shown.contains(HOME) && shown.contains("new"), "{shown}");
+        assert!(!shown.contains(&key) && !shown.contains(&uuid(2).to_string()), "{shown}");
     }
 }

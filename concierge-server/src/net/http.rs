@@ -121,6 +121,7 @@ async fn visit(
 
 impl Visitor {
     async fn answer(&self, request: Request<Incoming>) -> Answer {
+        self.lifetime.extend();
         let mut answer = self.perform(self.leftover.follow(request)).await;
         let status = answer.status();
         if self.leftover.is_unread() && (status.is_client_error() || status.is_server_error()) {
@@ -254,4 +255,46 @@ fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
 fn with(mut answer: Answer, name: HeaderName, value: &'static str) -> Answer {
     answer.headers_mut().insert(name, HeaderValue::from_static(value));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::task::spawn_blocking;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::config;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_lives_on_with_every_request_and_ends_without() {
+        // As long as this is waited for the clock stands still, whatever waits for it.
+        let (_until_the_end, end) = mpsc::channel::<()>();
+        drop(spawn_blocking(move || end.recv()));
+        let mut config = Config::default();
+        config.head = config::Head { timeout: Duration::from_hours(1), ..config.head };
+        let gateway = Gateway::new(config, None);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let place = gateway.admission().admit(peer.ip()).unwrap();
+        let (_running, stopping) = watch::channel(false);
+        tokio::spawn(serve(gateway, stream, peer, place, stopping));
+        let mut read = [0; 1024];
+        for request in 0..4 {
+            client.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"ok\n") {
+                let length = client.read(&mut read).await.unwrap();
+                assert!(length > 0, "the connection ended before request {request} was answered");
+                answer.extend_from_slice(&read[..length]);
+            }
+            advance(Duration::from_secs(50)).await;
+        }
+        advance(Duration::from_secs(20)).await;
+        assert_eq!(client.read(&mut read).await.unwrap(), 0, "nothing was asked for in more than a minute");
+    }
 }

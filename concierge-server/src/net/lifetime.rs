@@ -21,7 +21,12 @@ impl Lifetime {
 
     /// Something moves: the time begins anew.
     pub(super) fn extend(&self) {
-        *self.0.lock() = Instant::now() + IDLE;
+        self.allow(Duration::ZERO);
+    }
+
+    /// The same, and the next thing to move may take this long: the time begins when it has not come by then.
+    pub(super) fn allow(&self, wait: Duration) {
+        *self.0.lock() = Instant::now() + wait + IDLE;
     }
 
     /// Waits for the end of it.

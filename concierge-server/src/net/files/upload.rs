@@ -1,5 +1,6 @@
 //! Bodies that bring files: raw ones, and forms with parts.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -51,7 +52,7 @@ impl Upload {
         lifetime: Lifetime,
     ) -> Result<Placed, Refused> {
         let mut intake = Intake::begin(&self.files, self.client, path, body.size_hint().exact())?;
-        let mut bytes = std::pin::pin!(read(body, self.files.patience, lifetime));
+        let mut bytes = std::pin::pin!(read(body.into_data_stream(), self.files.patience, lifetime));
         while let Some(piece) = bytes.next().await {
             intake.take(&piece.map_err(|error| broken(&error))?).await?;
         }
@@ -67,7 +68,8 @@ impl Upload {
     ) -> Result<Placed, Refused> {
         let mut intake = Intake::begin(&self.files, self.client, path, None)?;
         let mut name: Option<String> = None;
-        let mut parts = Parts::new(boundary, Box::pin(read(body, self.files.patience, lifetime)));
+        let mut parts =
+            Parts::new(boundary, Box::pin(read(body.into_data_stream(), self.files.patience, lifetime)));
         let mut count = 0;
         while let Some(part) = parts.next().await? {
             count += 1;
@@ -103,7 +105,8 @@ impl Upload {
         (boundary, body): (String, Arriving),
         lifetime: Lifetime,
     ) -> Result<(), Refused> {
-        let mut parts = Parts::new(boundary, Box::pin(read(body, self.files.patience, lifetime)));
+        let mut parts =
+            Parts::new(boundary, Box::pin(read(body.into_data_stream(), self.files.patience, lifetime)));
         let mut intakes: Vec<(FilePath, Intake)> = Vec::new();
         let mut current = 0;
         while let Some(part) = parts.next().await? {
@@ -159,25 +162,24 @@ async fn pour(
     Ok(())
 }
 
-/// The bytes of a body, as long as they come fast enough.
-fn read(
-    body: Arriving,
+/// The bytes of a body, as long as they come fast enough. The connection is kept for as long.
+fn read<E: Into<Box<dyn Error + Send + Sync>>>(
+    bytes: impl Stream<Item = Result<Bytes, E>> + Unpin + Send,
     patience: Duration,
     lifetime: Lifetime,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send {
     let start = Instant::now();
-    let bytes = body.into_data_stream();
     stream::unfold(Some((bytes, 0_u64)), move |state| {
         let lifetime = lifetime.clone();
         async move {
             let (mut bytes, received) = state?;
             let by =
                 (Instant::now() + patience).min(start + patience + Duration::from_secs(received / SLOWEST));
+            lifetime.allow(patience);
             let next = match timeout_at(by, bytes.next()).await {
                 Ok(next) => next?.map_err(io::Error::other),
                 Err(_) => Err(io::ErrorKind::TimedOut.into()),
             };
-            lifetime.extend();
             match next {
                 Ok(piece) => {
                     let received = received + piece.len() as u64;
@@ -217,4 +219,39 @@ fn no_parts() -> Refused {
 /// Seconds since 1970. A clock before that is as good as 1970.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// Reads a body that ends after so many pieces, each of which takes its time. Returns how many came before it, or its connection,
+    /// was given up.
+    async fn pieces(count: usize, each: Duration, patience: Duration) -> usize {
+        let lifetime = Lifetime::new();
+        // Large enough to be fast on the whole.
+        let piece = Bytes::from(vec![0; 4 << 20]);
+        let pieces = stream::repeat(piece).take(count).then(move |piece| async move {
+            sleep(each).await;
+            Ok::<_, io::Error>(piece)
+        });
+        let bytes = read(Box::pin(pieces), patience, lifetime.clone());
+        let bytes = bytes.take_while(|piece| std::future::ready(piece.is_ok()));
+        tokio::select! {
+            biased;
+            came = bytes.count() => came,
+            () = lifetime.over() => 0,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_waited_for_as_long_as_the_settings_say() {
+        for patience in [1, 59, 60, 61, 3600].map(Duration::from_secs) {
+            let (just_in_time, too_late) = (patience * 9 / 10, patience * 11 / 10);
+            assert_eq!(pieces(3, just_in_time, patience).await, 3, "{patience:?}");
+            assert_eq!(pieces(3, too_late, patience).await, 0, "{patience:?}");
+        }
+    }
 }
