@@ -18,6 +18,7 @@ mod input;
 mod interpreter;
 mod language;
 mod link;
+mod offspring;
 mod output;
 mod program;
 mod repl;

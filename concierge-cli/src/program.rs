@@ -273,7 +273,7 @@ async fn perform(
     tokio::select! {
         result = without_terminal(task, session, &settings, output, console, &stop) => result.map(|()| Exit::Done),
         // Not before it is polled: else it would insist in any case.
-        exit = async { signals.insist(asks).await }, if insisting => Ok(exit),
+        exit = async { signals.insist(asks).await }, if insisting => exit,
         () = output_closed(), if watched => Ok(Exit::Done),
     }
 }

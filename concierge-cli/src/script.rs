@@ -47,6 +47,5 @@ pub(crate) async fn run(script: Script<'_>, mut interpreter: Interpreter) -> Res
         Script::Input(mut lines) => interpreter.run_lines(&mut lines, "input").await,
     };
     // What has arrived belongs to the script's output, whatever became of its lines.
-    let left = interpreter.leave().await;
-    result.and(left)
+    interpreter.leave(result).await
 }

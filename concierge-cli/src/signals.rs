@@ -2,7 +2,11 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
@@ -13,11 +17,12 @@ use rustix::{
     stdio::stdout,
 };
 use tokio::{
+    runtime,
     signal::unix::{self, SignalKind},
     sync::{oneshot, watch},
 };
 
-use crate::{exit::Exit, failure::Failure};
+use crate::{exit::Exit, failure::Failure, offspring};
 
 /// How long a command may take to end after a signal.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -37,21 +42,23 @@ pub(crate) struct Signals {
 impl Signals {
     /// Takes them over. Before a line editor is started, as it puts its own handler in place of this one while it reads.
     pub(crate) fn listen() -> Result<Self, Failure> {
+        static COUNTING: OnceLock<()> = OnceLock::new();
         let mut counted = Self::taken()?;
-        tokio::spawn(async move {
-            loop {
-                counted.next().await;
-                INTERRUPTIONS.fetch_add(1, Ordering::Relaxed);
-            }
-        });
+        if COUNTING.set(()).is_ok() {
+            beside(async move {
+                loop {
+                    counted.next().await;
+                    INTERRUPTIONS.fetch_add(1, Ordering::Relaxed);
+                }
+            })?;
+        }
         Self::taken()
     }
 
     fn taken() -> Result<Self, Failure> {
-        let taken = |error: io::Error| Failure::local(format!("cannot listen to signals: {error}"));
         Ok(Self {
-            interrupt: unix::signal(SignalKind::interrupt()).map_err(taken)?,
-            terminate: unix::signal(SignalKind::terminate()).map_err(taken)?,
+            interrupt: unix::signal(SignalKind::interrupt()).map_err(|error| not_taken(&error))?,
+            terminate: unix::signal(SignalKind::terminate()).map_err(|error| not_taken(&error))?,
         })
     }
 
@@ -69,27 +76,76 @@ impl Signals {
         }
     }
 
-    /// Waits for the first one on a task of its own. Whoever ends by itself is asked to, and has until the second one or for as long
-    /// as finishing may take. Where nothing has come of it a second later, the process ends: whatever is
-    /// stuck in writing to a pipe that nobody reads cannot look at signals.
-    pub(crate) fn insist(mut self, asks: Option<Asks>) -> impl Future<Output = Exit> {
-        let (sender, told) = oneshot::channel();
-        tokio::spawn(async move {
-            let mut exit = self.next().await;
+    /// Waits for the first one, or for the terminal to be taken away, on a thread of its own. Whoever ends by itself is asked to, and
+    /// has until the second one or for as long as finishing may take. Where nothing has come of it a second later, the process ends,
+    /// and the programs that it has started: whatever is stuck in writing to a pipe that nobody reads cannot look at signals.
+    pub(crate) async fn insist(mut self, asks: Option<Asks>) -> Result<Exit, Failure> {
+        let (mut sender, told) = oneshot::channel();
+        let mut hung_up = HangUp::listen()?;
+        beside(async move {
+            let mut exit = tokio::select! {
+                exit = self.next() => exit,
+                () = hung_up.next() => Exit::HungUp,
+                // Nobody listens any more when the command is done.
+                () = sender.closed() => return,
+            };
             if asks.is_some_and(|asks| asks.0.send(Some(exit)).is_ok()) {
                 tokio::select! {
                     second = self.next() => exit = second,
                     () = tokio::time::sleep(FINISH + PATIENCE) => {}
+                    () = sender.closed() => return,
                 }
             }
-            // Nobody listens any more when the command is done.
             if sender.send(exit).is_ok() {
                 tokio::time::sleep(PATIENCE).await;
+                offspring::end_all();
                 std::process::exit(exit.code().into());
             }
-        });
-        async { told.await.unwrap_or(Exit::Interrupted) }
+        })?;
+        Ok(told.await.unwrap_or(Exit::Interrupted))
     }
+}
+
+/// A terminal that is taken away, or SIGHUP. Never, where whoever started this wants that to be survived, as `nohup` does.
+struct HangUp(Option<unix::Signal>);
+
+impl HangUp {
+    fn listen() -> Result<Self, Failure> {
+        // Where the system does not tell, its own way stays.
+        let survived = std::fs::read_to_string("/proc/self/status")
+            .map_or(true, |status| is_ignored(&status, Signal::HUP));
+        if survived {
+            return Ok(Self(None));
+        }
+        unix::signal(SignalKind::hangup()).map(|signal| Self(Some(signal))).map_err(|error| not_taken(&error))
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Whether a process with this status ignores a signal.
+fn is_ignored(status: &str, signal: Signal) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
+}
+
+fn not_taken(error: &io::Error) -> Failure {
+    Failure::local(format!("cannot listen to signals: {error}"))
+}
+
+/// Does something on a thread of its own, which goes on whatever hangs elsewhere.
+fn beside(work: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure> {
+    // Signals come to every runtime.
+    let runtime =
+        runtime::Builder::new_current_thread().enable_all().build().map_err(|error| not_taken(&error))?;
+    let thread = thread::Builder::new().name("signals".to_owned());
+    thread.spawn(move || runtime.block_on(work)).map(drop).map_err(|error| not_taken(&error))
 }
 
 /// Asks a command to end by itself.
@@ -131,7 +187,7 @@ pub(crate) fn interrupt_editor() {
 /// Waits until nobody reads the standard output any more: a stream that is idle would not notice by writing.
 pub(crate) async fn output_closed() {
     let (closed, told) = oneshot::channel();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         let stdout = stdout();
         loop {
             // No event is asked for: what is reported is an error or a hang-up.
@@ -147,5 +203,18 @@ pub(crate) async fn output_closed() {
     });
     if told.await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_is_ignored_is_told_from_others() {
+        let status = "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n";
+        assert!(is_ignored(status, Signal::HUP) && is_ignored(status, Signal::PIPE));
+        assert!(!is_ignored(status, Signal::INT));
+        assert!(is_ignored("", Signal::HUP));
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     failure::Failure,
     language::{Pipeline, Statement},
     link::{Link, Told},
+    offspring::Leash,
     output::Output,
     repl::{Flow, Session},
 };
@@ -29,14 +30,14 @@ pub(super) struct Apart {
 }
 
 impl Apart {
-    /// Beside this session, with its variables as they are now.
-    pub(super) fn new(session: &Session, ground: &Ground) -> Result<Self, Failure> {
+    /// Beside this session, with its variables as they are now, and its programs on a leash.
+    pub(super) fn new(session: &Session, ground: &Ground, leash: Leash) -> Result<Self, Failure> {
         let (link, url) = (session.link()?, session.url().clone());
         Ok(Self {
             link,
             url,
             timeout: session.timeout(),
-            ground: Ground { background: true, ..ground.clone() },
+            ground: Ground { background: true, shell: ground.shell.on(leash), ..ground.clone() },
         })
     }
 

@@ -11,14 +11,14 @@ use tokio::{sync::Notify, task::AbortHandle};
 use crate::{
     exit::Exit,
     failure::Failure,
+    offspring::Leash,
     output::{Output, Record, View, escape, json::object},
 };
 
-/// How many there can be at once.
+/// How many there can be at once, and how many of those that failed wait until somebody asks.
 const MOST: usize = 32;
 
-/// The jobs of a session.
-#[derive(Clone)]
+/// The jobs of a session. They end when this is dropped, and so does every program that they have started.
 pub(super) struct Jobs(Arc<Shared>);
 
 struct Shared {
@@ -32,13 +32,17 @@ struct Shared {
 #[derive(Default)]
 struct State {
     last: u32,
+    /// Those that run.
     jobs: BTreeMap<u32, Job>,
+    /// How others ended, which nobody was told yet.
+    failed: BTreeMap<u32, Failure>,
 }
 
 struct Job {
     text: String,
-    running: Option<AbortHandle>,
-    failed: Option<Failure>,
+    running: AbortHandle,
+    /// What its programs hang on: they end at once, whatever the job waits for.
+    leash: Leash,
 }
 
 /// What is listed.
@@ -50,44 +54,51 @@ impl Jobs {
         Self(Arc::new(Shared { output, is_told, state: Mutex::default(), changed: Notify::new() }))
     }
 
-    /// Starts one.
+    /// Whether there is room for one more.
+    pub(super) fn have_room(&self) -> Result<(), Failure> {
+        if self.lock().jobs.len() < MOST {
+            return Ok(());
+        }
+        Err(Failure::usage(format!("there are {MOST} jobs already"))
+            .hint("`jobs` lists them, `stop` ends some"))
+    }
+
+    /// Starts one, for which there is room.
     pub(super) fn start(
         &self,
         text: &str,
+        leash: Leash,
         work: impl Future<Output = Result<(), Failure>> + Send + 'static,
-    ) -> Result<(), Failure> {
+    ) {
         let mut state = self.lock();
-        if state.jobs.len() >= MOST {
-            return Err(Failure::usage(format!("there are {MOST} jobs already"))
-                .hint("`jobs` lists them, `stop` ends some"));
-        }
         state.last += 1;
         let id = state.last;
         self.0.output.note(&format!("[{id}] {text}"));
-        let ending = Ending { jobs: self.clone(), id, result: Err(Failure::local("it broke")) };
+        let ending = Ending { jobs: Arc::clone(&self.0), id, result: Err(Failure::local("it broke")) };
         // It ends after it is known, because that is locked.
         let task = tokio::spawn(async move {
             let mut ending = ending;
             ending.result = work.await;
         });
-        let job = Job { text: text.to_owned(), running: Some(task.abort_handle()), failed: None };
-        state.jobs.insert(id, job);
-        Ok(())
+        state.jobs.insert(id, Job { text: text.to_owned(), running: task.abort_handle(), leash });
     }
 
-    /// Ends one, or all.
+    /// Ends one, or all. One that has failed is told instead.
     pub(super) fn stop(&self, which: &str) -> Result<(), Failure> {
         let mut state = self.lock();
         let ids: Vec<u32> = if which == "all" {
             state.jobs.keys().copied().collect()
         } else {
-            let id =
-                which.trim_start_matches('%').parse::<u32>().ok().filter(|id| state.jobs.contains_key(id));
+            let id = which.trim_start_matches('%').parse::<u32>().ok();
+            if let Some(failure) = id.and_then(|id| state.failed.remove(&id)) {
+                return Err(failure);
+            }
+            let id = id.filter(|id| state.jobs.contains_key(id));
             vec![id.ok_or_else(|| unknown(which, &state))?]
         };
         for id in ids {
             if let Some(job) = state.jobs.remove(&id) {
-                job.abort();
+                job.end();
                 self.0.output.note(&format!("[{id}] stopped: {}", job.text));
             }
         }
@@ -118,10 +129,8 @@ impl Jobs {
 
     /// Ends all, at the end of a script. Fails as the first that has failed before.
     pub(super) fn finish(&self) -> Result<(), Failure> {
-        let mut state = self.lock();
-        let jobs = std::mem::take(&mut state.jobs);
-        jobs.values().for_each(Job::abort);
-        jobs.into_iter().find_map(|(id, job)| job.failure(id)).map_or(Ok(()), Err)
+        self.end();
+        self.failure(None)
     }
 
     /// What runs.
@@ -132,62 +141,79 @@ impl Jobs {
 
     /// How those that are waited for ended; none while one of them runs.
     fn result(&self, which: Option<u32>) -> Option<Result<(), Failure>> {
+        let runs = self.lock().jobs.keys().any(|id| is_meant(which, *id));
+        (!runs).then(|| self.failure(which))
+    }
+
+    /// The first that failed. Others are told.
+    fn failure(&self, which: Option<u32>) -> Result<(), Failure> {
         let mut state = self.lock();
-        let meant = |id: u32| which.is_none_or(|which| which == id);
-        if state.jobs.iter().any(|(id, job)| meant(*id) && job.failed.is_none()) {
-            return None;
-        }
-        let failed: Vec<u32> = state.jobs.keys().copied().filter(|id| meant(*id)).collect();
-        let mut failures = failed.into_iter().filter_map(|id| state.jobs.remove(&id)?.failure(id));
+        let mut failures =
+            state.failed.extract_if(.., |id, _| is_meant(which, *id)).map(|(_, failure)| failure);
         let first = failures.next();
         for other in failures {
             self.0.output.failure(&other);
         }
-        Some(first.map_or(Ok(()), Err))
+        first.map_or(Ok(()), Err)
     }
 
-    fn ended(&self, id: u32, result: Result<(), Failure>) {
-        let mut state = self.lock();
-        // One that was stopped has been told.
-        let Some(mut job) = state.jobs.remove(&id) else { return };
-        match result {
-            Err(failure) if failure.exit() != Exit::Done => {
-                job.running = None;
-                job.failed = Some(failure);
-                if !self.0.is_told {
-                    state.jobs.insert(id, job);
-                } else if let Some(failure) = job.failure(id) {
-                    self.0.output.failure(&failure);
-                }
-            }
-            _ if self.0.is_told => self.0.output.note(&format!("[{id}] done: {}", job.text)),
-            _ => {}
+    fn end(&self) {
+        for job in std::mem::take(&mut self.lock().jobs).into_values() {
+            job.end();
         }
-        drop(state);
-        self.0.changed.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Shared {
+    fn ended(&self, id: u32, result: Result<(), Failure>) {
+        let mut state = self.lock();
+        // One that was stopped has been told.
+        let Some(job) = state.jobs.remove(&id) else { return };
+        match result {
+            Err(failure) if failure.exit() != Exit::Done => {
+                let failure = failure.within(&format!("[{id}] {}", job.text));
+                if self.is_told || state.failed.len() >= MOST {
+                    self.output.failure(&failure);
+                } else {
+                    state.failed.insert(id, failure);
+                }
+            }
+            _ if self.is_told => self.output.note(&format!("[{id}] done: {}", job.text)),
+            _ => {}
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Job {
-    fn abort(&self) {
-        if let Some(running) = &self.running {
-            running.abort();
-        }
+    fn end(&self) {
+        self.running.abort();
+        self.leash.end();
     }
+}
 
-    fn failure(self, id: u32) -> Option<Failure> {
-        let Self { text, failed, .. } = self;
-        failed.map(|failure| failure.within(&format!("[{id}] {text}")))
-    }
+fn is_meant(which: Option<u32>, id: u32) -> bool {
+    which.is_none_or(|which| which == id)
 }
 
 /// Tells how a job ended, however it did.
 struct Ending {
-    jobs: Jobs,
+    jobs: Arc<Shared>,
     id: u32,
     result: Result<(), Failure>,
 }
@@ -250,11 +276,20 @@ mod tests {
         Err(Failure::new(Exit::Lost, "no more"))
     }
 
+    fn start(jobs: &Jobs, text: &str, work: impl Future<Output = Result<(), Failure>> + Send + 'static) {
+        jobs.have_room().unwrap();
+        jobs.start(text, Leash::default(), work);
+    }
+
+    fn pending() -> impl Future<Output = Result<(), Failure>> + Send + 'static {
+        std::future::pending()
+    }
+
     #[tokio::test]
     async fn a_failure_is_told_once_by_whoever_waits() {
         let (jobs, captured) = jobs(false);
-        jobs.start("listen a", async { failing() }).unwrap();
-        jobs.start("listen b", async { Ok(()) }).unwrap();
+        start(&jobs, "listen a", async { failing() });
+        start(&jobs, "listen b", async { Ok(()) });
         let failure = jobs.wait(None).await.unwrap_err();
         assert_eq!((failure.exit(), failure.message()), (Exit::Lost, "[1] listen a: no more"));
         assert_eq!(jobs.wait(None).await, Ok(()));
@@ -266,10 +301,10 @@ mod tests {
     #[tokio::test]
     async fn a_person_is_told_at_once() {
         let (jobs, captured) = jobs(true);
-        jobs.start("listen a", async { failing() }).unwrap();
+        start(&jobs, "listen a", async { failing() });
         assert_eq!(jobs.wait(None).await, Ok(()));
         assert!(captured.stderr().contains("error: [1] listen a: no more"), "{}", captured.stderr());
-        jobs.start("listen b", async { Ok(()) }).unwrap();
+        start(&jobs, "listen b", async { Ok(()) });
         assert_eq!(jobs.wait(Some(2)).await, Ok(()));
         assert!(captured.stderr().contains("[2] done: listen b"), "{}", captured.stderr());
     }
@@ -278,9 +313,9 @@ mod tests {
     async fn jobs_can_be_stopped_and_are_bounded() {
         let (jobs, captured) = jobs(false);
         for _ in 0..MOST {
-            jobs.start("listen", std::future::pending()).unwrap();
+            start(&jobs, "listen", pending());
         }
-        assert!(jobs.start("listen", std::future::pending()).is_err());
+        assert!(jobs.have_room().is_err());
         assert_eq!(jobs.stop("7").map(|()| jobs.list().0.len()), Ok(MOST - 1));
         let failure = jobs.stop("7").unwrap_err();
         assert_eq!(failure.message(), "there is no job 7");
@@ -291,11 +326,50 @@ mod tests {
         assert!(jobs.wait(Some(99)).await.is_err());
     }
 
+    /// Jobs of a script, so many of which have failed, which nobody was told yet.
+    async fn failed(count: usize) -> (Jobs, crate::console::Captured) {
+        let (jobs, captured) = jobs(false);
+        for _ in 0..count {
+            start(&jobs, "listen", async { failing() });
+        }
+        while !jobs.list().0.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        (jobs, captured)
+    }
+
+    #[tokio::test]
+    async fn those_that_failed_make_room() {
+        let (jobs, captured) = failed(MOST).await;
+        assert!(!captured.stderr().contains("no more"));
+        start(&jobs, "listen", async { failing() });
+        while !jobs.list().0.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // No more than that wait to be asked for.
+        assert!(captured.stderr().ends_with("error: [33] listen: no more\n"), "{}", captured.stderr());
+        assert!(jobs.finish().is_err());
+        for id in 2..=MOST {
+            assert!(captured.stderr().contains(&format!("error: [{id}] listen: no more\n")));
+        }
+    }
+
+    #[tokio::test]
+    async fn stopping_all_others_leaves_a_failure_to_be_told() {
+        let (jobs, _captured) = failed(1).await;
+        start(&jobs, "listen", pending());
+        jobs.stop("all").unwrap();
+        assert_eq!(jobs.finish().unwrap_err().exit(), Exit::Lost);
+        let (jobs, _captured) = failed(1).await;
+        assert_eq!(jobs.stop("1").unwrap_err().message(), "[1] listen: no more");
+        assert_eq!(jobs.finish(), Ok(()));
+    }
+
     #[tokio::test]
     async fn the_end_of_a_script_ends_its_jobs() {
-        let (jobs, _) = jobs(false);
-        jobs.start("listen", std::future::pending()).unwrap();
-        jobs.start("listen", async { failing() }).unwrap();
+        let (jobs, _captured) = jobs(false);
+        start(&jobs, "listen", pending());
+        start(&jobs, "listen", async { failing() });
         assert!(jobs.wait(Some(2)).await.is_err());
         assert_eq!(jobs.finish(), Ok(()));
         assert!(jobs.list().0.is_empty());

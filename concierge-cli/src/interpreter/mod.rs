@@ -39,6 +39,7 @@ use crate::{
         Assigned, Condition, Head, Line, Pipeline, Request, Statement, Variables, parse, read_command,
         read_send,
     },
+    offspring::Leash,
     output::{Filter, Form, Output, Tap},
     repl::{Audience, Flow, Session, help_page},
 };
@@ -134,11 +135,15 @@ impl Interpreter {
         })
     }
 
-    /// Leaves: jobs end, what is under way is finished, what has arrived is shown. Fails as a job that had failed.
-    pub(crate) async fn leave(self) -> Result<(), Failure> {
+    /// Leaves, after lines that ended like this: jobs end, what is under way is finished, what has arrived is shown. Fails as the
+    /// lines, or else as a job that had failed.
+    pub(crate) async fn leave(self, result: Result<(), Failure>) -> Result<(), Failure> {
         let jobs = self.jobs.finish();
+        if let (Err(_), Err(failure)) = (&result, &jobs) {
+            self.ground.output.failure(failure);
+        }
         let left = self.session.leave().await;
-        jobs.and(left)
+        result.and(jobs).and(left)
     }
 
     fn carry_out<'a>(&'a mut self, statement: &'a Statement) -> LocalBoxFuture<'a, Result<Flow, Failure>> {
@@ -293,8 +298,8 @@ impl Interpreter {
         let (running, _) = shell.start(text, Reads::Keyboard, writes, variables, false)?;
         let ended = running.finish().await;
         trouble.take().map_or(Ok(()), Err)?;
-        ended?;
-        Ok(kept.value())
+        let value = kept.value()?;
+        ended.map(|()| value)
     }
 
     /// Whether a statement is a stream into a file, which nobody needs to wait for.
@@ -310,7 +315,10 @@ impl Interpreter {
 
     fn start_job(&self, statement: Statement, line: &str) -> Result<Flow, Failure> {
         let text = line.trim().trim_end_matches('&').trim_end();
-        let apart = Apart::new(&self.session, &self.ground)?;
+        // Before anything happens: a file would be emptied.
+        self.jobs.have_room()?;
+        let leash = Leash::default();
+        let apart = Apart::new(&self.session, &self.ground, leash.clone())?;
         // A mistake is told at once.
         apart.check(&statement)?;
         let mut work = async move { apart.carry_out(&statement).await }.boxed();
@@ -319,7 +327,7 @@ impl Interpreter {
             Some(result) => std::future::ready(result).boxed(),
             None => work,
         };
-        self.jobs.start(text, work)?;
+        self.jobs.start(text, leash, work);
         Ok(Flow::Continue)
     }
 }

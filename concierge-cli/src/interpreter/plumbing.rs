@@ -2,14 +2,13 @@
 
 use std::{
     fs::OpenOptions,
-    io::PipeWriter,
     sync::{Arc, Mutex},
 };
 
 use super::{
     Ground,
-    results::{Gather, Nowhere, Onward, Sieve, SieveSink, Target, Text, Trouble, unwritable},
-    shell::{Reads, Running, Writes},
+    results::{Feeding, Gather, Nowhere, Onward, Sieve, SieveSink, Target, Text, Trouble, unwritable},
+    shell::{Feed, Reads, Running, Writes},
 };
 use crate::{
     exit::Exit,
@@ -25,6 +24,8 @@ pub(super) struct Plumbing {
     /// What it tells.
     pub gather: Arc<Gather>,
     text: Option<Arc<Text>>,
+    /// Whether nobody sees what it tells but a variable.
+    is_kept: bool,
     /// The commands of a shell, in order.
     running: Vec<Running>,
     trouble: Trouble,
@@ -72,7 +73,8 @@ impl Plumbing {
         });
         let Pipes { trouble, mut running, .. } = pipes;
         running.reverse();
-        Ok(Self { output: next.tapped(Arc::clone(&gather) as _), gather, text, running, trouble })
+        let (output, is_kept) = (next.tapped(Arc::clone(&gather) as _), wanted == Wanted::Kept);
+        Ok(Self { output, gather, text, is_kept, running, trouble })
     }
 
     /// Waits until the first command that is fed has had enough, if there is one. A stream need not go on when it has ended,
@@ -98,8 +100,8 @@ impl Plumbing {
         result: Result<(), Failure>,
         first: Option<Running>,
     ) -> Result<String, Failure> {
-        let Self { output, gather, text, running, trouble } = self;
-        let value = gather.value();
+        let Self { output, gather, text, is_kept, running, trouble } = self;
+        let value = if is_kept { gather.whole_value() } else { Ok(gather.value()) };
         // What is fed ends when nobody can write to it any more.
         drop((output, gather));
         let mut ended = Ok(());
@@ -114,8 +116,9 @@ impl Plumbing {
             Err(failure) if failure.exit() == Exit::Done => {}
             other => other?,
         }
-        ended?;
-        Ok(text.map_or(value, |text| text.value()))
+        // What was too much for it ends whoever writes, which is no failure of theirs.
+        let value = text.map_or(value, |text| text.value())?;
+        ended.map(|()| value)
     }
 }
 
@@ -156,11 +159,8 @@ impl Pipes<'_> {
                 Stage::Shell(text) => {
                     let shares = is_last && !self.background && self.ground.shell.shares_outputs();
                     let feed = self.command(text, (!shares).then_some(next))?;
-                    let sink = Target {
-                        writer: Mutex::new(feed),
-                        name: text.clone(),
-                        trouble: self.trouble.clone(),
-                    };
+                    let sink =
+                        Feeding { feed: Mutex::new(feed), name: text.clone(), trouble: self.trouble.clone() };
                     self.base.going_to(Arc::new(sink))
                 }
                 filter @ Stage::Filter { .. } => {
@@ -174,7 +174,7 @@ impl Pipes<'_> {
         Ok(next)
     }
 
-    fn command(&mut self, text: &str, output: Option<Output>) -> Result<PipeWriter, Failure> {
+    fn command(&mut self, text: &str, output: Option<Output>) -> Result<Feed, Failure> {
         let writes = match output {
             None => Writes::Here,
             Some(output) => Writes::There(

@@ -3,11 +3,14 @@
 use std::{
     borrow::Cow,
     collections::VecDeque,
-    io,
+    fs::File,
+    io::{self, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use super::shell::{Feed, Unfed};
 use crate::{
+    exit::Exit,
     failure::Failure,
     language::as_text,
     output::{Filter, Output, Sink, Tap, escape, escape_json},
@@ -43,6 +46,8 @@ pub(super) struct Gather {
 struct Kept {
     results: VecDeque<String>,
     bytes: usize,
+    /// Whether there were others before.
+    is_cut: bool,
 }
 
 /// What went wrong where only the system's errors can be told: the first thing.
@@ -70,6 +75,17 @@ impl Gather {
         }
     }
 
+    /// The same where nobody has seen what was told: all of it, or none.
+    pub(super) fn whole_value(&self) -> Result<String, Failure> {
+        if lock(&self.kept).is_cut {
+            return Err(Failure::local(format!(
+                "a variable takes no more than {MOST_RESULTS} results, of {MOST_BYTES} bytes together"
+            ))
+            .hint("`> FILE` takes all of them, `| jq` only what is needed"));
+        }
+        Ok(self.value())
+    }
+
     fn keep(&self, result: String) {
         let mut kept = lock(&self.kept);
         kept.bytes += result.len();
@@ -77,6 +93,7 @@ impl Gather {
         while kept.bytes > MOST_BYTES || kept.results.len() > MOST_RESULTS {
             let Some(oldest) = kept.results.pop_front() else { break };
             kept.bytes -= oldest.len();
+            kept.is_cut = true;
         }
     }
 }
@@ -169,22 +186,41 @@ impl Sink for SieveSink {
     }
 }
 
-/// A file or a pipe. What is wrong with it is told by its name.
-pub(super) struct Target<W> {
+/// A file. What is wrong with it is told by its name.
+pub(super) struct Target {
     /// Where to write.
-    pub writer: Mutex<W>,
+    pub writer: Mutex<File>,
     /// What it is called.
     pub name: String,
     /// What could not be written.
     pub trouble: Trouble,
 }
 
-impl<W: io::Write + Send> Sink for Target<W> {
+impl Sink for Target {
     fn write_text(&self, text: &str) -> io::Result<()> {
-        let mut writer = lock(&self.writer);
-        writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).map_err(|error| match error.kind() {
+        lock(&self.writer).write_all(text.as_bytes()).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => error,
             _ => self.trouble.remember(unwritable(&self.name, &error)),
+        })
+    }
+}
+
+/// A command of a shell that reads.
+pub(super) struct Feeding {
+    /// What to write to.
+    pub feed: Mutex<Feed>,
+    /// What it is called.
+    pub name: String,
+    /// What could not be written.
+    pub trouble: Trouble,
+}
+
+impl Sink for Feeding {
+    fn write_text(&self, text: &str) -> io::Result<()> {
+        lock(&self.feed).write(text).map_err(|unfed| match unfed {
+            Unfed::Unwanted => io::ErrorKind::BrokenPipe.into(),
+            Unfed::Interrupted => self.trouble.remember(Failure::silent(Exit::Interrupted)),
+            Unfed::Failed(error) => self.trouble.remember(unwritable(&self.name, &error)),
         })
     }
 }
@@ -211,24 +247,40 @@ impl Sink for Onward {
     }
 }
 
-/// Text for a variable.
+/// Text for a variable: all of it, or none.
 #[derive(Default)]
-pub(super) struct Text(Mutex<String>);
+pub(super) struct Text(Mutex<Taken>);
+
+#[derive(Default)]
+struct Taken {
+    text: String,
+    /// Whether there was more than that.
+    is_cut: bool,
+}
 
 impl Text {
     /// What was written, as a shell gives it to a variable: without the line ends at its end.
-    pub(super) fn value(&self) -> String {
-        serde_json::Value::from(lock(&self.0).trim_end_matches('\n')).to_string()
+    pub(super) fn value(&self) -> Result<String, Failure> {
+        let taken = lock(&self.0);
+        if taken.is_cut {
+            return Err(Failure::local(format!(
+                "a variable takes no more than {LONGEST_TEXT} bytes of text"
+            ))
+            .hint("`> FILE` takes all of it, `| head -c BYTES` the beginning"));
+        }
+        Ok(serde_json::Value::from(taken.text.trim_end_matches('\n')).to_string())
     }
 }
 
 impl Sink for Text {
     fn write_text(&self, text: &str) -> io::Result<()> {
-        let mut all = lock(&self.0);
-        if all.len() + text.len() > LONGEST_TEXT {
-            return Err(io::Error::other(format!("a variable takes no more than {LONGEST_TEXT} bytes")));
+        let mut taken = lock(&self.0);
+        if taken.text.len() + text.len() > LONGEST_TEXT {
+            taken.is_cut = true;
+            // Whoever writes need not go on.
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
-        all.push_str(text);
+        taken.text.push_str(text);
         Ok(())
     }
 }
@@ -268,9 +320,19 @@ mod tests {
         }
         let kept: Vec<usize> = serde_json::from_str(&gather.value()).unwrap();
         assert_eq!((kept.len(), kept.first().copied()), (MOST_RESULTS, Some(MOST_RESULTS)));
+        assert!(gather.whole_value().is_err());
         gather.take(" ".repeat(MOST_BYTES)).unwrap();
         gather.take(format!("\"{}\"", "x".repeat(MOST_BYTES))).unwrap();
         assert_eq!(gather.value(), "null");
+    }
+
+    #[test]
+    fn a_text_is_whole_or_an_error() {
+        let text = Text::default();
+        text.write_text("a b\n\n").unwrap();
+        assert_eq!(text.value(), Ok("\"a b\"".to_owned()));
+        assert!(text.write_text(&"x".repeat(LONGEST_TEXT)).is_err());
+        assert!(text.value().unwrap_err().message().starts_with("a variable takes no more than "));
     }
 
     #[test]

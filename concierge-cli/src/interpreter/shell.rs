@@ -1,7 +1,7 @@
 //! Commands of a shell: started with what they read and write, waited for, and ended with whoever wanted them.
 
 use std::{
-    io::{self, BufReader, PipeReader, PipeWriter},
+    io::{self, BufReader, PipeReader, PipeWriter, Write},
     os::unix::process::ExitStatusExt,
     process::Stdio,
     sync::{
@@ -11,14 +11,13 @@ use std::{
 };
 
 use rustix::{
-    process::{Pid, Signal, kill_process_group},
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::Signal,
     stdio::stdin,
     termios::tcgetwinsize,
 };
-use tokio::{
-    process::{Child, Command},
-    sync::oneshot,
-};
+use tokio::{process::Child, sync::oneshot};
 
 use crate::{
     console::Environment,
@@ -26,9 +25,14 @@ use crate::{
     failure::{Failure, without_number},
     input::read_text,
     language::{Variables, as_text},
+    offspring::{self, Group, Leash},
     output::Sink,
     repl,
+    signals::interruptions,
 };
+
+/// How often whoever waits for a command to read looks whether that is still wanted.
+const LOOK_UP: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// The shell that is run, and what it shares with this program.
 #[derive(Debug, Clone)]
@@ -36,6 +40,7 @@ pub(crate) struct Shell {
     program: String,
     sharing: Sharing,
     lent: Arc<AtomicUsize>,
+    leash: Leash,
 }
 
 /// Whether commands have the terminal: then a key such as Ctrl-C is for them.
@@ -79,10 +84,10 @@ pub(super) enum Writes {
 
 /// A command that runs. It ends when this is dropped.
 pub(super) struct Running {
+    /// Its processes, where the terminal's keys are not for them. Dropped before the child is: its number is its own until then.
+    group: Option<Group>,
     child: Child,
     text: String,
-    /// The processes of a job, which Ctrl-C is not for.
-    group: Option<Pid>,
     read: Vec<oneshot::Receiver<()>>,
     _terminal: Option<Lent>,
 }
@@ -91,7 +96,12 @@ impl Shell {
     /// The shell that the environment names.
     pub(crate) fn new(environment: &Environment, sharing: Sharing) -> Self {
         let program = environment.var("SHELL").unwrap_or("/bin/sh").to_owned();
-        Self { program, sharing, lent: Arc::default() }
+        Self { program, sharing, lent: Arc::default(), leash: Leash::default() }
+    }
+
+    /// The same, with everything that it starts on this leash.
+    pub(super) fn on(&self, leash: Leash) -> Self {
+        Self { leash, ..self.clone() }
     }
 
     /// Whether its commands have the terminal, now and later.
@@ -112,14 +122,12 @@ impl Shell {
         writes: Writes,
         variables: &Variables,
         background: bool,
-    ) -> Result<(Running, Option<PipeWriter>), Failure> {
+    ) -> Result<(Running, Option<Feed>), Failure> {
         let failed = |error: io::Error| {
             Failure::local(format!("cannot run {}: {}", self.program, without_number(&error)))
         };
-        let mut command = Command::new(&self.program);
-        command.arg("-c").arg(text).kill_on_drop(true);
-        // What any other program does with its environment is out of our hands.
-        command.env_remove("CONCIERGE_SECRET").envs(mentioned(text, variables));
+        let mut command = offspring::command(&self.program);
+        command.arg("-c").arg(text).envs(mentioned(text, variables));
         let keyboard = reads == Reads::Keyboard && self.sharing == Sharing::Terminal && !background;
         let mut feed = None;
         match reads {
@@ -130,7 +138,8 @@ impl Shell {
             Reads::Pipe => {
                 let (end, start) = io::pipe().map_err(failed)?;
                 command.stdin(end);
-                feed = Some(start);
+                let interrupted = (!background).then(interruptions);
+                feed = Some(Feed::new(start, self.leash.clone(), interrupted).map_err(failed)?);
             }
         }
         let mut read = Vec::new();
@@ -145,7 +154,8 @@ impl Shell {
                 command.stderr(pass_on(asides).map_err(failed)?);
             }
         }
-        if background {
+        let is_apart = background || !self.has_the_keys();
+        if is_apart {
             command.process_group(0);
         }
         let terminal = if self.sharing == Sharing::Terminal && !background {
@@ -154,8 +164,17 @@ impl Shell {
             None
         };
         let child = command.spawn().map_err(failed)?;
-        let group = child.id().filter(|_| background).and_then(|id| Pid::from_raw(id.try_into().ok()?));
-        Ok((Running { child, text: text.to_owned(), group, read, _terminal: terminal }, feed))
+        let group = if is_apart { self.leash.hold(&child) } else { None };
+        Ok((Running { group, child, text: text.to_owned(), read, _terminal: terminal }, feed))
+    }
+
+    /// Whether Ctrl-C and the like reach this program and what it starts alike. Nobody could type into a group of its own then.
+    fn has_the_keys(&self) -> bool {
+        match self.sharing {
+            Sharing::Terminal => true,
+            Sharing::Outputs => repl::is_in_foreground(),
+            Sharing::Nothing => false,
+        }
     }
 }
 
@@ -186,16 +205,70 @@ impl Running {
             // It is gone when it has read everything.
             let _ = read.await;
         }
-        self.group = None;
+        if let Some(group) = self.group.take() {
+            group.release();
+        }
         result
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(group) = self.group {
-            // They may have ended by themselves.
-            let _ = kill_process_group(group, Signal::TERM);
+/// What is written to a command. Whoever writes waits until it reads, but no longer than it is wanted.
+pub(super) struct Feed {
+    pipe: PipeWriter,
+    leash: Leash,
+    /// How often somebody had interrupted before it; none for a job, which Ctrl-C is not for.
+    interrupted: Option<u64>,
+}
+
+/// Why a command was not fed.
+pub(super) enum Unfed {
+    /// It has had enough, or nobody wants it any more.
+    Unwanted,
+    /// Somebody interrupted.
+    Interrupted,
+    /// The system says no.
+    Failed(io::Error),
+}
+
+impl Feed {
+    fn new(pipe: PipeWriter, leash: Leash, interrupted: Option<u64>) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&pipe, true)?;
+        Ok(Self { pipe, leash, interrupted })
+    }
+
+    /// Writes all of a text.
+    pub(super) fn write(&mut self, text: &str) -> Result<(), Unfed> {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            match self.pipe.write(rest) {
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                // It may take its time, which the other tasks of this thread need not.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    tokio::task::block_in_place(|| self.wait())?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Unfed::Unwanted),
+                Err(error) => return Err(Unfed::Failed(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until something can be written, or nobody reads it any more.
+    fn wait(&self) -> Result<(), Unfed> {
+        loop {
+            if self.leash.has_ended() {
+                return Err(Unfed::Unwanted);
+            }
+            if self.interrupted.is_some_and(|before| before != interruptions()) {
+                return Err(Unfed::Interrupted);
+            }
+            let mut pipe = [PollFd::new(&self.pipe, PollFlags::OUT)];
+            match poll(&mut pipe, Some(&LOOK_UP)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(Unfed::Failed(error.into())),
+            }
         }
     }
 }

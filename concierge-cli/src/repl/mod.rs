@@ -22,7 +22,7 @@ pub(crate) use help::page as help_page;
 pub(crate) use live::Audience;
 pub(crate) use prompt::Marks;
 pub(crate) use session::{Flow, Location, Session};
-pub(crate) use terminal::{Lent, is_there as has_terminal, lend};
+pub(crate) use terminal::{Lent, is_in_foreground, is_there as has_terminal, lend};
 
 use std::{
     path::PathBuf,
@@ -109,7 +109,7 @@ pub(crate) async fn run(
     let mut desk = Desk { editor, screen: Arc::clone(&screen), prompt, signals, happenings };
     let exit = desk.converse(&mut interpreter).await;
     screen.end();
-    let left = interpreter.leave().await;
+    let left = interpreter.leave(Ok(())).await;
     // Nobody is there to be told what could not be shown.
     if exit == Exit::HungUp { Ok(exit) } else { left.map(|()| exit) }
 }

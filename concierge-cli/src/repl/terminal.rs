@@ -2,6 +2,7 @@
 //! shown on it is in `screen.rs`.
 
 use std::{
+    fs::File,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,8 +12,8 @@ use rustix::{
     process::{Signal, getpgid, getpgrp, getppid, getsid, kill_current_process_group},
     stdio::{stdin, stdout},
     termios::{
-        InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
-        tcsetattr,
+        InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
+        tcgetwinsize, tcsetattr,
     },
 };
 use tokio::signal::unix::{self, SignalKind, signal};
@@ -136,6 +137,12 @@ impl Happenings {
 /// Whether the terminal is still there.
 pub(crate) fn is_there() -> bool {
     tcgetattr(stdin()).is_ok()
+}
+
+/// Whether there is a terminal whose keys are for this process and those that run with it, whatever it reads and writes.
+pub(crate) fn is_in_foreground() -> bool {
+    let terminal = File::open("/dev/tty");
+    terminal.is_ok_and(|terminal| tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp()))
 }
 
 /// How many columns the terminal has.

@@ -1,15 +1,8 @@
 //! The language of scripts: variables, pipes, files, jobs, demands, and what a shell may do.
-#![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
-use std::{
-    fs,
-    io::Write,
-    process::{Child, ChildStdin, Stdio},
-};
+use std::fs;
 
-use concierge_client::Event;
-
-use crate::gateway::{Gateway, Outcome, program};
+use crate::gateway::{Gateway, Outcome};
 
 /// Runs lines that may use a shell.
 fn run(gateway: &Gateway, script: &str) -> Outcome {
@@ -266,77 +259,6 @@ fn jobs_go_on_beside_the_lines() {
     assert!(&outcome == 0, "{outcome:?}");
     assert_eq!(outcome.stdout, format!("listen > {name}\n"));
     assert!(outcome.stderr.contains("[1] stopped: listen > "), "{outcome:?}");
-}
-
-/// A script that is typed line by line.
-struct Typed {
-    child: Child,
-    stdin: ChildStdin,
-}
-
-impl Typed {
-    fn start(gateway: &Gateway) -> Self {
-        let mut child = program()
-            .args(["-N", "typist", "run", "-"])
-            .env("CONCIERGE_URL", &gateway.url)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let stdin = child.stdin.take().unwrap();
-        Self { child, stdin }
-    }
-
-    fn line(&mut self, line: &str) {
-        writeln!(self.stdin, "{line}").unwrap();
-    }
-}
-
-impl Drop for Typed {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-fn a_job_that_is_stopped_gives_back_what_nothing_else_needs() {
-    let gateway = Gateway::start();
-    let mut bob = gateway.peer("bob");
-    for service in ["chat", "news"] {
-        bob.wait(async { bob.client.create_service(service).await }).unwrap();
-        bob.wait(async { bob.client.subscribe(service).await }).unwrap();
-    }
-    let left = |event: &Event| match event {
-        Event::ServiceClientUnsubscribed { service, .. } => Some(service.name.to_string()),
-        _ => None,
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str| folder.path().join(name).display().to_string();
-    let mut typed = Typed::start(&gateway);
-    // Two jobs, of which the last gives it back.
-    typed.line(&format!("listen chat > {}", file("a")));
-    bob.see_subscription();
-    typed.line(&format!("listen chat > {}", file("b")));
-    typed.line("stop 1");
-    // What the session itself subscribes to stays, whatever becomes of its jobs.
-    typed.line(&format!("listen news > {}", file("c")));
-    typed.line("listen news");
-    typed.line("stop 3");
-    typed.line("#chat still here");
-    assert_eq!(bob.next_data(), "\"still here\"");
-    typed.line("stop 2");
-    assert_eq!(bob.see(left), "chat");
-    typed.line("#news still here");
-    assert_eq!(bob.next_data(), "\"still here\"");
-    // Taken and given back at once, it is there for whoever has it last.
-    typed.line(&format!("listen chat > {}", file("d")));
-    typed.line("stop all");
-    typed.line("listen chat");
-    typed.line("#chat at last");
-    assert_eq!(bob.next_data(), "\"at last\"");
 }
 
 #[test]

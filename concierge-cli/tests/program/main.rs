@@ -11,6 +11,7 @@ mod front;
 mod gateway;
 mod hold;
 mod hold_wire;
+mod jobs;
 mod language;
 mod processes;
 mod requests;

@@ -8,15 +8,17 @@ use std::{
 };
 
 use concierge_client::payload::{Data, Origin, ServiceName};
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{Child, Command},
+    process::Child,
     time::timeout,
 };
 
 use super::answer::Outcome;
-use crate::failure::without_number;
+use crate::{
+    failure::without_number,
+    offspring::{self, Leash},
+};
 
 /// The longest answer, in bytes: what most gateways take at most.
 const LONGEST: u64 = 1 << 20;
@@ -71,10 +73,12 @@ impl Program {
             }
         };
         // Dropped before the child is: its number is its own until then.
-        let mut group = Group::of(&child);
+        let group = Leash::default().hold(&child);
         match timeout(self.patience, exchange(&mut child, body)).await {
             Ok(Ok(written)) => {
-                group.0 = None;
+                if let Some(group) = group {
+                    group.release();
+                }
                 let told = String::from_utf8_lossy(&written.told).into_owned();
                 (written.outcome(), (!told.is_empty()).then_some(told))
             }
@@ -89,24 +93,14 @@ impl Program {
     }
 
     fn start(&self, origin: &Origin, service: &ServiceName) -> io::Result<Child> {
-        let mut command = Command::new(&self.path);
-        command.args(&self.arguments).process_group(0).kill_on_drop(true);
+        let mut command = offspring::command(&self.path);
+        command.args(&self.arguments).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_none_or(is_secret) {
-                command.env_remove(name);
-            }
-        }
         command.env("CONCIERGE_FROM_NAME", &*origin.name);
         command.env("CONCIERGE_FROM_UUID", origin.uuid.to_string());
         command.env("CONCIERGE_SERVICE", &**service);
         command.spawn()
     }
-}
-
-/// Whether a variable may hold a secret of this program, or of a gateway.
-fn is_secret(name: &str) -> bool {
-    name.starts_with("CONCIERGE_") && name.contains("SECRET")
 }
 
 /// Writes the message, and reads everything until the program has ended.
@@ -164,24 +158,6 @@ fn read_answer(output: Vec<u8>) -> Outcome {
     Data::from_value(text).map(Some).map_err(|error| format!("the answer is no text: {error}"))
 }
 
-/// The processes of a program. They end when this is dropped.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // They may have ended by themselves.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,13 +174,5 @@ mod tests {
         assert_eq!(answered("\n").as_deref(), Some("\"\""));
         assert_eq!(answered(""), None);
         assert!(read_answer(vec![0xff]).is_err());
-    }
-
-    #[test]
-    fn secrets_are_told_by_their_names() {
-        for secret in ["CONCIERGE_SECRET", "CONCIERGE_SECRET_FILE", "CONCIERGE_SERVER_SECRET"] {
-            assert!(is_secret(secret), "{secret}");
-        }
-        assert!(!is_secret("CONCIERGE_URL") && !is_secret("SECRET"));
     }
 }
