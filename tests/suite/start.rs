@@ -137,3 +137,40 @@ fn the_file_is_used_and_a_flag_is_stronger() {
     let hello = socket.read_text().expect("an answer");
     assert!(hello.contains(r#""services":1}"#), "{hello}");
 }
+
+#[test]
+fn a_configuration_is_checked_without_starting_anything() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = holder.local_addr().expect("its address").to_string();
+    let check = |arguments: &[&str]| {
+        server_command()
+            .expect("the program is there")
+            .arg("--check")
+            .args(arguments)
+            .output()
+            .expect("it runs")
+    };
+    let good = check(&["--bind", &taken]);
+    assert_eq!((good.status.code(), good.stdout.as_slice()), (Some(0), &b"the configuration is good\n"[..]));
+    let bad = check(&["--bind", "0.0.0.0:0"]);
+    assert_eq!(bad.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&bad.stderr).contains("without a secret"));
+}
+
+#[test]
+fn the_printed_configuration_is_one_and_tells_origins_but_no_secret() {
+    let print = |arguments: &[&str]| {
+        let mut command = server_command().expect("the program is there");
+        command.arg("--print-config").args(arguments).env("CONCIERGE_SERVER_SECRET", "sesame");
+        String::from_utf8(command.output().expect("it runs").stdout).expect("text")
+    };
+    let printed = print(&["--set", "limits.message=2MiB"]);
+    let line = |key: &str| printed.lines().find(|line| line.contains(key)).expect(key);
+    assert!(line("limits.message").ends_with("# in the flag --set"));
+    assert!(line("identify_timeout").ends_with("# by default"));
+    assert!(line("# secret ").ends_with("# not shown here; in the variable CONCIERGE_SERVER_SECRET"));
+    assert!(!printed.contains("sesame"));
+    let file = configuration(&printed);
+    let again = print(&["--config", path(file.path())]);
+    assert!(again.contains("limits.message = \"2MiB\""), "{again}");
+}

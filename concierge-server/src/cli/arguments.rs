@@ -16,9 +16,11 @@ Examples:
   concierge-server                                                # until Ctrl-C
   concierge-server --bind 127.0.0.1:0 --log debug                 # until Ctrl-C
   concierge-server --bind 0.0.0.0:64209 --secret-file ~/secret    # until Ctrl-C
-  concierge-server --set limits.message=4MiB                      # until Ctrl-C";
+  concierge-server --set limits.message=4MiB                      # until Ctrl-C
+  concierge-server --set limits.message=4MiB --check
+  concierge-server --print-config";
 
-/// The arguments of the gateway. All of them are settings too, except `--config` and `--set`.
+/// The arguments of the gateway. All of them are settings too, except `--config`, `--set`, `--check` and `--print-config`.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -57,6 +59,25 @@ pub struct Args {
     /// Any other setting, by the key it has in the configuration file; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
+
+    /// Only check the configuration, with the files that it names, and say whether a gateway would start with it
+    #[arg(long, conflicts_with = "print_config")]
+    check: bool,
+
+    /// Only print the configuration, as a file with where each setting comes from
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// What is to be done with a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    /// Run a gateway.
+    Serve,
+    /// Say that it is a good one.
+    Check,
+    /// Print it.
+    Print,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
@@ -91,6 +112,15 @@ impl Args {
             sources = sources.flag(key, &value, flag)?;
         }
         sources.resolve()
+    }
+
+    /// What is to be done with the configuration.
+    pub(super) fn task(&self) -> Task {
+        match self {
+            Self { check: true, .. } => Task::Check,
+            Self { print_config: true, .. } => Task::Print,
+            _ => Task::Serve,
+        }
     }
 
     /// The flags that were given, with the settings they stand for.

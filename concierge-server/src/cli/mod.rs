@@ -16,6 +16,7 @@ use tracing::info;
 
 pub use self::arguments::Args;
 
+use self::arguments::Task;
 use self::complaint::{complaint, told};
 use self::signals::Signals;
 use crate::{ServeError, Server};
@@ -60,6 +61,16 @@ pub async fn serve(args: &Args) -> ExitCode {
 
 async fn try_serve(args: &Args) -> Result<(), ServeError> {
     let config = args.configuration(std::env::vars_os())?;
+    let answer = match args.task() {
+        Task::Serve => None,
+        Task::Check => Some("the configuration is good\n".to_owned()),
+        Task::Print => Some(config.to_toml()),
+    };
+    if let Some(answer) = answer {
+        // Whoever closed stdout knows enough.
+        let _closed = io::stdout().write_all(answer.as_bytes());
+        return Ok(());
+    }
     logging::start(config.log);
     raise_descriptor_limit();
     let server = Server::bind(config).await?;

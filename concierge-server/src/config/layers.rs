@@ -130,7 +130,7 @@ impl Sources {
     /// When a value is not one of its setting's, or the whole is refused.
     pub fn resolve(self) -> Result<Config, ConfigError> {
         let mut config = Config::default();
-        for Setting { key, apply } in SETTINGS {
+        for Setting { key, apply, .. } in SETTINGS {
             if let Some((given, source)) = self.given.get(key) {
                 let invalid = |problem| ConfigError::InvalidValue { key, origin: source.clone(), problem };
                 apply(&mut config, given).map_err(invalid)?;

@@ -9,6 +9,7 @@ mod error;
 mod layers;
 mod nearest;
 mod settings;
+mod shown;
 mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -15,12 +15,18 @@ pub(super) struct Setting {
     pub(super) key: &'static str,
     /// Takes over a value; an error completes the sentence "`key` in …: ".
     pub(super) apply: fn(&mut Config, &Given) -> Result<(), String>,
+    /// The value that a configuration has, as a file would have it; none where there is none, or nobody is to see it.
+    pub(super) show: fn(&Config) -> Option<toml::Value>,
 }
 
 /// A setting whose value is read straight into its place.
 macro_rules! setting {
     ($key:literal, $($place:ident).+) => {
-        Setting { key: $key, apply: |config, given| put(&mut config.$($place).+, given) }
+        Setting {
+            key: $key,
+            apply: |config, given| put(&mut config.$($place).+, given),
+            show: |config| config.$($place).+.to_toml(),
+        }
     };
 }
 
@@ -29,8 +35,9 @@ pub(super) const SETTINGS: [Setting; 44] = [
     Setting {
         key: "secret",
         apply: |config, given| Secret::read(given).map(|secret| config.secret = Some(secret)),
+        show: |_| None,
     },
-    Setting { key: "secret_file", apply: secret_file },
+    Setting { key: "secret_file", apply: secret_file, show: |_| None },
     setting!("allow_anonymous", allow_anonymous),
     setting!("names", names),
     setting!("identify_timeout", identify_timeout),

@@ -35,6 +35,9 @@ pub(super) trait Value: Sized {
         }
         .ok_or_else(|| format!("expected {}", Self::EXPECTED))
     }
+
+    /// The value as a file would have it; none for what has no value, or is not shown to anybody.
+    fn to_toml(&self) -> Option<toml::Value>;
 }
 
 /// Which letters a client's name may have.
@@ -98,6 +101,9 @@ macro_rules! words {
                     _ => None,
                 }
             }
+            fn to_toml(&self) -> Option<toml::Value> {
+                [$(($value, $word)),+].iter().find(|(value, _)| value == self).map(|(_, word)| (*word).into())
+            }
         }
     };
 }
@@ -118,7 +124,16 @@ impl Value for bool {
     fn from_toml(value: &toml::Value) -> Option<Self> {
         value.as_bool()
     }
+    fn to_toml(&self) -> Option<toml::Value> {
+        Some((*self).into())
+    }
 }
+
+/// Units of sizes, the largest first.
+const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+/// Below this a number may as well be a count.
+const LEAST_SHOWN_WITH_UNIT: usize = 64 << 10;
 
 impl Value for usize {
     const EXPECTED: &'static str = "a number such as 65536 or \"64KiB\"";
@@ -129,10 +144,7 @@ impl Value for usize {
         };
         let scale = match unit {
             "" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            _ => return None,
+            unit => UNITS.iter().find(|(name, _)| *name == unit)?.1,
         };
         digits.parse::<Self>().ok()?.checked_mul(scale)
     }
@@ -141,6 +153,15 @@ impl Value for usize {
             Some(number) => Self::try_from(number).ok(),
             None => Self::from_text(value.as_str()?),
         }
+    }
+    fn to_toml(&self) -> Option<toml::Value> {
+        let unit = UNITS.iter().find(|(_, scale)| {
+            *self >= LEAST_SHOWN_WITH_UNIT && *self >= *scale && self.is_multiple_of(*scale)
+        });
+        Some(match unit {
+            Some((unit, scale)) => format!("{}{unit}", self / scale).into(),
+            None => i64::try_from(*self).map_or_else(|_| self.to_string().into(), Into::into),
+        })
     }
 }
 
@@ -151,6 +172,9 @@ impl Value for u64 {
     }
     fn from_toml(value: &toml::Value) -> Option<Self> {
         Self::try_from(usize::from_toml(value)?).ok()
+    }
+    fn to_toml(&self) -> Option<toml::Value> {
+        usize::try_from(*self).map_or_else(|_| Some(self.to_string().into()), |number| number.to_toml())
     }
 }
 
@@ -164,6 +188,9 @@ macro_rules! unlimited {
             }
             fn from_toml(value: &toml::Value) -> Option<Self> {
                 if value.as_str() == Some("unlimited") { Some(None) } else { <$number>::from_toml(value).map(Some) }
+            }
+            fn to_toml(&self) -> Option<toml::Value> {
+                self.map_or_else(|| Some("unlimited".into()), |number| number.to_toml())
             }
         })+
     };
@@ -181,6 +208,13 @@ impl Value for ConnectionLimit {
             Some(Self::Automatic)
         } else {
             Option::from_toml(value).map(Self::from)
+        }
+    }
+    fn to_toml(&self) -> Option<toml::Value> {
+        match self {
+            Self::Automatic => Some("auto".into()),
+            Self::AtMost(number) => number.to_toml(),
+            Self::Unlimited => None::<usize>.to_toml(),
         }
     }
 }
@@ -207,12 +241,23 @@ impl Value for Duration {
         // A deadline that far away would not fit into the clock.
         .filter(|duration| *duration <= Self::from_hours(366 * 24))
     }
+    fn to_toml(&self) -> Option<toml::Value> {
+        let milliseconds = self.as_millis();
+        let (_, unit, scale) =
+            [(3_600_000, "h", 3_600_000), (60_000, "m", 60_000), (1000, "s", 1000), (0, "ms", 1)]
+                .into_iter()
+                .find(|(least, _, scale)| milliseconds >= *least && milliseconds.is_multiple_of(*scale))?;
+        Some(format!("{}{unit}", milliseconds / scale).into())
+    }
 }
 
 impl Value for Secret {
     const EXPECTED: &'static str = "a text that is not empty";
     fn from_text(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self::new(text))
+    }
+    fn to_toml(&self) -> Option<toml::Value> {
+        None
     }
 }
 
@@ -221,12 +266,18 @@ impl Value for PathBuf {
     fn from_text(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self::from(text))
     }
+    fn to_toml(&self) -> Option<toml::Value> {
+        Some(self.to_string_lossy().into_owned().into())
+    }
 }
 
 impl Value for Option<PathBuf> {
     const EXPECTED: &'static str = PathBuf::EXPECTED;
     fn from_text(text: &str) -> Option<Self> {
         PathBuf::from_text(text).map(Some)
+    }
+    fn to_toml(&self) -> Option<toml::Value> {
+        self.as_ref()?.to_toml()
     }
 }
 
@@ -241,6 +292,9 @@ impl Value for Vec<SocketAddr> {
             None => Some(vec![address(value.as_str()?)?]),
         }
     }
+    fn to_toml(&self) -> Option<toml::Value> {
+        Some(self.iter().map(SocketAddr::to_string).collect::<Vec<_>>().into())
+    }
 }
 
 impl Value for Vec<String> {
@@ -250,6 +304,9 @@ impl Value for Vec<String> {
     }
     fn from_toml(value: &toml::Value) -> Option<Self> {
         value.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+    }
+    fn to_toml(&self) -> Option<toml::Value> {
+        Some(self.clone().into())
     }
 }
 
