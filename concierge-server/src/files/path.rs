@@ -1,5 +1,6 @@
 //! Paths: where a file is within its client's folder, as a URL or an upload names it.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 /// A file's path within a client's folder: names with `/` between them.
@@ -114,6 +115,13 @@ impl FilePath {
     /// The folders it is in, the outermost first.
     pub(super) fn folders(&self) -> impl Iterator<Item = &str> {
         self.0.match_indices('/').map(|(at, _)| self.0.get(..at).unwrap_or_default())
+    }
+}
+
+/// A path is found among others by its text.
+impl Borrow<str> for FilePath {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

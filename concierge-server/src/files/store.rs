@@ -1,6 +1,7 @@
 //! What is stored for whom, and how much of it there may be. Every byte that arrives is asked for here before it is kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use super::path::FilePath;
 use crate::hub::ClientId;
@@ -267,10 +268,10 @@ impl Store {
 
     /// What is against these files taking their places together.
     fn against(&self, uploads: &[(Ticket, [u8; 32])]) -> Option<Refusal> {
-        for (index, (ticket, _)) in uploads.iter().enumerate() {
+        let coming: BTreeSet<_> = uploads.iter().map(|(ticket, _)| ticket.path.as_str()).collect();
+        for (ticket, _) in uploads {
             let Some(folder) = self.folders.get(&ticket.client) else { return Some(Refusal::Gone) };
-            let before = uploads.iter().take(index).map(|(other, _)| &other.path);
-            if !folder.has_room_at(&ticket.path) || before.clone().any(|path| excludes(path, &ticket.path)) {
+            if !folder.has_room_at(&ticket.path) || ticket.path.folders().any(|path| coming.contains(path)) {
                 return Some(Refusal::Folder);
             }
         }
@@ -368,20 +369,14 @@ impl Store {
 impl Folder {
     /// Whether a file can be at this path: no folder is there, and no file is where its folders would be.
     fn has_room_at(&self, path: &FilePath) -> bool {
-        let blocked = path.folders().any(|folder| self.files.keys().any(|file| file.as_str() == folder));
-        !blocked && !self.is_folder(path)
+        !path.folders().any(|folder| self.files.contains_key(folder)) && !self.is_folder(path)
     }
 
     fn is_folder(&self, path: &FilePath) -> bool {
         let inside = path.as_str().to_owned() + "/";
-        self.files.keys().any(|file| file.as_str().starts_with(&inside))
+        let mut from_there = self.files.range::<str, _>((Bound::Included(&*inside), Bound::Unbounded));
+        from_there.next().is_some_and(|(file, _)| file.as_str().starts_with(&inside))
     }
-}
-
-/// Whether two files cannot both be there, as one is where a folder of the other would be.
-fn excludes(one: &FilePath, other: &FilePath) -> bool {
-    one.folders().any(|folder| folder == other.as_str())
-        || other.folders().any(|folder| folder == one.as_str())
 }
 
 fn fits(limits: &Limits, file: u64, folder: u64, total: u64, more: u64) -> Result<(), Refusal> {
