@@ -104,14 +104,14 @@ async fn write(
     body: Arriving,
     lifetime: Lifetime,
 ) -> Result<Response<Body>, Refused> {
-    let boundary = boundary(headers)?;
+    let boundary = boundary(method, headers)?;
     if path.is_empty() {
         return match boundary {
-            Some(boundary) if method == Method::POST => {
+            Some(boundary) => {
                 Upload::open(files, client)?.form((boundary, body), lifetime).await?;
                 Ok(status(StatusCode::CREATED))
             }
-            _ => Err(Refused::new(StatusCode::BAD_REQUEST, "no_path", "a path of the file is missing")),
+            None => Err(Refused::new(StatusCode::BAD_REQUEST, "no_path", "a path of the file is missing")),
         };
     }
     let path = FilePath::from_url(path)?;
@@ -125,10 +125,8 @@ async fn write(
     }
     let upload = Upload::open(files, client)?;
     let Placed { replaced, sha256 } = match boundary {
-        Some(boundary) if method == Method::POST => {
-            upload.form_of_one(path, (boundary, body), lifetime).await?
-        }
-        _ => upload.raw(path, body, lifetime).await?,
+        Some(boundary) => upload.form_of_one(path, (boundary, body), lifetime).await?,
+        None => upload.raw(path, body, lifetime).await?,
     };
     let is_put = method == Method::PUT;
     let mut answer = status(if replaced && is_put { StatusCode::NO_CONTENT } else { StatusCode::CREATED });
@@ -137,17 +135,20 @@ async fn write(
 }
 
 /// The boundary of a form; none for a raw body.
-fn boundary(headers: &HeaderMap) -> Result<Option<String>, Refused> {
-    let Some(kind) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return Ok(None) };
-    match multer::parse_boundary(kind) {
-        Ok(boundary) => Ok(Some(boundary)),
-        Err(multer::Error::NoBoundary) => Err(Refused::new(
+fn boundary(method: &Method, headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let name = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let is_form = name.eq_ignore_ascii_case(b"multipart/form-data");
+    if method != Method::POST || !is_form {
+        return Ok(None);
+    }
+    multer::parse_boundary(String::from_utf8_lossy(kind)).map(Some).map_err(|_| {
+        Refused::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "broken_form",
             "multipart/form-data has a boundary, which the header Content-Type tells",
-        )),
-        Err(_) => Ok(None),
-    }
+        )
+    })
 }
 
 /// The client's name and the path within its folder, still encoded.
