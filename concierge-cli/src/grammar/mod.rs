@@ -6,6 +6,7 @@ mod reference;
 mod remote;
 mod span;
 mod target;
+mod unclosed;
 mod words;
 
 pub(crate) use payload::{PayloadError, PayloadSource, is_assignment, json_or_text};
@@ -13,6 +14,7 @@ pub(crate) use reference::{Reference, name_at};
 pub(crate) use remote::{Remote, RemotePlace, parse_remote, parse_remote_path, steps};
 pub(crate) use span::parse_span;
 pub(crate) use target::{parse_target, write_target};
+pub(crate) use unclosed::Unclosed;
 pub(crate) use words::{Operator, SplitError, Word, first, is_comment, split, split_text};
 
 use std::{borrow::Cow, str::FromStr};

@@ -11,7 +11,7 @@ use crate::{
     exit::Exit,
     failure::{Failure, without_number},
     input::Lines,
-    language::{is_open, parse},
+    language::{Unfinished, parse},
     repl::Flow,
 };
 
@@ -20,6 +20,9 @@ const DEEPEST: usize = 16;
 
 /// How many bytes a file may have that is read before it is carried out.
 const LONGEST: usize = 64 << 20;
+
+/// How many bytes a statement may have that goes over several lines.
+const LONGEST_STATEMENT: usize = 16 << 20;
 
 /// What holds for all lines.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +53,7 @@ impl Interpreter {
     pub(crate) async fn run_lines(&mut self, lines: &mut Lines, name: &str) -> Result<(), Failure> {
         self.connect().await?;
         let mut number = 0;
-        while let Some((first, statement)) = next_statement(lines, &mut number).await? {
+        while let Some((first, statement)) = next_statement(lines, name, &mut number).await? {
             if self.run_line(&statement, name, first).await? == Flow::Leave {
                 break;
             }
@@ -109,7 +112,7 @@ impl Interpreter {
         let mut lines = Lines::start(name, Box::new(BufReader::new(file)));
         let (mut number, mut bytes) = (0, 0);
         let mut statements = Vec::new();
-        while let Some((first, statement)) = next_statement(&mut lines, &mut number).await? {
+        while let Some((first, statement)) = next_statement(&mut lines, name, &mut number).await? {
             self.allow(&statement).map_err(|failure| failure.at(name, first))?;
             bytes += statement.len();
             if bytes > LONGEST {
@@ -140,23 +143,51 @@ impl Interpreter {
 }
 
 /// The next statement, which may go over several lines, and the number of its first.
-async fn next_statement(lines: &mut Lines, number: &mut u64) -> Result<Option<Numbered>, Failure> {
+async fn next_statement(
+    lines: &mut Lines,
+    name: &str,
+    number: &mut u64,
+) -> Result<Option<Numbered>, Failure> {
     let first = *number + 1;
-    let mut statement = String::new();
+    let mut unfinished = Unfinished::default();
     while let Some(line) = lines.next().await? {
         *number += 1;
-        if *number > first {
-            statement.push('\n');
+        if unfinished.len() + line.len() > LONGEST_STATEMENT {
+            let message = format!("the statement that begins here has more than {LONGEST_STATEMENT} bytes");
+            return Err(Failure::local(message)
+                .hint("is one of its brackets never closed? a file is sent with @FILE")
+                .at(name, first));
         }
-        statement.push_str(&line);
-        if !is_open(&statement) {
+        if let Some(statement) = unfinished.take(&line) {
             return Ok(Some((first, statement)));
         }
     }
-    Ok((*number >= first).then_some((first, statement)))
+    Ok(unfinished.end().map(|statement| (first, statement)))
 }
 
 /// A file under the one name that it has, if it has one.
 fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_statement_that_never_ends_is_given_up() {
+        let element = format!("\"{}\",\n", "x".repeat(1000));
+        let input = "whoami\n@bob [\n".to_owned() + &element.repeat(LONGEST_STATEMENT / 1000);
+        let mut lines = Lines::start("input", Box::new(Cursor::new(input)));
+        let mut number = 0;
+        let statement = next_statement(&mut lines, "input", &mut number).await;
+        assert_eq!(statement, Ok(Some((1, "whoami".to_owned()))));
+        let failure = next_statement(&mut lines, "input", &mut number).await.unwrap_err();
+        assert_eq!(
+            failure.message(),
+            "input, line 2: the statement that begins here has more than 16777216 bytes"
+        );
+    }
 }

@@ -6,13 +6,15 @@ mod keyword;
 mod short;
 mod stage;
 mod statement;
+mod unfinished;
 mod variables;
 
 pub(crate) use command::{Request, as_typed_here, read_command, read_send};
 pub(crate) use condition::Condition;
 pub(crate) use short::ShortForm;
 pub(crate) use stage::{Redirection, Stage};
-pub(crate) use statement::{Assigned, Head, Line, Pipeline, Statement, is_open, parse};
+pub(crate) use statement::{Assigned, Head, Line, Pipeline, Statement, parse};
+pub(crate) use unfinished::{Unfinished, is_open};
 pub(crate) use variables::{Variables, as_text};
 
 use crate::{failure::Failure, grammar::SplitError};

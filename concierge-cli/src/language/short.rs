@@ -6,7 +6,7 @@ use concierge_client::payload::Target;
 use super::unsplit;
 use crate::{
     failure::Failure,
-    grammar::{SplitError, Word, first, is_assignment, json_or_text, parse_target, split_text},
+    grammar::{Word, first, is_assignment, json_or_text, parse_target, split_text},
 };
 
 /// A message to be sent.
@@ -50,10 +50,10 @@ pub(super) fn read_short(text: &str, before: usize) -> Result<ShortForm, Failure
     Ok(ShortForm { target, payload })
 }
 
-/// Whether a short form ends within a JSON value.
-pub(super) fn is_open_short(text: &str) -> bool {
-    let rest = first(text).ok().and_then(|target| text.get(target.end..)).unwrap_or_default();
-    matches!(split_text(rest.trim_start()), Err(SplitError::OpenJson { at: 0 }))
+/// What a short form sends.
+pub(super) fn payload(text: &str) -> Option<&str> {
+    let target = first(text).ok()?;
+    text.get(target.end..).map(str::trim_start)
 }
 
 fn follows_json(word: &Word) -> Failure {

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::{
     ShortForm, Stage,
-    keyword::{inner, keyword, read_let, read_time, read_watch},
-    short::{is_open_short, read_short},
+    keyword::{keyword, read_let, read_time, read_watch},
+    short::read_short,
     stage::{Redirection, Tail, read_tail},
     unsplit,
 };
 use crate::{
     failure::Failure,
-    grammar::{SplitError, Word, is_comment, split},
+    grammar::{Word, is_comment, split},
 };
 
 /// What a line says.
@@ -90,23 +90,6 @@ pub(crate) enum Head {
 pub(crate) fn parse(line: &str) -> Result<Line, Failure> {
     let start = line.len() - line.trim_start().len();
     read(line.trim(), start)
-}
-
-/// Whether a line ends within a JSON value, so that more is to come.
-pub(crate) fn is_open(line: &str) -> bool {
-    let mut text = line.trim();
-    loop {
-        if text.is_empty() || text.starts_with('!') || is_comment(text) {
-            return false;
-        }
-        if text.starts_with(['@', '#']) {
-            return is_open_short(text);
-        }
-        match keyword(text) {
-            Some((word, rest)) => text = inner(word, rest),
-            None => return matches!(split(text), Err(SplitError::OpenJson { .. })),
-        }
-    }
 }
 
 impl Statement {
@@ -293,40 +276,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_open_bracket_wants_more() {
-        for open in [
-            r#"@bob {"a":"#,
-            "send bob [1,",
-            r#"#chat "x"#,
-            "let x = {",
-            "time @bob [",
-            "watch 2s send bob {",
-            "let x = send bob {",
-        ] {
-            assert!(is_open(open), "{open}");
-        }
-        for closed in [
-            "@bob hi",
-            "@bob look at {this",
-            "send bob {]",
-            "# {",
-            "",
-            "@bob {}",
-            "it's",
-            "!echo {",
-            "ping | jq {",
-            "let x",
-            "watch {",
-        ] {
-            assert!(!is_open(closed), "{closed}");
-        }
-    }
-
     proptest::proptest! {
         #[test]
         fn reading_a_line_never_panics(line in r#"(let x = |time |watch 1s |@b |!)?[a-z|>&#'"`\\(){}\[\]$=. ä@!0:]{0,40}"#) {
-            let _ = (parse(&line), is_open(&line));
+            let _ = (parse(&line), crate::language::is_open(&line));
         }
     }
 }

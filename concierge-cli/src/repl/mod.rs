@@ -46,7 +46,7 @@ use crate::{
     failure::Failure,
     identity::NameChoice,
     interpreter::{Interpreter, Rules, Shell},
-    language::is_open,
+    language::Unfinished,
     output::{Output, Sink},
     settings::Settings,
     signals::{Signals, interrupt_editor},
@@ -254,20 +254,9 @@ fn advised(failure: Failure, session: &Session) -> Failure {
 
 /// A pasted text may hold several lines; a JSON value may go over several.
 fn statements(text: &str) -> Vec<String> {
-    let mut statements = Vec::new();
-    let mut open = String::new();
-    for line in text.lines() {
-        if !open.is_empty() {
-            open.push('\n');
-        }
-        open.push_str(line);
-        if !is_open(&open) {
-            statements.push(std::mem::take(&mut open));
-        }
-    }
-    if !open.is_empty() {
-        statements.push(open);
-    }
+    let mut unfinished = Unfinished::default();
+    let mut statements: Vec<_> = text.lines().filter_map(|line| unfinished.take(line)).collect();
+    statements.extend(unfinished.end());
     statements
 }
 
