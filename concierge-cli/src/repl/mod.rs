@@ -200,10 +200,10 @@ impl Desk<'_> {
     /// Carries out what a line says. The end, if it comes to that.
     async fn perform(&mut self, interpreter: &mut Interpreter, line: &str) -> Option<Exit> {
         for statement in statements(line) {
-            let result = {
+            let (result, was_lent) = {
                 let lending = interpreter.lending();
                 let mut execution = pin!(interpreter.execute(&statement));
-                loop {
+                let result = loop {
                     tokio::select! {
                         result = &mut execution => break Ok(result),
                         // Ctrl-C is for a shell's command while one has the terminal.
@@ -216,7 +216,8 @@ impl Desk<'_> {
                             Happening::Resumed => {}
                         }
                     }
-                }
+                };
+                (result, lending.is_lent())
             };
             match result {
                 Ok(Ok(Flow::Continue)) => {}
@@ -234,7 +235,12 @@ impl Desk<'_> {
                     break;
                 }
                 Err(Exit::Interrupted) => break,
-                Err(exit) => return Some(exit),
+                Err(exit) => {
+                    if was_lent {
+                        terminal::end_others();
+                    }
+                    return Some(exit);
+                }
             }
         }
         None

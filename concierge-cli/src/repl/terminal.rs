@@ -9,7 +9,7 @@ use std::{
 
 use rustix::{
     io::{Errno, retry_on_intr},
-    process::{Signal, getpgid, getpgrp, getppid, getsid, kill_current_process_group},
+    process::{Signal, getpgid, getpgrp, getpid, getppid, getsid, kill_current_process_group},
     stdio::{stdin, stdout},
     termios::{
         InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
@@ -143,6 +143,15 @@ pub(crate) fn is_there() -> bool {
 pub(crate) fn is_in_foreground() -> bool {
     let terminal = File::open("/dev/tty");
     terminal.is_ok_and(|terminal| tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp()))
+}
+
+/// Ends what runs at the terminal besides this process, before this one ends: programs that a command has started there. Where
+/// somebody else began the job that all of them are, they are left alone.
+pub(super) fn end_others() {
+    if getpgrp() == getpid() {
+        // This process has taken the signal over.
+        let _ = kill_current_process_group(Signal::TERM);
+    }
 }
 
 /// How many columns the terminal has.

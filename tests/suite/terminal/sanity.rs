@@ -1,6 +1,12 @@
 //! The terminal is sane after whatever happens: a shell runs the REPL, and looks at the modes before and afterwards.
 
-use anyhow::{Result, ensure};
+use std::fs::File;
+use std::io::Read as _;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use support::gateway::Gateway;
 use support::peer::Peer;
@@ -8,6 +14,9 @@ use support::process::program;
 use support::terminal::{Setup, Terminal};
 
 use super::seat::{NAME, Seat};
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A shell with job control, and the REPL as a job of it.
 struct Shell {
@@ -62,7 +71,7 @@ impl Shell {
         });
         ensure!(repl.is_some(), "there is no REPL");
         let repl = repl.unwrap_or_default().to_string();
-        ensure!(std::process::Command::new("kill").args([signal, &repl]).status()?.success());
+        ensure!(Command::new("kill").args([signal, &repl]).status()?.success());
         Ok(())
     }
 }
@@ -151,6 +160,40 @@ fn being_terminated_while_a_command_runs_gives_the_terminal_back() {
         shell.terminal.wait_for("pong from")?;
         shell.signal("-TERM")?;
         shell.check(143)
+    });
+}
+
+/// The command of a shell that starts another program and waits for it, and where its end is told: as long as either runs, a pipe is
+/// open. That it has begun is told there first.
+fn sleeper(shell: &Shell, name: &str) -> Result<(String, Receiver<()>)> {
+    let pipe = shell.home.path().join(name);
+    ensure!(Command::new("mkfifo").arg(&pipe).status()?.success());
+    let command = format!("sh -c 'exec 9> {}; sleep 1000; true'", pipe.display());
+    let (told, heard) = channel();
+    std::thread::spawn(move || {
+        let Ok(mut pipe) = File::open(pipe) else { return };
+        // Whoever waits may have failed.
+        let _begun = told.send(());
+        if pipe.read_to_end(&mut Vec::new()).is_ok() {
+            let _ended = told.send(());
+        }
+    });
+    Ok((command, heard))
+}
+
+#[test]
+fn what_was_started_ends_when_the_repl_is_terminated() {
+    checked(|shell| {
+        let (job, heard_of_job) = sleeper(shell, "job")?;
+        let (front, heard_of_front) = sleeper(shell, "front")?;
+        shell.terminal.line(&format!("listen | {job} &"))?;
+        heard_of_job.recv_timeout(PATIENCE).context("the job does not begin")?;
+        shell.terminal.line(&format!("!{front}; true"))?;
+        heard_of_front.recv_timeout(PATIENCE).context("the command does not begin")?;
+        shell.signal("-TERM")?;
+        shell.check(143)?;
+        heard_of_job.recv_timeout(PATIENCE).context("the job goes on")?;
+        heard_of_front.recv_timeout(PATIENCE).context("the command goes on")
     });
 }
 
