@@ -98,12 +98,36 @@ impl Signals {
             }
             if sender.send(exit).is_ok() {
                 tokio::time::sleep(PATIENCE).await;
-                offspring::end_all();
-                std::process::exit(exit.code().into());
+                end(exit);
             }
         })?;
         Ok(told.await.unwrap_or(Exit::Interrupted))
     }
+
+    /// Bounds how long a session at a terminal takes to end after SIGTERM, until what is given back is dropped: it cannot look at
+    /// signals while the terminal takes no text. `put_right` is called before the process ends.
+    pub(crate) fn bound(mut self, put_right: fn()) -> Result<oneshot::Receiver<()>, Failure> {
+        let (mut sender, bounded) = oneshot::channel();
+        beside(async move {
+            tokio::select! {
+                () = async { while self.next().await != Exit::Terminated {} } => {}
+                () = sender.closed() => return,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(FINISH + PATIENCE) => {}
+                () = sender.closed() => return,
+            }
+            put_right();
+            end(Exit::Terminated);
+        })?;
+        Ok(bounded)
+    }
+}
+
+/// Ends the process, and the programs that it has started, whatever hangs.
+fn end(exit: Exit) {
+    offspring::end_all();
+    std::process::exit(exit.code().into());
 }
 
 /// A terminal that is taken away, or SIGHUP. Never, where whoever started this wants that to be survived, as `nohup` does.

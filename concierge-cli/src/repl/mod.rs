@@ -104,6 +104,7 @@ pub(crate) async fn run(
         secret: session.secret(),
     };
     let happenings = Happenings::listen()?;
+    let _bound = Signals::listen()?.bound(terminal::put_right)?;
     let _quiet = Quiet::start();
     let editor = LineEditor::start(assistant, history)?;
     let mut desk = Desk { editor, screen: Arc::clone(&screen), prompt, signals, happenings };

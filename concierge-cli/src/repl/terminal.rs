@@ -78,6 +78,16 @@ impl Drop for Quiet {
     }
 }
 
+/// The terminal as it was, for whoever comes after a process that ends without dropping what it has. It waits for nothing.
+pub(super) fn put_right() {
+    if let Ok(before) = BEFORE.try_lock()
+        && let Some(before) = &*before
+    {
+        // As above.
+        let _ = tcsetattr(stdin(), OptionalActions::Now, before);
+    }
+}
+
 /// Gives the terminal to another program, with the modes it had before this one came.
 pub(crate) fn lend() -> Lent {
     if let Some(before) = &*lock() {

@@ -198,6 +198,24 @@ fn what_was_started_ends_when_the_repl_is_terminated() {
 }
 
 #[test]
+fn being_terminated_while_the_terminal_takes_no_text_gives_it_back() {
+    checked(|shell| {
+        let (job, heard) = sleeper(shell, "job")?;
+        shell.terminal.line(&format!("listen | {job} &"))?;
+        heard.recv_timeout(PATIENCE).context("the job does not begin")?;
+        shell.terminal.line("let shown = 12345")?;
+        shell.terminal.line("watch 1ms $shown")?;
+        shell.terminal.wait_for("12345\r\n12345")?;
+        // Ctrl-S, and Ctrl-Q once it has ended.
+        shell.terminal.keys("\x13")?;
+        shell.signal("-TERM")?;
+        heard.recv_timeout(PATIENCE).context("it goes on")?;
+        shell.terminal.keys("\x11")?;
+        shell.check(143)
+    });
+}
+
+#[test]
 fn a_suspended_line_is_there_again_and_echoes_once() {
     checked(|shell| {
         shell.terminal.keys("@nobody hi\x1b[D")?;
