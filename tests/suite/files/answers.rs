@@ -104,6 +104,8 @@ fn a_part_is_served_and_what_is_known_is_not_sent_again() {
     }
     let beyond = alice.ask("GET", "file", &["Range: bytes=10-"], b"");
     assert_eq!((beyond.status, beyond.header("content-range")), (416, Some("bytes */10")));
+    let head = alice.ask("HEAD", "file", &["Range: bytes=2-4"], b"");
+    assert_eq!((head.status, head.header("content-length")), (200, Some("10")));
     assert_eq!(alice.put("empty", b""), 201);
     let empty = alice.ask("GET", "empty", &["Range: bytes=0-"], b"");
     assert_eq!((empty.status, empty.header("content-length")), (200, Some("0")));
@@ -196,6 +198,34 @@ fn limits_are_told_by_status_and_nothing_of_what_is_refused_stays() {
     let answer = socket.read_response().unwrap();
     assert_eq!((answer.status, error(&answer.body).as_str()), (408, "too_slow"));
     assert_eq!((bob.paths(), put(&bob, "b", 500).0), (vec!["a".to_owned()], 201));
+}
+
+#[test]
+fn a_part_of_a_file_and_an_encoded_one_do_not_take_the_place_of_the_whole() {
+    let gateway = gateway("");
+    let alice = Member::join(gateway.address(), "alice");
+    assert_eq!(alice.put("file", b"0123456789"), 201);
+    let (kind, form) = form(&[(Some("file"), b"56789")]);
+    let range = "Content-Range: bytes 5-9/10";
+    for (method, path, headers, body) in [
+        ("PUT", "file", vec![range], &b"56789"[..]),
+        ("POST", "file", vec![range, &kind], &form),
+        ("POST", "", vec![range, &kind], &form),
+    ] {
+        let answer = alice.ask(method, path, &headers, body);
+        assert_eq!((answer.status, error(&answer.body).as_str()), (400, "partial"), "{method} {path}");
+    }
+    for coding in ["gzip, chunked", "chunked, chunked"] {
+        let mut socket = RawSocket::open(gateway.address()).unwrap();
+        let request = Handshake::request("PUT", "/fs/alice/file", &gateway.address().to_string())
+            .with(&format!("x-fs-key: {}", alice.key))
+            .with(&format!("Transfer-Encoding: {coding}"));
+        socket.send_bytes(request.text().as_bytes()).unwrap();
+        socket.send_bytes(b"5\r\n56789\r\n0\r\n\r\n").unwrap();
+        let answer = socket.read_response().unwrap();
+        assert_eq!((answer.status, error(&answer.body).as_str()), (501, "transfer_coding"), "{coding}");
+    }
+    assert_eq!(alice.get("file").text(), "0123456789");
 }
 
 #[test]

@@ -42,7 +42,9 @@ pub(super) async fn file(
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(answer);
     }
-    let (from, length) = match asked_for(headers, &etag, stored.size) {
+    // A range means something to GET alone.
+    let wanted = if is_head { Wanted::Whole } else { asked_for(headers, &etag, stored.size) };
+    let (from, length) = match wanted {
         Wanted::Whole => (0, stored.size),
         Wanted::Part { from, to } => {
             *answer.status_mut() = StatusCode::PARTIAL_CONTENT;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN,
+    TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
@@ -108,6 +109,7 @@ async fn write(
     if path.is_empty() {
         return match boundary {
             Some(boundary) => {
+                check_body(headers)?;
                 Upload::open(files, client)?.form((boundary, body), lifetime).await?;
                 Ok(status(StatusCode::CREATED))
             }
@@ -123,6 +125,7 @@ async fn write(
         files.discard(removed.discard);
         return Ok(status(StatusCode::OK));
     }
+    check_body(headers)?;
     let upload = Upload::open(files, client)?;
     let Placed { replaced, sha256 } = match boundary {
         Some(boundary) => upload.form_of_one(path, (boundary, body), lifetime).await?,
@@ -132,6 +135,21 @@ async fn write(
     let mut answer = status(if replaced && is_put { StatusCode::NO_CONTENT } else { StatusCode::CREATED });
     download::tell_digest(answer.headers_mut(), &sha256);
     Ok(answer)
+}
+
+/// Whether a body is a file in whole and as it is: a part of one would take the place of the whole, and one that is still encoded
+/// that of what was meant.
+fn check_body(headers: &HeaderMap) -> Result<(), Refused> {
+    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
+    if headers.contains_key(CONTENT_RANGE) {
+        let message = "a part of a file cannot be stored: send it whole, without Content-Range";
+        return Err(Refused::new(StatusCode::BAD_REQUEST, "partial", message));
+    }
+    if !encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        let message = "the only transfer coding here is chunked";
+        return Err(Refused::new(StatusCode::NOT_IMPLEMENTED, "transfer_coding", message));
+    }
+    Ok(())
 }
 
 /// The boundary of a form; none for a raw body.
