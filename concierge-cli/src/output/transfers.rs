@@ -68,6 +68,21 @@ impl Transfers {
         let bar = shared.bars.as_ref().map(|bars| bars.file(name));
         Transfer { shared, bar, moved: Mutex::default() }
     }
+
+    /// Does what writes to the same terminal, with the bars out of its way.
+    pub(crate) fn hidden_while<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.shared.bars {
+            Some(bars) => bars.all.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// No file moves any more.
+    pub(crate) fn end(&self) {
+        if let Some(Bars { total: Some(total), .. }) = &self.shared.bars {
+            total.finish_and_clear();
+        }
+    }
 }
 
 impl Transfer {
@@ -158,9 +173,7 @@ impl Drop for Transfer {
 
 impl Drop for Transfers {
     fn drop(&mut self) {
-        if let Some(Bars { total: Some(total), .. }) = &self.shared.bars {
-            total.finish_and_clear();
-        }
+        self.end();
     }
 }
 

@@ -402,6 +402,24 @@ fn a_download_that_breaks_off_goes_on_where_it_was() {
 }
 
 #[test]
+fn each_file_has_its_line_as_soon_as_it_is_there() {
+    let gateway = Gateway::start();
+    let bob = gateway.peer("bob");
+    store(&bob, "big", noise(5_000_000));
+    store(&bob, "small", "x");
+    let home = Home::new();
+    let front = Front::before(&gateway.url, vec![("GET /fs/bob/big", Deed::Stall { after: 1_000_000 })]);
+    let mut child = start(&front.url, &home, &["files", "get", "bob/big", "bob/small", "-o", "ndjson"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    assert!(line.contains(r#""type":"file_fetched""#) && line.contains(r#""path":"small""#), "{line}");
+    // The other one is still on its way.
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!((lines.count(), home.everything()), (0, vec!["small".to_owned()]));
+}
+
+#[test]
 fn a_folder_that_was_made_for_nothing_is_gone_again() {
     let gateway = Gateway::start();
     let bob = gateway.peer("bob");

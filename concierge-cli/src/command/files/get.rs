@@ -15,7 +15,7 @@ use tokio::{
 use super::{
     MOST_PARALLEL, PARALLEL,
     checksum::{Summed, hexadecimal},
-    many::{Outcome, Trouble},
+    many::{Outcome, Teller, Trouble},
     plan::{Goes, Plan, Wanted},
     records::{FileFetched, FilesFetched},
     stdout::Stdout,
@@ -74,11 +74,13 @@ pub(super) async fn get(arguments: GetArgs, context: &Context<'_>) -> Result<(),
     let size = wanted.iter().map(|wanted| wanted.size).sum();
     let transfers = Transfers::start(output, "fetching", wanted.len(), size);
     let work = |wanted| fetch(wanted, arguments.force, &store, &transfers, context);
-    let outcome = Outcome::new(failures).each(wanted, arguments.parallel.into(), work).await;
-    drop(transfers);
+    let teller = Teller { output, transfers: Some(&transfers), list: FilesFetched };
     // What went to the output is there itself.
-    if !out && !outcome.done.is_empty() {
-        output.record(&FilesFetched(outcome.done.clone()))?;
+    let tell = |fetched: &_| if out { Ok(()) } else { teller.one(fetched) };
+    let outcome = Outcome::new(failures).each(wanted, arguments.parallel.into(), work, tell).await?;
+    transfers.end();
+    if !out {
+        teller.all(&outcome.done)?;
     }
     outcome.end(output, "fetched")
 }

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use crate::{exit::Exit, failure::Failure, output::Output};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    output::{Format, Output, Record, Transfers},
+};
 
 /// What became of several files.
 pub(super) struct Outcome<R> {
@@ -14,6 +18,14 @@ pub(super) struct Outcome<R> {
     failures: Vec<Failure>,
     /// How many were not tried any more.
     left: usize,
+}
+
+/// Who is told what was done: of each file as soon as it is, where each has a line of its own; elsewhere of all of them together.
+pub(super) struct Teller<'a, R, L> {
+    pub output: &'a Output,
+    pub transfers: Option<&'a Transfers>,
+    /// What tells of several.
+    pub list: fn(Vec<R>) -> L,
 }
 
 /// Why something with a file did not come about.
@@ -32,7 +44,15 @@ impl<R> Outcome<R> {
     }
 
     /// Does something with each, so many at one time, until one fails in a way that concerns all.
-    pub(super) async fn each<I, F>(mut self, items: Vec<I>, parallel: usize, work: impl Fn(I) -> F) -> Self
+    ///
+    /// `tell` hears of each that is done. If that fails, so does all of it.
+    pub(super) async fn each<I, F>(
+        mut self,
+        items: Vec<I>,
+        parallel: usize,
+        work: impl Fn(I) -> F,
+        tell: impl Fn(&R) -> Result<(), Failure>,
+    ) -> Result<Self, Failure>
     where
         F: Future<Output = Result<R, Trouble>>,
     {
@@ -48,6 +68,7 @@ impl<R> Outcome<R> {
             left -= 1;
             match result {
                 Ok(result) => {
+                    tell(&result)?;
                     done.insert(number, result);
                 }
                 Err(Trouble { failure, concerns_all }) => {
@@ -61,7 +82,7 @@ impl<R> Outcome<R> {
         }
         self.done.extend(done.into_values());
         self.failures.extend(failures.into_values());
-        self
+        Ok(self)
     }
 
     /// What it comes to: a failure of one alone is told by whoever runs the command, several are told here. `what` was to be done.
@@ -83,6 +104,28 @@ impl<R> Outcome<R> {
         };
         let exit = if done.is_empty() { first.exit() } else { Exit::Partly };
         Err(Failure::new(exit, message))
+    }
+}
+
+impl<R: Clone, L: Record> Teller<'_, R, L> {
+    /// One is done.
+    pub(super) fn one(&self, done: &R) -> Result<(), Failure> {
+        if self.output.format() != Format::Ndjson {
+            return Ok(());
+        }
+        let tell = || self.output.record(&(self.list)(vec![done.clone()]));
+        match self.transfers {
+            Some(transfers) => transfers.hidden_while(tell),
+            None => tell(),
+        }
+    }
+
+    /// These are, and no more.
+    pub(super) fn all(&self, done: &[R]) -> Result<(), Failure> {
+        if done.is_empty() || self.output.format() == Format::Ndjson {
+            return Ok(());
+        }
+        self.output.record(&(self.list)(done.to_vec()))
     }
 }
 
@@ -114,7 +157,7 @@ mod tests {
             }
         };
         let files = files.iter().copied().enumerate().collect();
-        let outcome = Outcome::new(Vec::new()).each(files, 2, work).await;
+        let outcome = Outcome::new(Vec::new()).each(files, 2, work, |_| Ok(())).await.unwrap();
         let done = outcome.done.len();
         let ended = outcome.end(&output, "fetched").err();
         (done, ended.map(|failure| (failure.exit(), failure.message().to_owned())), captured.stderr())
@@ -153,7 +196,7 @@ mod tests {
             second.notified().await;
             Err(Trouble { failure: Failure::new(Exit::Unreachable, "away"), concerns_all: true })
         };
-        let outcome = Outcome::new(Vec::new()).each(vec![0, 1, 2], 2, work).await;
+        let outcome = Outcome::new(Vec::new()).each(vec![0, 1, 2], 2, work, |_| Ok(())).await.unwrap();
         assert_eq!((outcome.done, outcome.failures.len(), outcome.left), (vec![1], 1, 1));
     }
 }

@@ -10,7 +10,7 @@ use super::{
     checksum::hexadecimal,
     gather::{Gathered, Item, Origin, Wanted, gather},
     input::pieces,
-    many::{Outcome, Trouble},
+    many::{Outcome, Teller, Trouble},
     records::{FileStored, FilesStored},
     trouble::listed,
 };
@@ -74,12 +74,14 @@ pub(super) async fn put(arguments: PutArgs, context: &Context<'_>) -> Result<(),
     let transfers = Transfers::start(output, "storing", items.len(), size);
     let outcome = Outcome::new(failures);
     let work = |item| store_one(item, &owner, &store, &transfers, *place);
-    let outcome = outcome.each(items, arguments.parallel.into(), work).await;
-    drop(transfers);
+    let teller = Teller { output, transfers: Some(&transfers), list: FilesStored };
+    let tell = |stored: &_| teller.one(stored);
+    let outcome = outcome.each(items, arguments.parallel.into(), work, tell).await?;
+    transfers.end();
     if outcome.done.is_empty() {
         return outcome.end(output, "stored");
     }
-    output.record(&FilesStored(outcome.done.clone()))?;
+    teller.all(&outcome.done)?;
     if let Place::Session(_) = place {
         // For whoever completes names; what comes of it is not what was asked for.
         let _ = listed(&store, &owner, context).await;

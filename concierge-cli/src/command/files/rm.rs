@@ -7,7 +7,7 @@ use concierge_client::files::{FileError, Files};
 
 use super::{
     PARALLEL,
-    many::{Outcome, Trouble},
+    many::{Outcome, Teller, Trouble},
     records::{FileRemoved, FilesRemoved},
     trouble::{Asked, explain, is_within, listed},
 };
@@ -54,10 +54,10 @@ pub(super) async fn remove(arguments: RmArgs, context: &Context<'_>) -> Result<(
         Ok(()) => Ok(FileRemoved { client: owner.clone(), path }),
         Err(error) => Err(not_removed(error, &path, &owner, &store, context).await),
     };
-    let outcome = Outcome::new(Vec::new()).each(paths, PARALLEL.into(), work).await;
-    if !outcome.done.is_empty() {
-        output.record(&FilesRemoved(outcome.done.clone()))?;
-    }
+    let teller = Teller { output, transfers: None, list: FilesRemoved };
+    let tell = |removed: &_| teller.one(removed);
+    let outcome = Outcome::new(Vec::new()).each(paths, PARALLEL.into(), work, tell).await?;
+    teller.all(&outcome.done)?;
     outcome.end(output, "deleted").map_err(|failure| match place {
         Place::Shell { .. } if link.session().is_none() && failure.exit() == Exit::NotFound => failure
             .hint("each command is a client of its own: store and delete in one REPL or script, or on a held session"),
