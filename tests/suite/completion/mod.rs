@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use concierge_client::Client;
 use concierge_client::testing::{ScriptedGateway, ScriptedListener};
 use serde_json::{Value, json};
 use support::gateway::Gateway;
@@ -20,6 +21,9 @@ const NOWHERE: &str = "ws://127.0.0.1:1/ws";
 
 /// A name that would create a file, were it read by a shell.
 const HOSTILE: &str = "a b;$(touch x)`touch x`'\"&|<*~!";
+
+/// The same for a file, whose name has to be one everywhere.
+const HOSTILE_FILE: &str = "a b;$(touch x)`touch x`'&~!";
 
 /// A gateway that asks nobody whether they are still there, which the sockets of these tests would not answer.
 fn patient_gateway(settings: &str) -> Gateway {
@@ -94,6 +98,63 @@ fn a_hostile_name_is_one_word_and_does_nothing() {
         prompt.expect("concierge listen a", "", &["concierge", "listen", HOSTILE]);
         assert!(!prompt.has("x"), "{shell:?} ran what a name says");
     }
+}
+
+/// A client with files, there as long as its runtime.
+fn owner(gateway: &Gateway) -> (Client, Runtime) {
+    let runtime = Runtime::new().unwrap();
+    let owner = runtime.block_on(async {
+        let owner = Client::builder(gateway.url(), "bob").unwrap().connect().await.unwrap();
+        for path in ["maps/north.json", "maps/south.json", "my notes/today", HOSTILE_FILE] {
+            owner.files().put(path, "x").await.unwrap();
+        }
+        owner
+    });
+    (owner, runtime)
+}
+
+#[test]
+#[ignore = "needs bash, zsh and fish, which tests/run installs"]
+fn files_are_completed_step_by_step_there_and_here() {
+    let gateway = Gateway::start();
+    let _owner = owner(&gateway);
+    for shell in Shell::ALL {
+        let mut prompt = Prompt::open(shell, &gateway.url()).unwrap();
+        std::fs::create_dir(prompt.home.path().join("plans")).unwrap();
+        std::fs::write(prompt.home.path().join("plans/first.txt"), "").unwrap();
+        for (line, rest, word) in [
+            ("concierge files get bo", "", "bob/"),
+            ("concierge files get bob/ma", "", "bob/maps/"),
+            ("concierge files get bob/ma", "n\t", "bob/maps/north.json"),
+            ("concierge files get @bob/maps/s", "", "@bob/maps/south.json"),
+            ("concierge files get bob/my", "", "bob/my notes/"),
+            ("concierge files get bob/my", "\t", "bob/my notes/today"),
+            ("concierge files get 'bob/my", "\t", "bob/my notes/today"),
+            ("concierge files get bob/a", "", &format!("bob/{HOSTILE_FILE}")),
+            ("concierge files put pl", "", "plans/"),
+            ("concierge files put pl", "\t", "plans/first.txt"),
+        ] {
+            let command = if line.contains(" put ") { "put" } else { "get" };
+            prompt.expect(line, rest, &["concierge", "files", command, word]);
+        }
+        prompt.expect("concierge files ls bob/ma", "", &["concierge", "files", "ls", "bob/maps/"]);
+        assert!(!prompt.has("x"), "{shell:?} ran what a name says");
+    }
+}
+
+#[test]
+fn each_shell_is_told_the_files_of_others() {
+    let gateway = Gateway::start();
+    let _owner = owner(&gateway);
+    for (line, found) in [("bo", vec!["bob/"]), ("bob/m", vec!["bob/maps/", "bob/my\\ notes/"])] {
+        let line = format!("concierge files get {line}");
+        until(|| answers("bash", &gateway.url(), &[&line, ":@"], &[]), |answer| answer == found);
+    }
+    let words = ["concierge", "files", "get", "bob/maps/"];
+    until(
+        || answers("fish", &gateway.url(), &words, &[]),
+        |answer| answer == ["bob/maps/north.json\t", "bob/maps/south.json\t"],
+    );
 }
 
 /// Completes with what a script of that shell passes on: what the program answers, which says nothing else.
