@@ -1,8 +1,6 @@
 //! Keys: who may write into a folder, and who may read.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::net::IpAddr;
+use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use concierge_client::payload::ClientName;
 use sha2::{Digest, Sha256};
