@@ -82,7 +82,7 @@ impl Drop for Group {
     }
 }
 
-/// Ends everything that runs, before a process ends without dropping what it has.
+/// Ends everything that runs, at the end of the process: not all that has something is dropped before.
 pub(crate) fn end_all() {
     end(&mut lock(), |_, _| true);
 }

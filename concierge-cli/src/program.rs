@@ -24,6 +24,7 @@ use crate::{
     identity::NameChoice,
     input::Lines,
     interpreter::{Interpreter, Rules, Sharing, Shell},
+    offspring,
     output::{ColorChoice, Format, Output, Version},
     repl::{self, Audience, Location, Marks, Session, Surroundings},
     script::{self, RunArgs, Script},
@@ -92,7 +93,10 @@ pub fn run<A: Into<OsString> + Clone>(
             output.failure(&failure);
             failure.exit()
         });
-    // A thread that reads the input may be waiting for a line that never comes.
+    // Nobody waits for tasks that have programs, nor for a thread that reads a line that never comes.
+    if console.is_process {
+        offspring::end_all();
+    }
     runtime.shutdown_background();
     exit.into()
 }

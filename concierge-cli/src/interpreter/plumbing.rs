@@ -2,12 +2,16 @@
 
 use std::{
     fs::OpenOptions,
+    io,
+    os::unix::fs::OpenOptionsExt,
     sync::{Arc, Mutex},
 };
 
+use rustix::{fs::OFlags, io::Errno};
+
 use super::{
     Ground,
-    results::{Feeding, Gather, Nowhere, Onward, Sieve, SieveSink, Target, Text, Trouble, unwritable},
+    results::{Gather, Nowhere, Onward, Sieve, SieveSink, Target, Text, Trouble, unwritable},
     shell::{Feed, Reads, Running, Writes},
 };
 use crate::{
@@ -136,18 +140,24 @@ impl Pipes<'_> {
     fn file(&self, redirection: &Redirection) -> Result<Output, Failure> {
         let typed = self.ground.variables.expand(&redirection.file)?;
         let name = crate::grammar::text(&typed).into_owned();
+        let unwritable = |error: &io::Error| unwritable(&name, error);
         let file = OpenOptions::new()
             .create(true)
             .write(true)
             .append(redirection.append)
             .truncate(!redirection.append)
+            // A pipe with a name would be waited for, however long that takes.
+            .custom_flags(not_waiting())
             .open(&name)
-            .map_err(|error| unwritable(&name, &error))?;
-        Ok(self.base.going_to(Arc::new(Target {
-            writer: Mutex::new(file),
-            name,
-            trouble: self.trouble.clone(),
-        })))
+            .map_err(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+                Some(Errno::NXIO) => {
+                    unwritable(&error).hint("where it is a pipe, somebody has to read it first")
+                }
+                _ => unwritable(&error),
+            })?;
+        let feed = self.ground.shell.feed(file, self.background).map_err(|error| unwritable(&error))?;
+        let sink = Target { feed: Mutex::new(feed), name, trouble: self.trouble.clone() };
+        Ok(self.base.going_to(Arc::new(sink)))
     }
 
     /// The commands of a shell, and filters between them, from the last to the first. Where to write to the first.
@@ -160,7 +170,7 @@ impl Pipes<'_> {
                     let shares = is_last && !self.background && self.ground.shell.shares_outputs();
                     let feed = self.command(text, (!shares).then_some(next))?;
                     let sink =
-                        Feeding { feed: Mutex::new(feed), name: text.clone(), trouble: self.trouble.clone() };
+                        Target { feed: Mutex::new(feed), name: text.clone(), trouble: self.trouble.clone() };
                     self.base.going_to(Arc::new(sink))
                 }
                 filter @ Stage::Filter { .. } => {
@@ -189,11 +199,16 @@ impl Pipes<'_> {
     }
 }
 
+/// The flag that opening a file waits for nobody.
+fn not_waiting() -> i32 {
+    OFlags::NONBLOCK.bits().cast_signed()
+}
+
 /// What a command tells besides, where it cannot do so itself.
 pub(super) struct Asides(pub(super) Output);
 
 impl Sink for Asides {
-    fn write_text(&self, text: &str) -> std::io::Result<()> {
+    fn write_text(&self, text: &str) -> io::Result<()> {
         text.lines().for_each(|line| self.0.note(line));
         Ok(())
     }

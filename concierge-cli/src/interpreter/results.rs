@@ -3,8 +3,7 @@
 use std::{
     borrow::Cow,
     collections::VecDeque,
-    fs::File,
-    io::{self, Write},
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -186,28 +185,9 @@ impl Sink for SieveSink {
     }
 }
 
-/// A file. What is wrong with it is told by its name.
+/// A file, or a command of a shell. What is wrong with it is told by its name.
 pub(super) struct Target {
     /// Where to write.
-    pub writer: Mutex<File>,
-    /// What it is called.
-    pub name: String,
-    /// What could not be written.
-    pub trouble: Trouble,
-}
-
-impl Sink for Target {
-    fn write_text(&self, text: &str) -> io::Result<()> {
-        lock(&self.writer).write_all(text.as_bytes()).map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => error,
-            _ => self.trouble.remember(unwritable(&self.name, &error)),
-        })
-    }
-}
-
-/// A command of a shell that reads.
-pub(super) struct Feeding {
-    /// What to write to.
     pub feed: Mutex<Feed>,
     /// What it is called.
     pub name: String,
@@ -215,7 +195,7 @@ pub(super) struct Feeding {
     pub trouble: Trouble,
 }
 
-impl Sink for Feeding {
+impl Sink for Target {
     fn write_text(&self, text: &str) -> io::Result<()> {
         lock(&self.feed).write(text).map_err(|unfed| match unfed {
             Unfed::Unwanted => io::ErrorKind::BrokenPipe.into(),

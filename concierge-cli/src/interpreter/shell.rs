@@ -1,8 +1,9 @@
 //! Commands of a shell: started with what they read and write, waited for, and ended with whoever wanted them.
 
 use std::{
+    fs::File,
     io::{self, BufReader, PipeReader, PipeWriter, Write},
-    os::unix::process::ExitStatusExt,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt},
     process::Stdio,
     sync::{
         Arc,
@@ -138,8 +139,7 @@ impl Shell {
             Reads::Pipe => {
                 let (end, start) = io::pipe().map_err(failed)?;
                 command.stdin(end);
-                let interrupted = (!background).then(interruptions);
-                feed = Some(Feed::new(start, self.leash.clone(), interrupted).map_err(failed)?);
+                feed = Some(self.feed(OwnedFd::from(start), background).map_err(failed)?);
             }
         }
         let mut read = Vec::new();
@@ -166,6 +166,13 @@ impl Shell {
         let child = command.spawn().map_err(failed)?;
         let group = if is_apart { self.leash.hold(&child) } else { None };
         Ok((Running { group, child, text: text.to_owned(), read, _terminal: terminal }, feed))
+    }
+
+    /// A way to write to something for as long as that is wanted of what runs on this leash.
+    pub(super) fn feed(&self, end: impl Into<File>, background: bool) -> io::Result<Feed> {
+        let end = end.into();
+        rustix::io::ioctl_fionbio(&end, true)?;
+        Ok(Feed { end, leash: self.leash.clone(), interrupted: (!background).then(interruptions) })
     }
 
     /// Whether Ctrl-C and the like reach this program and what it starts alike. Nobody could type into a group of its own then.
@@ -212,17 +219,17 @@ impl Running {
     }
 }
 
-/// What is written to a command. Whoever writes waits until it reads, but no longer than it is wanted.
+/// What is written to a command or a file. Whoever writes waits until it is taken, but no longer than that is wanted.
 pub(super) struct Feed {
-    pipe: PipeWriter,
+    end: File,
     leash: Leash,
     /// How often somebody had interrupted before it; none for a job, which Ctrl-C is not for.
     interrupted: Option<u64>,
 }
 
-/// Why a command was not fed.
+/// Why something was not taken.
 pub(super) enum Unfed {
-    /// It has had enough, or nobody wants it any more.
+    /// Whoever reads has had enough, or nobody wants it any more.
     Unwanted,
     /// Somebody interrupted.
     Interrupted,
@@ -231,16 +238,11 @@ pub(super) enum Unfed {
 }
 
 impl Feed {
-    fn new(pipe: PipeWriter, leash: Leash, interrupted: Option<u64>) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&pipe, true)?;
-        Ok(Self { pipe, leash, interrupted })
-    }
-
     /// Writes all of a text.
     pub(super) fn write(&mut self, text: &str) -> Result<(), Unfed> {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
-            match self.pipe.write(rest) {
+            match self.end.write(rest) {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                 // It may take its time, which the other tasks of this thread need not.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -263,8 +265,8 @@ impl Feed {
             if self.interrupted.is_some_and(|before| before != interruptions()) {
                 return Err(Unfed::Interrupted);
             }
-            let mut pipe = [PollFd::new(&self.pipe, PollFlags::OUT)];
-            match poll(&mut pipe, Some(&LOOK_UP)) {
+            let mut end = [PollFd::new(&self.end, PollFlags::OUT)];
+            match poll(&mut end, Some(&LOOK_UP)) {
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => return Ok(()),
                 Err(error) => return Err(Unfed::Failed(error.into())),

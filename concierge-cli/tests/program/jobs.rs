@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use concierge_client::Event;
+use concierge_client::{Event, Target};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::gateway::{Gateway, Outcome, Peer, program};
@@ -209,6 +209,41 @@ fn jobs_end_with_their_script() {
     typed.line("exit");
     job.has_ended();
     assert_eq!(typed.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_program_that_answers_ends_with_its_script() {
+    let gateway = Gateway::start();
+    let mut bob = gateway.peer("bob");
+    let places = Sleepers::new();
+    let mut typed = Typed::start(&gateway);
+    let (command, program) = places.one("program");
+    typed.line(&format!("serve clock --exec {command} &"));
+    bob.see(|event| matches!(event, Event::ServiceCreated { .. }).then_some(()));
+    bob.wait(async { bob.client.subscribe("clock").await }).unwrap();
+    let clock = Target::service("clock".parse().unwrap());
+    bob.wait(async { bob.client.to(clock).json("?").await }).unwrap();
+    program.has_started();
+    typed.line("exit");
+    program.has_ended();
+    assert_eq!(typed.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_not_waited_for() {
+    let gateway = Gateway::start();
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let outcome = run(&gateway, &format!("version > {}\n", pipe.display()));
+    assert!(&outcome == 10 && outcome.stderr.contains("somebody has to read it first"), "{outcome:?}");
+    let reader = thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    // It may not have begun to read.
+    while &run(&gateway, &format!("version > {}\n", pipe.display())) == 10 {}
+    assert!(!reader.join().unwrap().is_empty());
 }
 
 #[test]
