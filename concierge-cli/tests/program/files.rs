@@ -420,6 +420,29 @@ fn each_file_has_its_line_as_soon_as_it_is_there() {
 }
 
 #[test]
+fn what_goes_wrong_on_this_side_is_told_with_what_helps() {
+    let gateway = Gateway::start();
+    let bob = gateway.peer("bob");
+    store(&bob, "maps/north", "x");
+    let home = Home::new();
+    home.keep("into/maps/south", "mine");
+    let (into, file) = (home.text("into"), home.text("into/maps/south"));
+    for (arguments, part) in [
+        (&["get", "bob/maps", "--into", &into][..], "`CLIENT/FOLDER/` with a slash"),
+        (&["get", "bob/maps/", "--into", &format!("{file}/x")], "hint:  may you write there?"),
+        (&["get", "bob/maps/north", "-O", &home.text("none/x")], "hint:  --into makes a folder"),
+        (&["put", "~/maps"], "`~` and `*`"),
+        (&["put", &home.text("*.json")], "`~` and `*`"),
+        (&["put", &home.text("none")], "seen from the folder"),
+    ] {
+        let outcome = gateway.run(&[&["files"], arguments].concat());
+        assert!(&outcome == 10 && outcome.stderr.contains(part), "{arguments:?}: {outcome:?}");
+    }
+    let listed = gateway.run(&["files", "ls"]);
+    assert!(&listed == 0 && listed.stderr.contains("`files ls CLIENT`"), "{listed:?}");
+}
+
+#[test]
 fn a_folder_that_was_made_for_nothing_is_gone_again() {
     let gateway = Gateway::start();
     let bob = gateway.peer("bob");

@@ -201,9 +201,17 @@ fn path_shown(path: &Path) -> String {
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let failure = Failure::local(format!("could not read {}: {}", path.display(), without_number(error)));
     match error.kind() {
+        io::ErrorKind::NotFound if is_for_shells(path) => {
+            failure.hint("only a shell makes something of `~` and `*`: here a path is written out")
+        }
         io::ErrorKind::NotFound => failure.hint("a path is seen from the folder one works in"),
         _ => failure,
     }
+}
+
+fn is_for_shells(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    text.starts_with(b"~") || text.contains(&b'*')
 }
 
 fn no_text(path: &Path) -> Failure {

@@ -173,6 +173,10 @@ fn unwritten(file: &str, error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::AlreadyExists {
         return Failure::local(format!("{file} is there already")).hint("--force replaces it");
     }
+    if error.kind() == io::ErrorKind::IsADirectory {
+        return Failure::local(format!("{file} is a folder here, and a file is to be written"))
+            .hint("`CLIENT/FOLDER/` with a slash fetches a folder; --into and -O write elsewhere");
+    }
     let hint = match error.kind() {
         io::ErrorKind::Unsupported => {
             "--force replaces what may come there meanwhile; --into and -O write elsewhere"

@@ -7,7 +7,7 @@ use super::{
     trouble::{is_within, listed, no_folder},
 };
 use crate::{
-    command::Context,
+    command::{Context, Place},
     failure::Failure,
     grammar::{Remote, RemotePlace, parse_remote},
     output::Format,
@@ -23,8 +23,9 @@ pub(crate) struct LsArgs {
 }
 
 pub(super) async fn list(arguments: LsArgs, context: &Context<'_>) -> Result<(), Failure> {
-    let Context { link, output, .. } = context;
+    let Context { link, output, place: surroundings, .. } = context;
     let store = link.files().await?;
+    let is_own = arguments.listed.is_none();
     let (client, place) = match arguments.listed {
         Some(Remote { client, place }) => (client.to_string(), place),
         None => (link.who().name, RemotePlace::Folder(String::new())),
@@ -38,7 +39,13 @@ pub(super) async fn list(arguments: LsArgs, context: &Context<'_>) -> Result<(),
         return Err(no_folder(&client, path, &others));
     }
     if files.is_empty() && output.format() == Format::Human {
-        output.note(&format!("{client} has no files"));
+        let is_passing = is_own && matches!(surroundings, Place::Shell { .. }) && link.session().is_none();
+        let hint = if is_passing {
+            ": each command is a client of its own, gone when it ends; `files ls CLIENT` lists another's"
+        } else {
+            ""
+        };
+        output.note(&format!("{client} has no files{hint}"));
         return Ok(());
     }
     output.record(&Listed { client, files })

@@ -150,9 +150,10 @@ impl Plan {
             return Ok(Arc::clone(ground));
         }
         let path = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+        let hint = if make { "may you write there?" } else { "--into makes a folder that is not there" };
         let opened = Ground::open(path, make).map_err(|error| {
             Failure::local(format!("could not use the folder {}: {}", path.display(), without_number(&error)))
-                .hint("--into makes a folder that is not there")
+                .hint(hint)
         })?;
         let ground = Arc::new(opened);
         self.grounds.insert(folder, Arc::clone(&ground));
