@@ -138,18 +138,28 @@ fn messages_are_harmless_in_events() {
 #[test]
 fn what_a_stream_tells_of_its_connection_is_harmless() {
     let mut world = World::new();
+    let service = texts::json(SERVICE);
     for format in FORMATS {
         let impostor = Impostor::before(world.gateway.address());
-        let arguments = ["-u", &impostor.url(), "-N", "ear", "-o", format, "listen"];
+        let arguments = ["-u", &impostor.url(), "-N", "ear", "-o", format, "listen", SERVICE];
         let mut terminal = world.terminal(&arguments);
-        world.mallory.see_join("ear").unwrap();
-        world.mallory.send_to("ear", r#""it listens""#).unwrap();
+        world.mallory.see_subscription("ear").unwrap();
+        let target = format!(r#"{{"type":"SERVICE","service":{service}}}"#);
+        world.mallory.send(&target, r#""it listens""#).unwrap();
         terminal.wait_for("it listens").unwrap();
         impostor.send_away();
         terminal.wait_for("owned").unwrap();
+        // The subscription does not come back: what it was to is named.
+        world.mallory.ask(&format!(r#"{{"type":"SERVICE_DELETE","service":{service}}}"#)).unwrap();
+        impostor.go_on();
+        let is_json = matches!(format, "json" | "ndjson");
+        terminal.wait_for(if is_json { r#""missing":["cha"# } else { "not restored: #cha" }).unwrap();
         terminal.signal(Signal::INT).unwrap();
         assert_eq!(terminal.wait().unwrap().code(), Some(130));
         judge::plain(terminal.written(), format == "tsv", &format!("{arguments:?}"));
+        for request in ["SERVICE_CREATE", "SELF_SUBSCRIBE"] {
+            world.mallory.ask(&format!(r#"{{"type":"{request}","service":{service}}}"#)).unwrap();
+        }
     }
 }
 

@@ -12,6 +12,11 @@ use super::world::World;
 /// What may stand in the name of a file here, of which no gateway would have any.
 const NAME: &str = "\x1b]0;owned\x07\u{202e}\u{9b}2J\x7f\x1b[2J";
 
+/// A terminal that no bar is drawn on, however long files take.
+fn simple() -> Setup {
+    Setup::default().variable("TERM", "dumb")
+}
+
 /// A shell at a gateway that lies.
 fn with_impostor(test: impl FnOnce(&Impostor, &Shell)) {
     let world = World::new();
@@ -21,7 +26,7 @@ fn with_impostor(test: impl FnOnce(&Impostor, &Shell)) {
 }
 
 fn shows(shell: &Shell, arguments: &[&str], code: i32, part: &str) {
-    let start = |arguments: &[&str]| shell.terminal(Setup::default(), arguments).unwrap();
+    let start = |arguments: &[&str]| shell.terminal(simple(), arguments).unwrap();
     shows_by(start, arguments, code, part);
 }
 
@@ -49,7 +54,7 @@ fn files_that_are_fetched_are_harmless() {
         shows(shell, &["files", "get", "bad_0/refused"], 1, END);
         for family in FAMILIES.iter().filter(|family| !family.contains('/')).take(8) {
             let path = format!("bad_0/{family}");
-            let mut terminal = shell.terminal(Setup::default(), &["files", "get", &path]).unwrap();
+            let mut terminal = shell.terminal(simple(), &["files", "get", &path]).unwrap();
             terminal.wait().unwrap();
             judge::plain(terminal.written(), false, &path);
         }
