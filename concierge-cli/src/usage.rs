@@ -40,18 +40,13 @@ impl Grammar {
         if self == Self::Session && typed == "concierge" {
             return "commands stand on their own here: leave `concierge` out".to_owned();
         }
-        // `help` is in both; it is missing only below a command.
-        if typed == "help" {
-            return format!("{list} lists the commands");
-        }
         if other.tree().find_subcommand(typed).is_some() {
             return elsewhere;
         }
-        let names = if guesses.is_empty() {
-            self.tree().get_subcommands().map(|command| command.get_name().to_owned()).collect()
-        } else {
-            guesses
-        };
+        if typed.starts_with(['{', '[', '"']) {
+            return "a payload needs a target: @NAME or #SERVICE before it, or `send TARGET`".to_owned();
+        }
+        let names = if guesses.is_empty() { names(&self.tree()).collect() } else { guesses };
         match nearest(typed, names) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("{list} lists the commands"),
@@ -59,13 +54,42 @@ impl Grammar {
     }
 }
 
+/// The commands of a tree that are shown.
+fn names(tree: &clap::Command) -> impl Iterator<Item = String> {
+    tree.get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .map(|command| command.get_name().to_owned())
+}
+
+/// A word that is no command below another one, as what the parser says of the usage tells.
+fn explain_below(typed: &str, error: &clap::Error, grammar: Grammar) -> Option<Failure> {
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+    let tree = grammar.tree();
+    let (mut path, mut below) = (Vec::new(), &tree);
+    for word in usage.to_string().split_whitespace() {
+        if let Some(next) = below.find_subcommand(word) {
+            path.push(next.get_name().to_owned());
+            below = next;
+        }
+    }
+    if path.is_empty() {
+        return None;
+    }
+    let failure = Failure::usage(format!("there is no command {typed:?} below `{}`", path.join(" ")));
+    Some(match nearest(typed, names(below)) {
+        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+        None => failure.hint(format!("there is {}", names(below).collect::<Vec<_>>().join(", "))),
+    })
+}
+
 /// What the parser of arguments says, in this command's own form.
 pub(crate) fn explain(error: &clap::Error, grammar: Grammar) -> Failure {
     if error.kind() == ErrorKind::InvalidSubcommand
         && let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand)
     {
-        return Failure::usage(format!("there is no command {typed:?}"))
-            .hint(grammar.hint(typed, guesses(error)));
+        return explain_below(typed, error, grammar).unwrap_or_else(|| {
+            Failure::usage(format!("there is no command {typed:?}")).hint(grammar.hint(typed, guesses(error)))
+        });
     }
     if error.kind() == ErrorKind::MissingSubcommand
         && let Some(ContextValue::String(command)) = error.get(ContextKind::InvalidSubcommand)
@@ -84,7 +108,8 @@ pub(crate) fn explain(error: &clap::Error, grammar: Grammar) -> Failure {
     let mut paragraphs = text.split("\n\n");
     let first = paragraphs.next().unwrap_or_default();
     let message: Vec<_> = first.lines().map(str::trim).collect();
-    let message = message.join(" ");
+    // A bound that no number is above says nothing.
+    let message = message.join(" ").replace(&format!("is not in 1..{}", u64::MAX), "is less than 1");
     let failure = Failure::new(Exit::Usage, message.strip_prefix("error: ").unwrap_or(&message));
     let mut hint = None;
     for paragraph in paragraphs {
@@ -132,14 +157,24 @@ mod tests {
         assert_eq!(failure.message(), "there is no command \"sned\"");
         assert_eq!(failure.hinted(), Some("did you mean `send`?"));
         assert_eq!(in_session("frobnicate").hinted(), Some("`help` lists the commands"));
-        assert_eq!(in_session("services lss").hinted(), Some("did you mean `ls`?"));
+        assert!(in_session(r#"{"a":1}"#).hinted().unwrap().starts_with("a payload needs a target"));
+    }
+
+    #[test]
+    fn an_unknown_command_below_another_is_told_with_those_that_are_there() {
+        let failure = in_session("context lss");
+        assert_eq!(failure.message(), "there is no command \"lss\" below `context`");
+        assert_eq!(failure.hinted(), Some("did you mean `ls`?"));
+        assert_eq!(in_session("config frob").hinted(), Some("there is explain, path, check"));
+        assert_eq!(in_shell("--name x clients frob").hinted(), Some("there is ls, show, wait"));
+        let help = in_shell("clients help");
+        assert_eq!(help.message(), "there is no command \"help\" below `clients`");
     }
 
     #[test]
     fn a_command_of_the_shell_is_told_as_such_and_the_other_way_round() {
         assert_eq!(in_session("raw").hinted(), Some("that is for a shell: concierge raw"));
         assert!(in_session("concierge whoami").hinted().unwrap().contains("leave `concierge` out"));
-        assert_eq!(in_shell("services help").hinted(), Some("`concierge help` lists the commands"));
         assert_eq!(in_shell("mute").hinted(), Some("`mute` is for the REPL and for scripts"));
         assert_eq!(in_shell("sned").hinted(), Some("did you mean `send`?"));
         assert_eq!(in_shell("frobnicate").hinted(), Some("`concierge help` lists the commands"));
