@@ -22,6 +22,7 @@ mod help;
 mod hostile;
 mod manual;
 mod memory;
+mod metrics;
 mod proxies;
 mod readme;
 mod secrecy;

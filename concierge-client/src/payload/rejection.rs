@@ -50,6 +50,29 @@ pub enum Rejection {
 }
 
 impl Reply {
+    /// The `type` on the wire, as of an [`Event`](super::Event).
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Bad { .. } => "BAD",
+            Self::SelfSubscribeResult(_) => "SELF_SUBSCRIBE_RESULT",
+            Self::SelfUnsubscribeResult(_) => "SELF_UNSUBSCRIBE_RESULT",
+            Self::SelfFetchResult(_) => "SELF_FETCH_RESULT",
+            Self::ServiceCreateResult(_) => "SERVICE_CREATE_RESULT",
+            Self::ServiceDeleteResult(_) => "SERVICE_DELETE_RESULT",
+            Self::ServiceFetchResult(_) => "SERVICE_FETCH_RESULT",
+            Self::ServiceFetchAllResult(_) => "SERVICE_FETCH_ALL_RESULT",
+            Self::ClientFetchResult(_) => "CLIENT_FETCH_RESULT",
+            Self::ClientFetchAllResult(_) => "CLIENT_FETCH_ALL_RESULT",
+            Self::ErrorInternal { .. } => "ERROR_INTERNAL",
+            Self::ErrorUnsupported => "ERROR_UNSUPPORTED",
+            Self::ErrorProtocol { .. } => "ERROR_PROTOCOL",
+            Self::InvalidName { .. } => "INVALID_NAME",
+            Self::InvalidUuid { .. } => "INVALID_UUID",
+            Self::InvalidService { .. } => "INVALID_SERVICE",
+        }
+    }
+
     /// Tells a refusal from an answer.
     ///
     /// # Errors

@@ -105,6 +105,9 @@ fn announce(server: &Server) {
         // A closed stdout does not keep a gateway from serving.
         let _closed = writeln!(out, "listening on ws://{address}/ws");
     }
+    for address in server.metrics_addresses() {
+        let _closed = writeln!(out, "metrics on http://{address}");
+    }
     let _closed = out.flush();
 }
 

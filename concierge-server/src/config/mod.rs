@@ -68,6 +68,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// The file store.
     pub files: Files,
+    /// What those who run it can ask.
+    pub metrics: Metrics,
     /// What the program logs.
     pub log: Log,
     origins: Origins,
@@ -153,6 +155,14 @@ pub struct Files {
     pub limits: crate::files::Limits,
 }
 
+/// Metrics, health and readiness, for those who run the gateway.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Where to listen for them; nowhere by default. Port 0 picks a free one.
+    pub bind: Vec<SocketAddr>,
+}
+
 /// What the program logs on stderr. A gateway that is embedded logs by `tracing` and leaves this to its host.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -178,6 +188,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             files: Files::default(),
+            metrics: Metrics { bind: Vec::new() },
             log: Log { level: LogLevel::Info, format: LogFormat::Text },
             origins: Origins::default(),
         }

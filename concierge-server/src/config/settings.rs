@@ -30,7 +30,7 @@ macro_rules! setting {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 44] = [
+pub(super) const SETTINGS: [Setting; 45] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -77,6 +77,7 @@ pub(super) const SETTINGS: [Setting; 44] = [
     setting!("files.total_bytes", files.limits.total_bytes),
     setting!("files.client_uploads", files.limits.client_uploads),
     setting!("files.uploads", files.limits.uploads),
+    setting!("metrics.bind", metrics.bind),
     setting!("log.level", log.level),
     setting!("log.format", log.format),
 ];

@@ -60,6 +60,12 @@ impl Admission {
         Some(Place { admission: Arc::clone(self), unidentified: Some(address) })
     }
 
+    /// Whether nobody could connect, wherever from.
+    pub(super) fn is_full(&self) -> bool {
+        let counts = self.counts.lock();
+        counts.connections >= self.bounds.connections || counts.unidentified >= self.bounds.unidentified
+    }
+
     /// How many connections there are.
     pub(super) fn connections(&self) -> usize {
         self.counts.lock().connections

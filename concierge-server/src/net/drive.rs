@@ -5,13 +5,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+use super::metrics::Metrics;
 use super::outbox::{Outbox, Payload, Pressure};
-use crate::dialect::concierge::{Close, Connection, Delivery, Ids, Input, Recipients};
+use crate::dialect::concierge::{Answer, Close, Connection, Delivery, Ids, Input, Recipients};
 use crate::hub::{ClientId, Hub, Limits};
 
 /// The hub and who is connected to it.
@@ -21,6 +22,7 @@ pub(super) struct Drive {
     /// Bytes that wait in all outboxes; what waits in several counts once.
     waiting: Arc<AtomicUsize>,
     most_waiting: usize,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
@@ -42,19 +44,21 @@ pub(super) struct Performed {
 }
 
 impl Drive {
-    pub(super) fn new(limits: Limits, most_waiting: Option<usize>) -> Self {
+    pub(super) fn new(limits: Limits, most_waiting: Option<usize>, metrics: Arc<Metrics>) -> Self {
         let core =
             Core { hub: Hub::new(limits), outboxes: HashMap::new(), next_client: 0, deliveries: Vec::new() };
         Self {
             core: Mutex::new(core),
             waiting: Arc::new(AtomicUsize::new(0)),
             most_waiting: most_waiting.unwrap_or(usize::MAX),
+            metrics,
         }
     }
 
     /// A payload for one connection alone, which the hub need not know of.
-    pub(super) fn answer(&self, text: String, outbox: &Outbox) {
-        outbox.push(Payload::new(text, &self.waiting));
+    pub(super) fn answer(&self, answer: Answer, outbox: &Outbox) {
+        self.metrics.send(answer.kind, 1);
+        outbox.push(Payload::new(answer.text, &self.waiting));
     }
 
     /// Has the hub decide, and delivers what follows.
@@ -68,7 +72,9 @@ impl Drive {
         let joins = !connection.is_identified();
         let fresh = || if joins { Uuid::new_v4() } else { Uuid::nil() };
         let (uuid, fs_key) = (fresh(), fresh());
-        let core = &mut *self.core.lock();
+        let mut core = self.core.lock();
+        let begun = Instant::now();
+        let core = &mut *core;
         // If the hub panicked the last time, what it had decided until then concerns nobody.
         core.deliveries.clear();
         let ids = Ids { client: ClientId(core.next_client), uuid, fs_key };
@@ -79,6 +85,7 @@ impl Drive {
         }
         let mut pressed = self.deliver(core);
         pressed.retain(|receiver| !Arc::ptr_eq(receiver, outbox));
+        self.metrics.observe_hub(begun.elapsed());
         Performed { close, pressed }
     }
 
@@ -92,6 +99,11 @@ impl Drive {
         self.deliver(core)
     }
 
+    /// How much waits in all outboxes, in bytes.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// How many clients and how many services there are.
     pub(super) fn counts(&self) -> (usize, usize) {
         let core = self.core.lock();
@@ -102,7 +114,7 @@ impl Drive {
     fn deliver(&self, core: &mut Core) -> Vec<Arc<Outbox>> {
         let mut pressed = Vec::new();
         let Core { outboxes, deliveries, .. } = core;
-        for Delivery { to, text } in deliveries.drain(..) {
+        for Delivery { to, kind, text } in deliveries.drain(..) {
             let payload = Payload::new(text, &self.waiting);
             let mut push = |client: &ClientId| {
                 if let Some(outbox) = outboxes.get(client)
@@ -112,10 +124,17 @@ impl Drive {
                     pressed.push(Arc::clone(outbox));
                 }
             };
-            match &to {
-                Recipients::One(client) => push(client),
-                Recipients::Many(clients) => clients.iter().for_each(push),
-            }
+            let receivers = match &to {
+                Recipients::One(client) => {
+                    push(client);
+                    1
+                }
+                Recipients::Many(clients) => {
+                    clients.iter().for_each(push);
+                    clients.len()
+                }
+            };
+            self.metrics.send(kind, receivers);
         }
         while self.waiting.load(Ordering::Relaxed) > self.most_waiting {
             let fullest = outboxes.values().max_by_key(|outbox| outbox.bytes());
@@ -160,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_joiner_hears_hello_and_the_others_hear_of_it_until_it_leaves() {
-        let drive = Drive::new(Limits::default(), None);
+        let drive = Drive::new(Limits::default(), None, Arc::new(Metrics::new()));
         let (_alice, alice_outbox, _) = join(&drive, "alice");
         let (bob, bob_outbox, _) = join(&drive, "bob");
         assert_eq!((kinds(&bob_outbox), drive.counts()), (vec!["HELLO".to_owned()], (2, 0)));
@@ -171,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_taken_leaves_no_outbox_behind() {
-        let drive = Drive::new(Limits::default(), None);
+        let drive = Drive::new(Limits::default(), None, Arc::new(Metrics::new()));
         let (_alice, ..) = join(&drive, "alice");
         let (_second, _, close) = join(&drive, "alice");
         assert!(close.is_some());
@@ -181,7 +200,7 @@ mod tests {
 
     #[test]
     fn over_the_total_the_fullest_outbox_is_given_up_first() {
-        let drive = Drive::new(Limits::default(), Some(6000));
+        let drive = Drive::new(Limits::default(), Some(6000), Arc::new(Metrics::new()));
         let (mut alice, alice_outbox, _) = join(&drive, "alice");
         let ((_bob, bob_outbox, _), (_carol, carol_outbox, _)) = (join(&drive, "bob"), join(&drive, "carol"));
         let message = |to: &str, size: usize| {
@@ -198,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_sender_is_told_whose_outbox_it_filled_but_not_of_its_own() {
-        let drive = Drive::new(Limits::default(), None);
+        let drive = Drive::new(Limits::default(), None, Arc::new(Metrics::new()));
         let (mut alice, alice_outbox, _) = join(&drive, "alice");
         let (_bob, bob_outbox, _) = join(&drive, "bob");
         let data = "x".repeat(600_000);

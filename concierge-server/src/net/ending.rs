@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::metered::{Metered, TooBig};
+use super::metrics::Closed;
 use super::outbox::Outbox;
 use crate::dialect::concierge::Close;
 
@@ -59,6 +60,19 @@ impl Ending {
         };
         // What was asked before is answered before.
         Self::Close(Close::new(code))
+    }
+}
+
+impl Ending {
+    /// Who ended it, and how.
+    pub(super) fn closed(&self) -> Closed {
+        match self {
+            Self::Close(close) | Self::Abort(close) => Closed::ByGateway(close.code),
+            Self::Slow => Closed::ByGateway(CloseCode::SlowConsumer),
+            Self::Stop(_) => Closed::ByGateway(CloseCode::GoingAway),
+            Self::Closed => Closed::ByClient,
+            Self::Lost => Closed::Lost,
+        }
     }
 }
 

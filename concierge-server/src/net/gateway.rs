@@ -16,6 +16,7 @@ use super::drive::Drive;
 use super::files::Files;
 use super::leftover::DISCARDING;
 use super::metered::FrameLimits;
+use super::metrics::Metrics;
 use super::outbox::{self, Outbox};
 use crate::config::{Config, ConnectionLimit, NamePolicy};
 use crate::dialect::concierge::Rules;
@@ -29,6 +30,7 @@ const BUFFER_BYTES: usize = 4 * 1024;
 pub(super) struct Gateway {
     config: Config,
     rules: Arc<Rules>,
+    metrics: Arc<Metrics>,
     drive: Drive,
     admission: Arc<Admission>,
     files: Option<Arc<Files>>,
@@ -78,9 +80,11 @@ impl Gateway {
             unidentified: limits.unidentified.unwrap_or(usize::MAX),
             unidentified_per_address: limits.unidentified_per_address.unwrap_or(usize::MAX),
         });
+        let metrics = Arc::new(Metrics::new());
         Arc::new(Self {
             rules: Arc::new(rules),
-            drive: Drive::new(counts, limits.outbox_total_bytes),
+            drive: Drive::new(counts, limits.outbox_total_bytes, Arc::clone(&metrics)),
+            metrics,
             admission,
             files: files.map(Arc::new),
             discarding: Semaphore::new(DISCARDING),
@@ -161,6 +165,15 @@ impl Gateway {
             .write_buffer_size(BUFFER_BYTES)
             .max_message_size(Some(limits.message))
             .max_frame_size(Some(limits.frame.min(limits.message)))
+    }
+
+    /// How much waits for the client that most waits for, in bytes.
+    pub(super) fn fullest_outbox(&self) -> usize {
+        self.sockets.lock().open.values().map(|outbox| outbox.bytes()).max().unwrap_or_default()
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(super) fn config(&self) -> &Config {

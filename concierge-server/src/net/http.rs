@@ -28,6 +28,7 @@ use super::gateway::Gateway;
 use super::leftover::{Arriving, Leftover};
 use super::lifetime::Lifetime;
 use super::member::From;
+use super::metrics::TurnedAway;
 use super::origin::{self, Allowed, Foreign};
 use super::session;
 use super::upgrade::{Accepted, Dialect, NoHandshake, WEBSOCKET_VERSION, handshake};
@@ -136,6 +137,10 @@ impl Visitor {
         if let Err(foreign) = origin::check(request.headers(), self.over_loopback, Allowed { origins, hosts })
         {
             debug!(peer = %self.peer, ?foreign, "refused a request");
+            self.gateway.metrics().turn_away(match foreign {
+                Foreign::NoHost | Foreign::Host => TurnedAway::Host,
+                Foreign::Origin => TurnedAway::Origin,
+            });
             return refusal(foreign);
         }
         if let Some(files) = self.gateway.files().filter(|_| is_of_files(request.uri().path())) {
@@ -150,7 +155,10 @@ impl Visitor {
                     let origin = origin.map(str::to_owned);
                     self.upgrade(&accepted, origin, hyper::upgrade::on(&mut request))
                 }
-                Err(reason) => no_handshake(reason),
+                Err(reason) => {
+                    self.gateway.metrics().turn_away(TurnedAway::Handshake);
+                    no_handshake(reason)
+                }
             },
             ("/", &Method::GET | &Method::HEAD) => greeting(),
             ("/healthz", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ok\n"),

@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 use super::ending::linger;
 use super::gateway::Gateway;
 use super::http;
+use super::metrics::TurnedAway;
 
 /// How many connections the system keeps until they are accepted.
 const BACKLOG: u32 = 1024;
@@ -56,9 +57,11 @@ pub(super) async fn accept(listener: TcpListener, gateway: Arc<Gateway>, stoppin
         // Only latency is at stake.
         let _with_delay = stream.set_nodelay(true);
         if let Some(place) = gateway.admission().admit(peer.ip()) {
+            gateway.metrics().accept();
             tokio::spawn(http::serve(Arc::clone(&gateway), stream, peer, place, stopping.clone()));
             continue;
         }
+        gateway.metrics().turn_away(TurnedAway::Full);
         if warned.is_none_or(|last| last.elapsed() >= WARN_EVERY) {
             warned = Some(Instant::now());
             warn!(%peer, connections = gateway.admission().connections(), "too many connections, refusing new ones");

@@ -3,8 +3,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
-use concierge_client::payload::ClientName;
+use concierge_client::payload::{ClientName, RequestKind};
 use tracing::debug;
 
 use super::admission::Place;
@@ -49,16 +50,26 @@ impl Member {
     }
 
     pub(super) fn handle_text(&mut self, text: &str) -> Outcome {
-        let Some(connection) = &mut self.connection else { return Outcome::default() };
+        let begun = Instant::now();
+        let (request, outcome) = self.carry_out(text);
+        self.gateway.metrics().receive(request, begun.elapsed());
+        outcome
+    }
+
+    /// Which request it was, and what came of it.
+    fn carry_out(&mut self, text: &str) -> (Option<RequestKind>, Outcome) {
+        let Some(connection) = &mut self.connection else { return (None, Outcome::default()) };
         let now = self.gateway.now();
         match connection.handle_text(text, now) {
-            Step::Nothing => Outcome::default(),
-            Step::Close(close) => Outcome { close: Some(close), pressed: Vec::new() },
+            Step::Nothing => (None, Outcome::default()),
+            Step::Close(close) => (None, Outcome { close: Some(close), pressed: Vec::new() }),
             Step::Answer(answer) => {
+                let request = answer.request;
                 self.gateway.drive().answer(answer, &self.outbox);
-                Outcome::default()
+                (request, Outcome::default())
             }
             Step::Hub(input) => {
+                let request = input.request();
                 let joins = match &input {
                     Input::Join(join) => Some(join.name().clone()),
                     _ => None,
@@ -71,7 +82,7 @@ impl Member {
                     self.place.identify();
                     self.open_folder(name, joined);
                 }
-                Outcome { close: performed.close, pressed: performed.pressed }
+                (Some(request), Outcome { close: performed.close, pressed: performed.pressed })
             }
         }
     }

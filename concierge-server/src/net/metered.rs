@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::metrics::Traffic;
+
 /// What a client may send.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FrameLimits {
@@ -30,6 +32,8 @@ pub(super) struct Metered<S> {
     is_refused: bool,
     received: u64,
     written: u64,
+    /// What those of all connections together are counted with.
+    traffic: Traffic,
 }
 
 /// How far the client's part has come to its end: its close frame, or the end of the stream.
@@ -50,7 +54,7 @@ pub(super) struct TooBig;
 
 impl<S> Metered<S> {
     /// `ahead` is what was read from the stream already.
-    pub(super) fn new(stream: S, ahead: Bytes, limits: FrameLimits) -> Self {
+    pub(super) fn new(stream: S, ahead: Bytes, limits: FrameLimits, traffic: Traffic) -> Self {
         // An empty one would keep the buffer it was cut from.
         let ahead = if ahead.is_empty() { Bytes::new() } else { ahead };
         Self {
@@ -61,6 +65,7 @@ impl<S> Metered<S> {
             is_refused: false,
             received: 0,
             written: 0,
+            traffic,
         }
     }
 
@@ -135,6 +140,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         }
         let bytes = buffer.filled().get(before..).unwrap_or_default();
         self.received += bytes.len() as u64;
+        self.traffic.received.inc_by(bytes.len() as u64);
         if bytes.is_empty() && self.end == End::Open {
             self.end = End::Held;
             return Poll::Pending;
@@ -163,6 +169,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
         self.written += written as u64;
+        self.traffic.sent.inc_by(written as u64);
         Poll::Ready(Ok(written))
     }
 
@@ -349,7 +356,7 @@ mod tests {
         let good = frame(0x81, 3);
         let bytes = [good.clone(), frame(0x81, 301)].concat();
         let (ahead, rest) = bytes.split_at(3);
-        let mut metered = Metered::new(rest, Bytes::copy_from_slice(ahead), LIMITS);
+        let mut metered = Metered::new(rest, Bytes::copy_from_slice(ahead), LIMITS, Traffic::default());
         let mut buffer = [0; 1024];
         assert_eq!(metered.read(&mut buffer).await.unwrap(), 3);
         assert_eq!(metered.read(&mut buffer).await.unwrap(), good.len() - 3);
@@ -363,7 +370,7 @@ mod tests {
     async fn a_close_frame_waits_until_it_is_asked_for() {
         let (message, close) = (frame(0x81, 3), frame(0x88, 2));
         let bytes = [message.clone(), close.clone()].concat();
-        let mut metered = Metered::new(&bytes[..], Bytes::new(), LIMITS);
+        let mut metered = Metered::new(&bytes[..], Bytes::new(), LIMITS, Traffic::default());
         let mut buffer = vec![0; 1024];
         assert_eq!(metered.read(&mut buffer).await.unwrap(), message.len());
         assert!(metered.holds_end());

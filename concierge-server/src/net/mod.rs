@@ -15,6 +15,8 @@ mod lifetime;
 mod listener;
 mod member;
 mod metered;
+mod metrics;
+mod operations;
 mod origin;
 mod outbox;
 mod pacing;

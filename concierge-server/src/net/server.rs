@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::files::{Disk, Files};
 use super::gateway::Gateway;
-use super::listener;
+use super::{listener, operations};
 use crate::config::{self, Config, ConfigError};
 use crate::files::{Tally, Totals};
 
@@ -79,6 +79,7 @@ impl ServeError {
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<TcpListener>,
+    metrics_listeners: Vec<TcpListener>,
     handle: ServerHandle,
 }
 
@@ -87,6 +88,7 @@ pub struct Server {
 pub struct ServerHandle {
     gateway: Arc<Gateway>,
     addresses: Arc<[SocketAddr]>,
+    metrics_addresses: Arc<[SocketAddr]>,
 }
 
 /// How much there is in a gateway.
@@ -126,22 +128,25 @@ impl Server {
     #[expect(clippy::unused_async, reason = "listening on a Unix socket or a name will have to wait")]
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         config.check()?;
-        let mut listeners = Vec::with_capacity(config.bind.len());
-        let mut addresses = Vec::with_capacity(config.bind.len());
-        for &address in &config.bind {
-            let cannot_bind = |cause| ServeError::CannotBind { address, cause };
-            let listener = listener::listen(address).map_err(cannot_bind)?;
-            addresses.push(listener.local_addr().map_err(cannot_bind)?);
-            listeners.push(listener);
-        }
+        let (listeners, addresses) = listen(&config.bind)?;
+        let (metrics_listeners, metrics_addresses) = listen(&config.metrics.bind)?;
         let files = open_files(&config.files)?;
-        let handle = ServerHandle { gateway: Gateway::new(config, files), addresses: addresses.into() };
-        Ok(Self { listeners, handle })
+        let gateway = Gateway::new(config, files);
+        Ok(Self {
+            listeners,
+            metrics_listeners,
+            handle: ServerHandle { gateway, addresses, metrics_addresses },
+        })
     }
 
     /// Where it listens, in the order of the configuration, with the ports that were picked.
     pub fn addresses(&self) -> &[SocketAddr] {
         self.handle.addresses()
+    }
+
+    /// Where it tells its metrics, in the order of the configuration.
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        &self.handle.metrics_addresses
     }
 
     /// Where it listens first.
@@ -166,7 +171,7 @@ impl Server {
     ///
     /// Dropping it stops the gateway, too, without waiting for the connections to close.
     pub async fn run(self, until: impl Future<Output = ()>) {
-        let Self { listeners, handle: ServerHandle { gateway, addresses } } = self;
+        let Self { listeners, metrics_listeners, handle: ServerHandle { gateway, addresses, .. } } = self;
         if addresses.iter().any(|address| !address.ip().is_loopback()) {
             warn!("listening on a public address without TLS: whoever is on the way can read everything");
         }
@@ -175,6 +180,11 @@ impl Server {
         let mut accepting = JoinSet::new();
         for listener in listeners {
             accepting.spawn(listener::accept(listener, Arc::clone(&gateway), stopping.clone()));
+        }
+        // They tell of the stop, too, and end with it.
+        let mut operations = JoinSet::new();
+        for listener in metrics_listeners {
+            operations.spawn(operations::serve(listener, Arc::clone(&gateway)));
         }
         info!(?addresses, "serving");
         until.await;
@@ -224,6 +234,20 @@ impl ServerHandle {
     pub fn file_counts(&self) -> Option<FileCounts> {
         self.gateway.files().map(|files| files.counts()).map(|(now, ever)| FileCounts { now, ever })
     }
+}
+
+/// Listens on each of them; with the ports that were picked.
+fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Arc<[SocketAddr]>), ServeError> {
+    let one = |&address: &SocketAddr| {
+        let listener = listener::listen(address)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    let each = wanted
+        .iter()
+        .map(|address| one(address).map_err(|cause| ServeError::CannotBind { address: *address, cause }));
+    let (listeners, addresses): (Vec<_>, Vec<_>) = each.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    Ok((listeners, addresses.into()))
 }
 
 /// The file store, unless it is switched off.

@@ -67,7 +67,7 @@ enum Occurrence {
 /// Serves a WebSocket until it ends. `ahead` is what was read from the stream already.
 pub(super) async fn run(gateway: Arc<Gateway>, stream: TcpStream, ahead: Bytes, from: From, place: Place) {
     let peer = from.peer;
-    let metered = Metered::new(stream, ahead, gateway.frame_limits());
+    let metered = Metered::new(stream, ahead, gateway.frame_limits(), gateway.metrics().traffic());
     let config = gateway.websocket_config();
     let socket = WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await;
     // In one piece on the heap: within the task it would take its room several times.
@@ -105,6 +105,7 @@ impl Session {
                 Ok(None) => {}
                 Ok(Some(ending)) => return ending,
                 Err(_panic) => {
+                    self.member.gateway().metrics().panic();
                     error!("a connection failed within the gateway and is closed; this is a bug");
                     return Ending::Abort(Close::new(CloseCode::InternalError));
                 }
@@ -116,6 +117,7 @@ impl Session {
         let Self { mut member, socket, .. } = *self;
         // First, so that the name is free when the client learns of the end.
         let pause = Pause::new(member.leave(), member.gateway().now());
+        member.gateway().metrics().close(ending.closed());
         finish(socket, member.outbox(), ending).await;
         if let Some(pause) = pause {
             pause.wait().await;

@@ -61,7 +61,7 @@ impl Gateway {
         let mut deliveries = Vec::new();
         let close = match connection.handle_text(text, now) {
             Step::Nothing => None,
-            Step::Answer(answer) => return vec![Output::Text(link, answer)],
+            Step::Answer(answer) => return vec![Output::Text(link, answer.text)],
             Step::Close(close) => Some(close),
             Step::Hub(input) => {
                 let joins = !connection.is_identified();
@@ -108,7 +108,7 @@ impl Gateway {
 
     fn outputs(&self, deliveries: Vec<Delivery>) -> Vec<Output> {
         let mut outputs = Vec::new();
-        for Delivery { to, text } in deliveries {
+        for Delivery { to, text, .. } in deliveries {
             let clients = match to {
                 Recipients::One(client) => vec![client],
                 Recipients::Many(clients) => clients,

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use concierge_client::payload::{
-    Client, CloseCode, Feature, Features, Hello, Intents, Message, Reply, Seq, Target, encode,
+    Client, CloseCode, Feature, Features, Hello, Intents, Message, Reply, RequestKind, Seq, Target, encode,
     encode_sequenced,
 };
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ use super::{
     refusals::Refusals,
     request::{self, Asked},
     rules::Rules,
-    step::{Close, Delivery, Ids, Input, Join, Joined, Recipients, Step, Timer},
+    step::{Answer, Close, Delivery, Ids, Input, Join, Joined, Recipients, Step, Timer},
 };
 use crate::hub::{Change, ClientId, Effect, Form, Hub, Profile, Token};
 
@@ -76,9 +76,9 @@ impl Connection {
                     Asked::Hub(input) => Step::Hub(input),
                     Asked::SetSeq(seq) => {
                         *next = seq.next();
-                        Step::Answer(encode_sequenced(seq, &Reply::Ok))
+                        Step::Answer(answer(Some(RequestKind::SelfSetSeq), seq, &Reply::Ok))
                     }
-                    Asked::Refused(reply) => Step::Answer(encode_sequenced(seq, &reply)),
+                    Asked::Refused(reply) => Step::Answer(answer(None, seq, &reply)),
                 }
             }
             Phase::Over => Step::Nothing,
@@ -188,7 +188,11 @@ impl Connection {
                     } else {
                         Hello::new(ids.uuid)
                     };
-                    deliveries.push(Delivery { to: Recipients::One(client), text: encode(&hello) });
+                    deliveries.push(Delivery {
+                        to: Recipients::One(client),
+                        kind: "HELLO",
+                        text: encode(&hello),
+                    });
                 }
                 Effect::NameTaken { .. } => {
                     self.phase = Phase::Over;
@@ -236,17 +240,25 @@ impl Connection {
     }
 }
 
+fn answer(request: Option<RequestKind>, seq: Seq, reply: &Reply) -> Answer {
+    Answer { request, kind: reply.kind(), text: encode_sequenced(seq, reply) }
+}
+
 /// The text of an effect. Those about joining are the connection's own affair.
 fn encode_effect(effect: Effect, carried: Option<&Carried<'_>>) -> Option<Delivery> {
     match effect {
         Effect::Answer { to, token: Token(number), reply } => {
             let seq = Seq::new(number).expect("the token is the request's sequence number");
-            Some(Delivery { to: Recipients::One(to), text: encode_sequenced(seq, &reply) })
+            let (kind, text) = (reply.kind(), encode_sequenced(seq, &reply));
+            Some(Delivery { to: Recipients::One(to), kind, text })
         }
-        Effect::Event { to, event } => Some(Delivery { to: recipients(to), text: encode(&event) }),
+        Effect::Event { to, event } => {
+            Some(Delivery { to: recipients(to), kind: event.kind(), text: encode(&event) })
+        }
         Effect::Message { to, origin } => {
             let (target, data) = carried?;
-            Some(Delivery { to: recipients(to), text: Message::encode(&origin, target, data) })
+            let text = Message::encode(&origin, target, data);
+            Some(Delivery { to: recipients(to), kind: RequestKind::Message.as_str(), text })
         }
         Effect::Joined { .. } | Effect::NameTaken { .. } => None,
     }

@@ -17,4 +17,4 @@ mod tests;
 
 pub use connection::Connection;
 pub use rules::Rules;
-pub use step::{Close, Delivery, Ids, Input, Join, Joined, Recipients, Step, Timer};
+pub use step::{Answer, Close, Delivery, Ids, Input, Join, Joined, Recipients, Step, Timer};

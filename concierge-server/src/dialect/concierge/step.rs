@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use concierge_client::payload::{ClientName, CloseCode, Features, Intents, Nickname, Tags, Target};
+use concierge_client::payload::{
+    ClientName, CloseCode, Features, Intents, Nickname, RequestKind, Tags, Target,
+};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -14,11 +16,22 @@ pub enum Step<'t> {
     /// Nothing.
     Nothing,
     /// An answer for this connection alone, which the hub need not know of.
-    Answer(String),
+    Answer(Answer),
     /// Something for the hub: to be given to [`Connection::perform`](super::Connection::perform).
     Hub(Input<'t>),
     /// The end of the connection.
     Close(Close),
+}
+
+/// An answer to a request that the hub need not know of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The request; none for what is no valid one.
+    pub request: Option<RequestKind>,
+    /// The `type` of the answer.
+    pub kind: &'static str,
+    /// The text of the WebSocket message.
+    pub text: String,
 }
 
 /// Something that the hub decides.
@@ -44,6 +57,26 @@ pub enum Input<'t> {
         /// Borrowed from the text it came in.
         data: Cow<'t, RawValue>,
     },
+}
+
+impl Input<'_> {
+    /// Which request it is.
+    pub fn request(&self) -> RequestKind {
+        match self {
+            // Changes that no request leads to belong to the client that comes and goes.
+            Self::Join(_) | Self::Change(Change::Join { .. } | Change::Leave { .. }) => RequestKind::Identify,
+            Self::Change(Change::Subscribe { .. }) => RequestKind::SelfSubscribe,
+            Self::Change(Change::Unsubscribe { .. }) => RequestKind::SelfUnsubscribe,
+            Self::Change(Change::Create { .. }) => RequestKind::ServiceCreate,
+            Self::Change(Change::Delete { .. }) => RequestKind::ServiceDelete,
+            Self::Fetch { fetch: Fetch::Own, .. } => RequestKind::SelfFetch,
+            Self::Fetch { fetch: Fetch::Client(_), .. } => RequestKind::ClientFetch,
+            Self::Fetch { fetch: Fetch::Clients, .. } => RequestKind::ClientFetchAll,
+            Self::Fetch { fetch: Fetch::Service(_), .. } => RequestKind::ServiceFetch,
+            Self::Fetch { fetch: Fetch::Services, .. } => RequestKind::ServiceFetchAll,
+            Self::Message { .. } => RequestKind::Message,
+        }
+    }
 }
 
 /// An `IDENTIFY` that passed every check but the last one.
@@ -97,6 +130,8 @@ impl std::fmt::Debug for Joined {
 pub struct Delivery {
     /// Whose outboxes it goes to.
     pub to: Recipients,
+    /// Its `type`.
+    pub kind: &'static str,
     /// The text of the WebSocket message.
     pub text: String,
 }

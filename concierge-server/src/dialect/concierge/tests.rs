@@ -37,7 +37,7 @@ impl Gateway {
         let close = match connection.handle_text(text, now) {
             Step::Nothing => None,
             Step::Answer(answer) => {
-                self.received.push((connection.client().unwrap(), answer));
+                self.received.push((connection.client().unwrap(), answer.text));
                 None
             }
             Step::Hub(input) => {
@@ -59,7 +59,7 @@ impl Gateway {
     }
 
     fn receive(&mut self, deliveries: Vec<Delivery>) {
-        for Delivery { to, text } in deliveries {
+        for Delivery { to, text, .. } in deliveries {
             let clients = match to {
                 Recipients::One(client) => vec![client],
                 Recipients::Many(clients) => clients,

@@ -1,0 +1,100 @@
+//! The listener for those who run the gateway: its metrics, and whether it is ready. Clients have nothing to ask here.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+use super::gateway::Gateway;
+use super::origin::{self, Allowed};
+
+/// How many connections are served at the same time. Others wait.
+const AT_ONCE: usize = 32;
+
+/// How long one of them may last.
+const LONGEST: Duration = Duration::from_mins(1);
+
+/// How long it is waited after the system refused a connection.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What Prometheus is told that it reads.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Answer = Response<Full<Bytes>>;
+
+/// Answers until it is dropped.
+pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok((stream, peer)) = listener.accept().await else {
+            sleep(PAUSE).await;
+            continue;
+        };
+        let gateway = Arc::clone(&gateway);
+        tokio::spawn(async move {
+            if timeout(LONGEST, visit(stream, gateway)).await.is_err() {
+                debug!(%peer, "a connection for metrics took too long");
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn visit(stream: TcpStream, gateway: Arc<Gateway>) {
+    let over_loopback = stream.local_addr().is_ok_and(|address| is_loopback(&address));
+    let head = gateway.config().head;
+    let service = service_fn(move |request| {
+        let answer = answer(&request, &gateway, over_loopback);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(head.timeout);
+    builder.max_headers(head.headers).max_header_size(head.bytes).max_buf_size(head.bytes.max(8192));
+    // Whoever breaks off does not want the answer.
+    let _outcome = builder.serve_connection(TokioIo::new(stream), service).await;
+}
+
+fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+fn answer(request: &Request<Incoming>, gateway: &Gateway, over_loopback: bool) -> Answer {
+    let hosts = &gateway.config().allowed_hosts;
+    // No page of a browser has a business here, whatever it may do at the other port.
+    if origin::check(request.headers(), over_loopback, Allowed { origins: &[], hosts }).is_err() {
+        return text(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", "not from there\n");
+    }
+    let plain = |status, body: &'static str| text(status, "text/plain; charset=utf-8", body);
+    match (request.uri().path(), request.method()) {
+        (_, method) if !matches!(*method, Method::GET | Method::HEAD) => {
+            plain(StatusCode::METHOD_NOT_ALLOWED, "the methods here are GET, HEAD\n")
+        }
+        ("/metrics", _) => text(StatusCode::OK, OPEN_METRICS, gateway.metrics().read(gateway)),
+        ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
+        ("/readyz", _) if gateway.stop_by().is_some() => plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        ("/readyz", _) if gateway.admission().is_full() => plain(StatusCode::SERVICE_UNAVAILABLE, "full\n"),
+        ("/readyz", _) => plain(StatusCode::OK, "ready\n"),
+        _ => plain(StatusCode::NOT_FOUND, "here are /metrics, /healthz and /readyz\n"),
+    }
+}
+
+fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
