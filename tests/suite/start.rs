@@ -38,7 +38,7 @@ fn a_port_in_use_is_told_and_exits_with_10() {
     let (code, said) = refused(&["--bind", &address]);
     assert_eq!(code, Some(10), "{said}");
     let told = format!("error: cannot listen on {address}: Address already in use");
-    let hint = "hint:  something listens there already; `--bind 127.0.0.1:0` picks a free port";
+    let hint = "hint:  something listens there already; port 0 picks a free one";
     assert_eq!(said.lines().collect::<Vec<_>>(), [told.as_str(), hint]);
 }
 

@@ -35,15 +35,11 @@ fn without_numbers(text: &str) -> String {
 fn hint(error: &ServeError) -> Option<&'static str> {
     match error {
         ServeError::CannotBind { cause, .. } => match cause.kind() {
-            ErrorKind::AddrInUse => {
-                Some("something listens there already; `--bind 127.0.0.1:0` picks a free port")
-            }
+            ErrorKind::AddrInUse => Some("something listens there already; port 0 picks a free one"),
             ErrorKind::AddrNotAvailable => {
                 Some("this machine has no such address; 0.0.0.0 and [::] stand for all it has")
             }
-            ErrorKind::PermissionDenied => {
-                Some("ports below 1024 are the system's; `--bind 127.0.0.1:64209` is not")
-            }
+            ErrorKind::PermissionDenied => Some("ports below 1024 are the system's; 64209 is not"),
             _ => None,
         },
         ServeError::CannotKeepFiles { .. } => {

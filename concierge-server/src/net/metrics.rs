@@ -171,8 +171,8 @@ impl Metrics {
 
 impl Happened {
     fn register(registry: &mut Registry) -> Self {
-        // From a microsecond to half a second.
-        let histogram = || Histogram::new(exponential_buckets(1e-6, 2.0, 20));
+        // From a quarter of a microsecond to a quarter of a second.
+        let histogram = || Histogram::new(exponential_buckets(250e-9, 2.0, 21));
         let happened = Self {
             accepted: Counter::default(),
             turned_away: Family::default(),
