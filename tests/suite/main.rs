@@ -12,6 +12,7 @@ mod bad_input;
 mod canary;
 mod commands;
 mod completion;
+mod conformance;
 mod conversation;
 mod doctor;
 mod drill;
