@@ -8,6 +8,7 @@ mod check;
 mod error;
 mod layers;
 mod nearest;
+mod rate;
 mod settings;
 mod shown;
 mod value;
@@ -20,6 +21,7 @@ use concierge_client::payload::{ClientName, DEFAULT_PORT, Nickname, Secret, Serv
 
 pub use self::error::{ConfigError, Source};
 pub use self::layers::Sources;
+pub use self::rate::Rate;
 pub use self::value::{ConnectionLimit, LogFormat, LogLevel, NamePolicy};
 
 pub use crate::files::LegacyKeys;
@@ -109,6 +111,8 @@ pub struct Limits {
     pub services: Option<usize>,
     /// Services there may be.
     pub services_total: Option<usize>,
+    /// How often a client may send control frames: pings, and pongs.
+    pub control_frames: Option<Rate>,
     /// Bytes that may wait for a client.
     pub outbox_bytes: usize,
     /// Payloads that may wait for a client.
@@ -222,6 +226,7 @@ impl Default for Limits {
             subscriptions: Some(128),
             services: Some(64),
             services_total: Some(10_000),
+            control_frames: Rate::new(20, 40),
             outbox_bytes: 4 * 1024 * 1024,
             outbox_payloads: Some(16_384),
             outbox_total_bytes: Some(512 * 1024 * 1024),

@@ -30,7 +30,7 @@ macro_rules! setting {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 45] = [
+pub(super) const SETTINGS: [Setting; 46] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -54,6 +54,7 @@ pub(super) const SETTINGS: [Setting; 45] = [
     setting!("limits.subscriptions", limits.subscriptions),
     setting!("limits.services", limits.services),
     setting!("limits.services_total", limits.services_total),
+    setting!("limits.control_frames", limits.control_frames),
     setting!("limits.outbox_bytes", limits.outbox_bytes),
     setting!("limits.outbox_payloads", limits.outbox_payloads),
     setting!("limits.outbox_total_bytes", limits.outbox_total_bytes),

@@ -22,6 +22,7 @@ mod outbox;
 mod pacing;
 mod server;
 mod session;
+mod throttle;
 mod upgrade;
 
 pub use self::server::{Counts, FileCounts, ServeError, Server, ServerHandle};

@@ -24,6 +24,7 @@ use super::member::{From, Member};
 use super::metered::Metered;
 use super::outbox::Signal;
 use super::pacing::Pause;
+use super::throttle::{Counted, Throttle};
 use crate::dialect::concierge::{Close, Step, Timer};
 
 /// How many messages are read in a row before what they led to is written: the answers to a burst leave in one write.
@@ -44,6 +45,10 @@ struct Session {
     messages_in_a_row: usize,
     /// Other clients have to catch up before this one is read from.
     pause: Option<Pause>,
+    /// How often the client may send control frames.
+    control_frames: Option<Throttle>,
+    /// Until when nothing is read from it, because it sent too many.
+    throttled_until: Option<Duration>,
     /// This client has to read what it is sent before more is read from it.
     is_held: bool,
     ping_is_due: bool,
@@ -69,6 +74,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: TcpStream, ahead: Bytes, 
     let peer = from.peer;
     let metered = Metered::new(stream, ahead, gateway.frame_limits(), gateway.metrics().traffic());
     let config = gateway.websocket_config();
+    let control_frames = gateway.config().limits.control_frames.map(Throttle::new);
     let socket = WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await;
     // In one piece on the heap: within the task it would take its room several times.
     let mut session = Box::new(Session {
@@ -76,6 +82,8 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: TcpStream, ahead: Bytes, 
         member: Member::new(gateway, from, place),
         messages_in_a_row: 0,
         pause: None,
+        control_frames,
+        throttled_until: None,
         is_held: false,
         ping_is_due: false,
         is_unflushed: false,
@@ -129,7 +137,7 @@ impl Session {
         let stall = self.stalled_since.map(|since| since + STALLED_FOR);
         let pause = self.pause.as_ref().map(Pause::until);
         let gateway = self.member.gateway();
-        match [dialect, stall, pause].into_iter().flatten().min() {
+        match [dialect, stall, pause, self.throttled_until].into_iter().flatten().min() {
             Some(next) => gateway.instant(next),
             None => Instant::now() + STALLED_FOR,
         }
@@ -155,6 +163,10 @@ impl Session {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Occurrence> {
+        if self.throttled_until.is_some() {
+            // The deadline ends that.
+            return Poll::Pending;
+        }
         if let Some(pause) = &mut self.pause {
             ready!(pause.poll(context));
             self.pause = None;
@@ -272,7 +284,14 @@ impl Session {
             }
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
                 connection.handle_activity(now);
-                None
+                match self.control_frames.as_mut()?.count(now) {
+                    Counted::Within => None,
+                    Counted::Wait { until } => {
+                        self.throttled_until = Some(until);
+                        None
+                    }
+                    Counted::TooLong => Some(Ending::Close(Close::new(CloseCode::RateLimited))),
+                }
             }
             Message::Close(_) => Some(Ending::Closed),
         }
@@ -283,12 +302,14 @@ impl Session {
         if let Some(pause) = self.pause.take_if(|pause| pause.until() <= now) {
             pause.give_up();
         }
+        let is_throttled = self.throttled_until.is_some();
+        self.throttled_until.take_if(|until| *until <= now);
         if self.stalled_since.is_some_and(|since| since + STALLED_FOR <= now) {
             return Some(Ending::Slow);
         }
         let received = self.socket.get_ref().received();
         // A part of a large frame is a sign of life, too; and whoever is not listened to is not asked for one.
-        let is_alive = received != self.received || self.is_held;
+        let is_alive = received != self.received || self.is_held || is_throttled;
         self.received = received;
         let connection = self.member.connection()?;
         if is_alive {
