@@ -19,6 +19,7 @@ mod drill;
 mod ending;
 mod examples;
 mod files;
+mod guessing;
 mod help;
 mod hostile;
 mod manual;

@@ -122,6 +122,7 @@ fn sizes(
         ("limits.connections", limits.connections == ConnectionLimit::AtMost(0)),
         ("limits.unidentified", limits.unidentified == Some(0)),
         ("limits.unidentified_per_address", limits.unidentified_per_address == Some(0)),
+        ("limits.wrong_secrets", limits.wrong_secrets == Some(0)),
     ];
     match nobody.iter().find(|(_, shut)| *shut) {
         Some((key, _)) => refuse(key, "0 would let nobody in: give at least 1".to_owned()),

@@ -125,6 +125,8 @@ pub struct Limits {
     pub unidentified: Option<usize>,
     /// The same, from one address.
     pub unidentified_per_address: Option<usize>,
+    /// Wrong secrets and unknown file keys from one address in a minute, until it has to wait.
+    pub wrong_secrets: Option<usize>,
 }
 
 /// Bounds of an HTTP request's head.
@@ -233,6 +235,7 @@ impl Default for Limits {
             connections: ConnectionLimit::Automatic,
             unidentified: Some(4096),
             unidentified_per_address: Some(256),
+            wrong_secrets: Some(10),
         }
     }
 }

@@ -30,7 +30,7 @@ macro_rules! setting {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 46] = [
+pub(super) const SETTINGS: [Setting; 47] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -61,6 +61,7 @@ pub(super) const SETTINGS: [Setting; 46] = [
     setting!("limits.connections", limits.connections),
     setting!("limits.unidentified", limits.unidentified),
     setting!("limits.unidentified_per_address", limits.unidentified_per_address),
+    setting!("limits.wrong_secrets", limits.wrong_secrets),
     setting!("head.bytes", head.bytes),
     setting!("head.headers", head.headers),
     setting!("head.timeout", head.timeout),

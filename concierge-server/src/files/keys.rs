@@ -1,12 +1,19 @@
 //! Keys: who may write into a folder, and who may read.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    net::IpAddr,
+};
 
 use concierge_client::payload::ClientName;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::hub::ClientId;
+
+/// How many keys of clients that left are told from keys that never were.
+const EXPIRED: usize = 1024;
 
 /// The keys of everybody who is connected. A secret key is kept as its hash alone.
 #[derive(Debug, Default)]
@@ -15,6 +22,8 @@ pub struct Keys {
     holders: BTreeMap<ClientId, Holder>,
     by_key: BTreeMap<[u8; 32], ClientId>,
     by_name: BTreeMap<ClientName, ClientId>,
+    /// Those of clients that left, the latest last: whoever still comes with one does not guess.
+    expired: VecDeque<[u8; 32]>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +116,9 @@ pub enum KeyRefusal {
     /// It is nobody's who is connected. 401.
     #[error("nobody who is connected has this file key")]
     Unknown,
+    /// It was somebody's who was connected not long ago. 401.
+    #[error("the connection that this file key belonged to is gone: another one has another key")]
+    Expired,
     /// It is somebody else's. 403.
     #[error("only the client whose folder it is may change it")]
     NotYours,
@@ -138,7 +150,10 @@ impl Keys {
             if self.owner(&holder.name) == Some(client) {
                 self.by_name.remove(&holder.name);
             }
-            self.by_key.retain(|_, holder| *holder != client);
+            let mine = self.by_key.extract_if(.., |_, holder| *holder == client);
+            self.expired.extend(mine.map(|(key, _)| key));
+            let too_many = self.expired.len().saturating_sub(EXPIRED);
+            self.expired.drain(..too_many);
         }
     }
 
@@ -155,7 +170,8 @@ impl Keys {
     pub fn check(&self, caller: Caller<'_>, folder: &str, access: Access) -> Result<ClientId, KeyRefusal> {
         let text = caller.key.ok_or(KeyRefusal::Missing)?;
         let key = Uuid::try_parse(text.trim()).map_err(|_| KeyRefusal::NotAUuid)?;
-        let client = *self.by_key.get(&hash(key)).ok_or(KeyRefusal::Unknown)?;
+        let key = hash(key);
+        let client = *self.by_key.get(&key).ok_or_else(|| self.refusal_of(&key))?;
         let holder = self.holders.get(&client).ok_or(KeyRefusal::Unknown)?;
         let is_public = holder.secret.is_none();
         match access {
@@ -164,6 +180,11 @@ impl Keys {
             Access::Write if is_public => self.may_write_by_id(holder, caller).map(|()| client),
             Access::Read | Access::Write => Ok(client),
         }
+    }
+
+    /// What is wrong with a key that is nobody's.
+    fn refusal_of(&self, key: &[u8; 32]) -> KeyRefusal {
+        if self.expired.contains(key) { KeyRefusal::Expired } else { KeyRefusal::Unknown }
     }
 
     fn may_write_by_id(&self, holder: &Holder, caller: Caller<'_>) -> Result<(), KeyRefusal> {
@@ -313,8 +334,24 @@ mod tests {
     fn a_key_dies_with_its_connection() {
         let mut keys = keys(LegacyKeys::Open, true);
         keys.leave(NEW);
-        assert_eq!(ask(&keys, 20, "new", Access::Read, HOME), Err(KeyRefusal::Unknown));
+        assert_eq!(ask(&keys, 20, "new", Access::Read, HOME), Err(KeyRefusal::Expired));
         assert_eq!((keys.owner("new"), keys.owner("old")), (None, Some(OLD)));
+    }
+
+    #[test]
+    fn keys_of_those_who_left_are_remembered_up_to_a_bound() {
+        let mut keys = Keys::default();
+        let last = EXPIRED as u64 + 9;
+        for number in 0..=last {
+            let name = format!("client_{number}").parse().unwrap();
+            let address = HOME.parse().unwrap();
+            let holder = Holder { name, uuid: uuid(number.into()), secret: None, address, origin: None };
+            keys.join(ClientId(number), holder);
+            keys.leave(ClientId(number));
+        }
+        assert_eq!(keys.expired.len(), EXPIRED);
+        assert_eq!(ask(&keys, 0, "x", Access::Read, HOME), Err(KeyRefusal::Unknown));
+        assert_eq!(ask(&keys, last.into(), "x", Access::Read, HOME), Err(KeyRefusal::Expired));
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Counts {
 
 /// What counts as one address: an IPv6 network of 64 bits belongs to one household, and an IPv4 address is the same in
 /// IPv6 clothing.
-fn neighbourhood(address: IpAddr) -> IpAddr {
+pub(super) fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))

@@ -1,6 +1,7 @@
 //! What all connections of a gateway share.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,12 @@ use rustix::process::{Resource, getrlimit};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tracing::warn;
 
 use super::admission::{self, Admission};
 use super::drive::Drive;
 use super::files::Files;
+use super::guesses::Guesses;
 use super::leftover::DISCARDING;
 use super::metered::FrameLimits;
 use super::metrics::Metrics;
@@ -33,6 +36,7 @@ pub(super) struct Gateway {
     metrics: Arc<Metrics>,
     drive: Drive,
     admission: Arc<Admission>,
+    guesses: Mutex<Guesses>,
     files: Option<Arc<Files>>,
     /// For connections that discard what is left of a request.
     discarding: Semaphore,
@@ -86,6 +90,7 @@ impl Gateway {
             drive: Drive::new(counts, limits.outbox_total_bytes, Arc::clone(&metrics)),
             metrics,
             admission,
+            guesses: Mutex::new(Guesses::new(limits.wrong_secrets)),
             files: files.map(Arc::new),
             discarding: Semaphore::new(DISCARDING),
             started: Instant::now(),
@@ -170,6 +175,19 @@ impl Gateway {
     /// How much waits for the client that most waits for, in bytes.
     pub(super) fn fullest_outbox(&self) -> usize {
         self.sockets.lock().open.values().map(|outbox| outbox.bytes()).max().unwrap_or_default()
+    }
+
+    /// How long an address has to wait, because too many wrong secrets came from there.
+    pub(super) fn wait_of(&self, address: IpAddr) -> Option<Duration> {
+        self.guesses.lock().wait(address, self.now())
+    }
+
+    /// A wrong secret came from an address.
+    pub(super) fn count_guess(&self, address: IpAddr) {
+        let wait = self.guesses.lock().count(address, self.now());
+        if let Some(wait) = wait {
+            warn!(%address, ?wait, "too many wrong secrets from an address, refusing it for a while");
+        }
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

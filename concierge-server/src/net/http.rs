@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::server::conn::http1;
@@ -146,11 +146,16 @@ impl Visitor {
         if let Some(files) = self.gateway.files().filter(|_| is_of_files(request.uri().path())) {
             self.asked_for_files.notify_one();
             let (address, lifetime) = (self.peer.ip(), self.lifetime.clone());
-            return files::answer(files, Asking { request, address, lifetime }).await;
+            let gateway = &self.gateway;
+            return files::answer(files, Asking { request, gateway, address, lifetime }).await;
         }
         match (request.uri().path(), request.method()) {
             ("/ws", &Method::GET) => match handshake(request.version(), request.headers()) {
                 Ok(accepted) => {
+                    if let Some(wait) = self.gateway.wait_of(self.peer.ip()) {
+                        self.gateway.metrics().turn_away(TurnedAway::Guesses);
+                        return guesses(wait);
+                    }
                     let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
                     let origin = origin.map(str::to_owned);
                     self.upgrade(&accepted, origin, hyper::upgrade::on(&mut request))
@@ -226,6 +231,19 @@ fn refusal(foreign: Foreign) -> Answer {
             "pages of this origin may not connect: the gateway's allowed_origins has a list of those that may\n",
         ),
     }
+}
+
+/// Too many wrong secrets came from there.
+fn guesses(wait: Duration) -> Answer {
+    let mut answer =
+        text(StatusCode::TOO_MANY_REQUESTS, "too many wrong secrets from this address, try again later\n");
+    answer.headers_mut().insert(RETRY_AFTER, retry_after(wait));
+    answer
+}
+
+/// A wait in whole seconds, so that who keeps to it does not come too early.
+pub(super) fn retry_after(wait: Duration) -> HeaderValue {
+    HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
 }
 
 fn no_handshake(reason: NoHandshake) -> Answer {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use concierge_client::payload::{ClientName, RequestKind};
+use concierge_client::payload::{ClientName, CloseCode, RequestKind};
 use tracing::debug;
 
 use super::admission::Place;
@@ -60,9 +60,20 @@ impl Member {
     fn carry_out(&mut self, text: &str) -> (Option<RequestKind>, Outcome) {
         let Some(connection) = &mut self.connection else { return (None, Outcome::default()) };
         let now = self.gateway.now();
+        let address = self.from.peer.ip();
+        if !connection.is_identified() && self.gateway.wait_of(address).is_some() {
+            // Whoever opened many connections first would have as many guesses.
+            let close = Some(Close::new(CloseCode::RateLimited));
+            return (None, Outcome { close, pressed: Vec::new() });
+        }
         match connection.handle_text(text, now) {
             Step::Nothing => (None, Outcome::default()),
-            Step::Close(close) => (None, Outcome { close: Some(close), pressed: Vec::new() }),
+            Step::Close(close) => {
+                if close.code == CloseCode::BadSecret {
+                    self.gateway.count_guess(address);
+                }
+                (None, Outcome { close: Some(close), pressed: Vec::new() })
+            }
             Step::Answer(answer) => {
                 let request = answer.request;
                 self.gateway.drive().answer(answer, &self.outbox);

@@ -82,6 +82,8 @@ pub(super) enum TurnedAway {
     Origin,
     /// What it asked for is no WebSocket.
     Handshake,
+    /// Too many wrong secrets came from its address.
+    Guesses,
 }
 
 /// How a WebSocket came to its end.
@@ -118,6 +120,7 @@ impl Metrics {
             TurnedAway::Host => "host",
             TurnedAway::Origin => "origin",
             TurnedAway::Handshake => "handshake",
+            TurnedAway::Guesses => "guesses",
         };
         self.happened.turned_away.get_or_create(&[("cause", why)]).inc();
     }

@@ -1,7 +1,7 @@
 //! The outer half of the gateway: sockets, HTTP, WebSocket frames, outboxes and timers. It drives the pure halves and
 //! performs their effects; what a payload means and who receives what is not decided here.
 //!
-//! The way of a connection: `listener` accepts it, `admission` counts it, `http` and `upgrade` make it a WebSocket,
+//! The way of a connection: `listener` accepts it, `admission` counts it, `guesses` may have it wait, `http` and `upgrade` make it a WebSocket,
 //! `session` serves it by way of `drive`, `ending` closes it. What asks for files goes from `http` to `files`.
 
 mod admission;
@@ -9,6 +9,7 @@ mod drive;
 mod ending;
 mod files;
 mod gateway;
+mod guesses;
 mod http;
 mod leftover;
 mod lifetime;

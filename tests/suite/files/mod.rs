@@ -32,7 +32,7 @@ fn gateway_process(folder: &Path, settings: &[&str]) -> anyhow::Result<GatewayPr
 }
 
 /// Waits for what must come to be, for as long as a test waits for anything.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !is_so() {
         assert!(Instant::now() < deadline, "it never came to be: {what}");

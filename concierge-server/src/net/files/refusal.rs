@@ -1,12 +1,14 @@
 //! Why a request to the file store is not done: a status, and a body that says it to a program and to a person.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
+use super::super::http::retry_after;
 use super::body::Body;
 use crate::files::{FilePath, KeyRefusal, PathRefusal, Refusal, Store};
 use crate::hub::ClientId;
@@ -24,6 +26,9 @@ pub(super) struct Refused {
 }
 
 impl Refused {
+    /// The word for a key that is nobody's: it may be a guess.
+    pub(super) const UNKNOWN_KEY: &'static str = "unknown_key";
+
     pub(super) fn new(
         status: StatusCode,
         error: &'static str,
@@ -40,6 +45,13 @@ impl Refused {
     /// One word for it.
     pub(super) fn error(&self) -> &'static str {
         self.error
+    }
+
+    /// Too many wrong secrets came from there.
+    pub(super) fn guesses(wait: Duration) -> Self {
+        let message = "too many wrong keys or secrets from this address, try again later";
+        let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_guesses", message);
+        refused.with(RETRY_AFTER, retry_after(wait))
     }
 
     pub(super) fn no_such_file() -> Self {
@@ -70,11 +82,11 @@ impl Refused {
         let mut answer = Response::new(Body::from(Bytes::from(text)));
         *answer.status_mut() = self.status;
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some((name, value)) = &self.header {
-            answer.headers_mut().insert(name, value.clone());
-        }
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some((name, value)) = &self.header {
+            answer.headers_mut().insert(name, value.clone());
         }
         answer
     }
@@ -94,7 +106,8 @@ impl From<KeyRefusal> for Refused {
         let (status, error) = match refusal {
             KeyRefusal::Missing => (StatusCode::PRECONDITION_REQUIRED, "no_key"),
             KeyRefusal::NotAUuid => (StatusCode::EXPECTATION_FAILED, "bad_key"),
-            KeyRefusal::Unknown => (StatusCode::UNAUTHORIZED, "unknown_key"),
+            KeyRefusal::Unknown => (StatusCode::UNAUTHORIZED, Self::UNKNOWN_KEY),
+            KeyRefusal::Expired => (StatusCode::UNAUTHORIZED, "expired_key"),
             KeyRefusal::NotYours => (StatusCode::FORBIDDEN, "not_yours"),
             KeyRefusal::Elsewhere => (StatusCode::FORBIDDEN, "key_from_elsewhere"),
             KeyRefusal::PublicId => (StatusCode::FORBIDDEN, "public_id"),

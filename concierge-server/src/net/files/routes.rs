@@ -14,8 +14,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use tracing::debug;
 
+use super::super::gateway::Gateway;
 use super::super::leftover::Arriving;
 use super::super::lifetime::Lifetime;
+use super::super::metrics::TurnedAway;
 use super::body::Body;
 use super::refusal::Refused;
 use super::upload::{Placed, Upload};
@@ -28,22 +30,33 @@ const METHODS: &str = "GET, HEAD, PUT, POST, DELETE";
 const KEY: &str = "x-fs-key";
 
 /// A request, and where it comes from.
-pub(in crate::net) struct Asking {
+pub(in crate::net) struct Asking<'g> {
     /// It passed the checks of `Origin` and `Host`.
     pub(in crate::net) request: Request<Arriving>,
+    pub(in crate::net) gateway: &'g Gateway,
     pub(in crate::net) address: IpAddr,
     pub(in crate::net) lifetime: Lifetime,
 }
 
 /// Answers a request to `/fs`, whatever it is.
-pub(in crate::net) async fn answer(files: &Arc<Files>, asking: Asking) -> Response<Body> {
+pub(in crate::net) async fn answer(files: &Arc<Files>, asking: Asking<'_>) -> Response<Body> {
     let origin = asking.request.headers().get(ORIGIN).cloned();
     let mut answer = if asking.request.method() == Method::OPTIONS {
         preflight()
     } else {
-        let address = asking.address;
-        perform(files, asking).await.unwrap_or_else(|refused| {
+        let (gateway, address) = (asking.gateway, asking.address);
+        let outcome = match gateway.wait_of(address) {
+            Some(wait) => {
+                gateway.metrics().turn_away(TurnedAway::Guesses);
+                Err(Refused::guesses(wait))
+            }
+            None => perform(files, asking).await,
+        };
+        outcome.unwrap_or_else(|refused| {
             let error = refused.error();
+            if error == Refused::UNKNOWN_KEY {
+                gateway.count_guess(address);
+            }
             debug!(%address, status = refused.status.as_u16(), error, "refused a request for files");
             files.lock().tally.refuse(error);
             refused.answer()
@@ -53,8 +66,8 @@ pub(in crate::net) async fn answer(files: &Arc<Files>, asking: Asking) -> Respon
     answer
 }
 
-async fn perform(files: &Arc<Files>, asking: Asking) -> Result<Response<Body>, Refused> {
-    let Asking { request, address, lifetime } = asking;
+async fn perform(files: &Arc<Files>, asking: Asking<'_>) -> Result<Response<Body>, Refused> {
+    let Asking { request, address, lifetime, .. } = asking;
     let (head, body) = request.into_parts();
     let (folder, path) = split(head.uri.path());
     let access = match head.method {
