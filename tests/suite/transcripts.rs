@@ -43,6 +43,7 @@ transcripts! {
     identify_first
     identify_late
     identify_refused
+    identify_reserved
     identify_secret
     intents
     leaving

@@ -6,7 +6,7 @@ use concierge_client::payload::{ClientName, Nickname, ServiceName};
 
 use super::Config;
 use super::error::ConfigError;
-use super::value::ConnectionLimit;
+use super::value::{ConnectionLimit, NamePolicy};
 
 /// The smallest message that still holds an `IDENTIFY` with a secret.
 const LEAST_MESSAGE: usize = 1024;
@@ -36,6 +36,14 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
              secret_file, or allow_anonymous = true, or listen on 127.0.0.1"
         );
         return refuse("bind", problem);
+    }
+    let too_long = |name: &ClientName| name.chars().count() > config.limits.name;
+    let foreign = |name: &ClientName| config.names == NamePolicy::Ascii && !name.is_ascii();
+    let nobodys =
+        config.reserved.iter().map(|reserved| &reserved.name).find(|name| too_long(name) || foreign(name));
+    if let Some(name) = nobodys {
+        let problem = format!("no client can be called {:?} here: see names and limits.name", name.as_str());
+        return refuse("reserved", problem);
     }
     timing(config, refuse)?;
     sizes(config, refuse)

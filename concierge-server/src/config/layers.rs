@@ -7,7 +7,8 @@ use std::path::Path;
 use super::Config;
 use super::error::{ConfigError, Source};
 use super::nearest::nearest;
-use super::settings::{SETTINGS, Setting, is_open_to_strangers};
+use super::secrets::{holds_secret, is_open_to_strangers, other_way};
+use super::settings::{SETTINGS, Setting};
 use super::value::Given;
 
 /// What a variable's name begins with.
@@ -68,11 +69,16 @@ impl Sources {
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
         let source = Source::File(path.to_owned());
         let sources = self.toml(&text, &source)?;
-        let holds_secret = sources.given.get("secret").is_some_and(|(_, origin)| *origin == source);
-        if holds_secret && is_open_to_strangers(&std::fs::metadata(path).map_err(unreadable)?) {
+        let mut given = sources.given.iter();
+        let secret = given
+            .find(|(key, (given, origin))| *origin == source && holds_secret(key, given))
+            .map(|(key, _)| *key);
+        if let Some(key) = secret
+            && is_open_to_strangers(&std::fs::metadata(path).map_err(unreadable)?)
+        {
             let problem =
                 "every user of this machine can read it there: `chmod 600` the file, or use secret_file";
-            return Err(ConfigError::Refused { key: "secret", origin: source, problem: problem.to_owned() });
+            return Err(ConfigError::Refused { key, origin: source, problem: problem.to_owned() });
         }
         Ok(sources)
     }
@@ -108,18 +114,23 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// When there is no such setting, or when it is the secret, which would show in the list of processes.
+    /// When there is no such setting, or when it has a secret, which would show in the list of processes.
     pub fn flag(mut self, key: &str, value: &str, flag: &str) -> Result<Self, ConfigError> {
         let source = Source::Flag(flag.to_owned());
-        if key == "secret" {
-            let problem = "a command line shows in the list of processes: use --secret-file, or the variable \
-                           CONCIERGE_SERVER_SECRET";
-            return Err(ConfigError::Refused { key: "secret", origin: source, problem: problem.to_owned() });
+        let given = Given::Text(value.to_owned());
+        if let Some(Setting { key, .. }) = SETTINGS.iter().find(|setting| setting.key == key)
+            && holds_secret(key, &given)
+        {
+            let variable = key.to_ascii_uppercase().replace('.', "__");
+            let problem = format!(
+                "a command line shows in the list of processes: use secret_file, or the variable {PREFIX}{variable}"
+            );
+            return Err(ConfigError::Refused { key, origin: source, problem });
         }
-        if key == "secret_file" {
-            self.given.remove("secret");
+        if let Some(other) = other_way(key) {
+            self.given.remove(other);
         }
-        self.give(key, Given::Text(value.to_owned()), &source)?;
+        self.give(key, given, &source)?;
         Ok(self)
     }
 
@@ -178,8 +189,9 @@ impl Sources {
             let nearest = nearest(key, keys());
             return Err(ConfigError::UnknownKey { key: key.to_owned(), origin: source.clone(), nearest });
         };
-        let other = if known == "secret" { "secret_file" } else { "secret" };
-        if known.starts_with("secret") && self.given.contains_key(other) {
+        if let Some(other) = other_way(known)
+            && self.given.contains_key(other)
+        {
             let problem = format!("given together with `{other}`: leave one of them out");
             return Err(ConfigError::Refused { key: known, origin: source.clone(), problem });
         }
@@ -189,9 +201,7 @@ impl Sources {
 
     /// Lays these sources over weaker ones. Two ways to give the secret are one setting.
     fn over(mut self, mut weaker: BTreeMap<&'static str, (Given, Source)>) -> Self {
-        if self.given.keys().any(|key| key.starts_with("secret")) {
-            weaker.retain(|key, _| !key.starts_with("secret"));
-        }
+        weaker.retain(|key, _| other_way(key).is_none_or(|other| !self.given.contains_key(other)));
         weaker.append(&mut self.given);
         Self { given: weaker }
     }

@@ -9,6 +9,7 @@ mod error;
 mod layers;
 mod nearest;
 mod rate;
+mod secrets;
 mod settings;
 mod shown;
 mod value;
@@ -51,6 +52,8 @@ pub struct Config {
     pub secret: Option<Secret>,
     /// Whether to listen on public addresses without a secret.
     pub allow_anonymous: bool,
+    /// Names that only who knows their own secrets can have.
+    pub reserved: Vec<Reserved>,
     /// Which letters a client's name may have.
     pub names: NamePolicy,
     /// How long a connection may take to identify itself.
@@ -75,6 +78,16 @@ pub struct Config {
     /// What the program logs.
     pub log: Log,
     origins: Origins,
+}
+
+/// A name that only who knows its own secret can have, also while nobody has it. A secret for everybody does not do for it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Reserved {
+    /// The name.
+    pub name: ClientName,
+    /// What opens it.
+    pub secret: Secret,
 }
 
 /// When silence is answered.
@@ -185,6 +198,7 @@ impl Default for Config {
             bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))],
             secret: None,
             allow_anonymous: false,
+            reserved: Vec::new(),
             names: NamePolicy::Unicode,
             identify_timeout: Duration::from_secs(5),
             heartbeat: Heartbeat { interval: Duration::from_secs(5), timeout: Duration::from_secs(10) },

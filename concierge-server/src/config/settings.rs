@@ -1,12 +1,11 @@
 //! Every setting there is, by its key: the one table that files, variables, flags and the documentation go by.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use concierge_client::payload::Secret;
 
 use super::Config;
+use super::secrets::{read_secret, reserved};
 use super::value::{Given, Value};
 
 /// A setting.
@@ -15,8 +14,18 @@ pub(super) struct Setting {
     pub(super) key: &'static str,
     /// Takes over a value; an error completes the sentence "`key` in …: ".
     pub(super) apply: fn(&mut Config, &Given) -> Result<(), String>,
-    /// The value that a configuration has, as a file would have it; none where there is none, or nobody is to see it.
-    pub(super) show: fn(&Config) -> Option<toml::Value>,
+    /// The value that a configuration has.
+    pub(super) show: fn(&Config) -> Shown,
+}
+
+/// A value as a file would have it.
+pub(super) enum Shown {
+    /// All of it.
+    Whole(toml::Value),
+    /// All but its secrets.
+    Part(toml::Value),
+    /// There is none, or nobody is to see it.
+    Nothing,
 }
 
 /// A setting whose value is read straight into its place.
@@ -25,20 +34,25 @@ macro_rules! setting {
         Setting {
             key: $key,
             apply: |config, given| put(&mut config.$($place).+, given),
-            show: |config| config.$($place).+.to_toml(),
+            show: |config| config.$($place).+.to_toml().map_or(Shown::Nothing, Shown::Whole),
         }
     };
 }
 
-pub(super) const SETTINGS: [Setting; 47] = [
+pub(super) const SETTINGS: [Setting; 48] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
         apply: |config, given| Secret::read(given).map(|secret| config.secret = Some(secret)),
-        show: |_| None,
+        show: |_| Shown::Nothing,
     },
-    Setting { key: "secret_file", apply: secret_file, show: |_| None },
+    Setting { key: "secret_file", apply: secret_file, show: |_| Shown::Nothing },
     setting!("allow_anonymous", allow_anonymous),
+    Setting {
+        key: "reserved",
+        apply: |config, given| reserved(given).map(|names| config.reserved = names),
+        show: show_reserved,
+    },
     setting!("names", names),
     setting!("identify_timeout", identify_timeout),
     setting!("heartbeat.interval", heartbeat.interval),
@@ -94,35 +108,9 @@ fn secret_file(config: &mut Config, given: &Given) -> Result<(), String> {
     Ok(())
 }
 
-/// The one line of a file that strangers cannot read.
-fn read_secret(path: &Path) -> Result<Secret, String> {
-    /// Longer than any secret: a file given by mistake is not read to its end.
-    const MOST: u64 = 4096;
-    let shown = path.display();
-    let unreadable = |error: std::io::Error| format!("cannot read {shown}: {error}");
-    let file = File::open(path).map_err(unreadable)?;
-    if is_open_to_strangers(&file.metadata().map_err(unreadable)?) {
-        return Err(format!("every user of this machine can read {shown}: `chmod 600` it"));
-    }
-    let mut text = String::new();
-    file.take(MOST + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > MOST {
-        return Err(format!("{shown} is larger than a secret can be, which is {MOST} bytes"));
-    }
-    let secret = text.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() {
-        Err(format!("{shown} is empty: write the secret into it"))
-    } else if secret.contains(['\r', '\n']) {
-        Err(format!("{shown} has more than one line: write the secret into it and nothing else"))
-    } else {
-        Ok(Secret::new(secret))
-    }
-}
-
-/// Whether users who are neither the owner nor of its group can read a file.
-pub(super) fn is_open_to_strangers(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode() & 0o004 != 0
+fn show_reserved(config: &Config) -> Shown {
+    let names: Vec<_> = config.reserved.iter().map(|reserved| reserved.name.as_str()).collect();
+    if names.is_empty() { Shown::Whole(names.into()) } else { Shown::Part(names.into()) }
 }
 
 #[cfg(test)]

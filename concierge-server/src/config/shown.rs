@@ -1,6 +1,6 @@
 //! A configuration as a file would have it, with where each setting comes from.
 
-use super::settings::{SETTINGS, Setting};
+use super::settings::{SETTINGS, Setting, Shown};
 use super::{Config, Source};
 
 impl Config {
@@ -20,9 +20,12 @@ impl Config {
         let lines = SETTINGS.map(|Setting { key, show, .. }| {
             let source = self.source(key);
             match show(self) {
-                Some(value) => (format!("{key} = {value}"), source.to_string()),
-                None if source == Source::Default => (format!("# {key}"), "not set".to_owned()),
-                None => (format!("# {key}"), format!("not shown here; {source}")),
+                Shown::Whole(value) => (format!("{key} = {value}"), source.to_string()),
+                Shown::Part(value) => {
+                    (format!("# {key} = {value}"), format!("secrets are not shown here; {source}"))
+                }
+                Shown::Nothing if source == Source::Default => (format!("# {key}"), "not set".to_owned()),
+                Shown::Nothing => (format!("# {key}"), format!("not shown here; {source}")),
             }
         });
         let width = lines.iter().map(|(setting, _)| setting.len()).filter(|width| *width <= WIDEST).max();
@@ -67,5 +70,17 @@ mod tests {
         assert!(line("# secret ").ends_with("# not shown here; in the configuration"));
         assert!(line("# secret_file").ends_with("# not set"));
         assert!(!text.contains("sesame"));
+    }
+
+    #[test]
+    fn reserved_names_are_shown_without_their_secrets() {
+        let given =
+            "reserved = [{ name = \"chat\", secret = \"sesame\" }, { name = \"bot\", secret = \"sesame\" }]";
+        let text = Config::from_toml(given).unwrap().to_toml();
+        let line = text.lines().find(|line| line.contains("reserved")).unwrap();
+        assert!(line.starts_with("# reserved = [\"chat\", \"bot\"] "), "{line}");
+        assert!(line.ends_with("# secrets are not shown here; in the configuration"), "{line}");
+        assert!(!text.contains("sesame"));
+        Config::from_toml(&text).unwrap();
     }
 }

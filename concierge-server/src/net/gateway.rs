@@ -21,7 +21,7 @@ use super::leftover::DISCARDING;
 use super::metered::FrameLimits;
 use super::metrics::Metrics;
 use super::outbox::{self, Outbox};
-use crate::config::{Config, ConnectionLimit, NamePolicy};
+use crate::config::{Config, ConnectionLimit, NamePolicy, Reserved};
 use crate::dialect::concierge::Rules;
 use crate::hub;
 
@@ -58,6 +58,12 @@ impl Gateway {
         let limits = &config.limits;
         let rules = Rules {
             secret: config.secret.clone(),
+            reserved: config
+                .reserved
+                .iter()
+                .cloned()
+                .map(|Reserved { name, secret }| (name, secret))
+                .collect(),
             ascii_names: config.names == NamePolicy::Ascii,
             identify_timeout: config.identify_timeout,
             heartbeat_interval: config.heartbeat.interval,

@@ -21,7 +21,8 @@ pub(super) fn check(text: &str, rules: &Rules) -> Result<Join, Close> {
         return Err(Close::about(CloseCode::FatalDecode, Some("nickname")));
     }
     let name = check_name(identify.name, rules).ok_or_else(|| Close::new(CloseCode::BadAuth))?;
-    if !knows_secret(identify.secret.as_ref(), rules.secret.as_ref()) {
+    let expected = rules.reserved.get(&name).or(rules.secret.as_ref());
+    if !knows_secret(identify.secret.as_ref(), expected) {
         return Err(Close::new(CloseCode::BadSecret));
     }
     if !speaks_our_version(&identify.version) {

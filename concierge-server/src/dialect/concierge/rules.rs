@@ -1,6 +1,6 @@
 //! What holds for every connection of a gateway.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use concierge_client::payload::{ClientName, Data, Feature, Features, Limits, Nickname, Secret, ServiceName};
 
@@ -9,6 +9,8 @@ use concierge_client::payload::{ClientName, Data, Feature, Features, Limits, Nic
 pub struct Rules {
     /// What a client must know to come in; `None`: everybody may.
     pub secret: Option<Secret>,
+    /// Names that only who knows their own secrets can have; those take the place of the one above.
+    pub reserved: BTreeMap<ClientName, Secret>,
     /// Whether client names are restricted to `[A-Za-z0-9_]`.
     pub ascii_names: bool,
     /// How long a client has for its `IDENTIFY`.
@@ -29,6 +31,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             secret: None,
+            reserved: BTreeMap::new(),
             ascii_names: false,
             identify_timeout: Duration::from_secs(5),
             heartbeat_interval: Duration::from_secs(5),

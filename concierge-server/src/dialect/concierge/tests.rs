@@ -111,6 +111,31 @@ fn the_checks_of_identify_run_in_the_order_of_the_protocol() {
     }
 }
 
+#[test]
+fn a_reserved_name_needs_its_own_secret_and_no_other_does() {
+    let reserved = [("chat".parse().unwrap(), Secret::new("for chat"))].into();
+    let rules = Rules { secret: Some(Secret::new("for all")), reserved, ..Rules::default() };
+    let open = Rules { secret: None, ..rules.clone() };
+    for (rules, name, secret, code) in [
+        (&rules, "chat", r#","secret":"for all""#, Some(4006)),
+        (&rules, "chat", r#","secret":"for cha""#, Some(4006)),
+        (&rules, "chat", "", Some(4006)),
+        (&rules, "chat", r#","secret":"for chat""#, None),
+        (&rules, "other", r#","secret":"for chat""#, Some(4006)),
+        (&rules, "other", r#","secret":"for all""#, None),
+        (&open, "chat", "", Some(4006)),
+        (&open, "chat", r#","secret":"for chat""#, None),
+        (&open, "Chat", "", None),
+    ] {
+        let mut gateway = Gateway::new(rules.clone());
+        let mut connection = gateway.connect();
+        let identify = format!(r#"{{"type":"IDENTIFY","name":"{name}","version":"0.2.0"{secret}}}"#);
+        let close = gateway.text(&mut connection, &identify).map(|(code, _)| code);
+        assert_eq!(close, code, "{identify}");
+    }
+    assert!(!format!("{rules:?}").contains("for "), "{rules:?}");
+}
+
 impl Gateway {
     fn identified_with(&mut self, identify: &str) -> Connection {
         let mut connection = self.connect();
