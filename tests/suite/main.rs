@@ -19,6 +19,7 @@ mod drill;
 mod ending;
 mod examples;
 mod files;
+mod fuzz;
 mod guessing;
 mod help;
 mod hostile;

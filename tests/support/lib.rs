@@ -5,6 +5,7 @@
 
 pub mod company;
 pub mod emulator;
+pub mod fuzz;
 pub mod gateway;
 pub mod peer;
 pub mod process;
