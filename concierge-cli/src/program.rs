@@ -1,8 +1,8 @@
 //! From arguments to exit code: what was typed decides which part of the program runs, and how its end is told.
 
-use std::{ffi::OsString, path::Path, process::ExitCode, sync::Arc};
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::{FromArgMatches, ValueEnum, error::ErrorKind};
+use clap::{FromArgMatches, error::ErrorKind};
 
 use crate::{
     args::{self, AboutCommand, Cli, Command, Global, ShellCommand},
@@ -16,18 +16,16 @@ use crate::{
         raw::RawArgs,
     },
     console::{Console, Terminals},
-    embedded::Embedded,
+    early::early_output,
     exit::Exit,
     failure::Failure,
     help::rendered,
     hold::{self, Address},
     identity::NameChoice,
-    input::Lines,
-    interpreter::{Interpreter, Rules, Sharing, Shell},
     offspring,
-    output::{ColorChoice, Format, Output, Version},
-    repl::{self, Audience, Location, Marks, Session, Surroundings},
-    script::{self, RunArgs, Script},
+    output::{Output, Version},
+    script::RunArgs,
+    sessions::{at_a_terminal, run_script},
     settings::{Given, Origin, SecretSource, Settings, Source, ask},
     signals::{Signals, Stop, output_closed},
     usage::{Grammar, explain},
@@ -149,39 +147,6 @@ fn ended(result: Result<(), Failure>, output: &Output) -> Exit {
             failure.exit()
         }
     }
-}
-
-/// Where errors go while it is not settled what was asked for.
-fn early_output(arguments: &[OsString], console: &Console) -> Output {
-    let format = if asks_for_json(arguments) { Format::Json } else { Format::Human };
-    Output::new(console, format.into(), color_asked_for(arguments), false)
-}
-
-/// When to colour, as far as arguments tell that make no sense as a whole.
-fn color_asked_for(arguments: &[OsString]) -> ColorChoice {
-    let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
-    let mut choices = words.iter().zip(words.iter().skip(1).map(Some).chain([None]));
-    choices
-        .find_map(|(word, next)| match word.strip_prefix("--color") {
-            Some("") => next.map(|next| &**next),
-            Some(rest) => rest.strip_prefix('='),
-            None => None,
-        })
-        .and_then(|choice| ColorChoice::from_str(choice, true).ok())
-        .unwrap_or_default()
-}
-
-/// Whether errors are to be JSON, as far as arguments tell that make no sense as a whole.
-fn asks_for_json(arguments: &[OsString]) -> bool {
-    let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
-    let is_json = |format: &str| matches!(format, "json" | "ndjson");
-    let whole = |word: &str| {
-        let format = ["--output=", "-o=", "-o"].iter().find_map(|option| word.strip_prefix(option));
-        word == "--json" || word == "--jq" || word.starts_with("--jq=") || format.is_some_and(is_json)
-    };
-    let apart = |option: &str, value: &str| matches!(option, "-o" | "--output") && is_json(value);
-    words.iter().any(|word| whole(word))
-        || words.iter().zip(words.iter().skip(1)).any(|(option, value)| apart(option, value))
 }
 
 /// What there is to do on a runtime.
@@ -365,86 +330,5 @@ async fn without_terminal(
         Task::Command(command) => {
             command::run(command, session.as_ref(), settings, output, console, stop).await
         }
-    }
-}
-
-async fn at_a_terminal(
-    session: Option<Address>,
-    settings: &Settings,
-    output: &Output,
-    console: &Console,
-    signals: &mut Signals,
-) -> Result<Exit, Failure> {
-    let embedded = match (&settings.url, &session) {
-        (None, None) => Some(Embedded::start().await?),
-        _ => None,
-    };
-    let location = location(session, settings, embedded.as_ref()).await?;
-    let name = session_name(settings, console);
-    let surroundings = Surroundings {
-        terminal: Arc::clone(&console.stdout),
-        marks: Marks::of(&console.environment),
-        history: settings.history_file(&location.short()),
-        shell: Shell::new(&console.environment, Sharing::Terminal),
-    };
-    let result = repl::run(settings, location, name, output, surroundings, signals).await;
-    if let Some(embedded) = embedded {
-        embedded.stop().await;
-    }
-    result
-}
-
-async fn run_script(
-    arguments: &RunArgs,
-    session: Option<Address>,
-    settings: &Settings,
-    output: &Output,
-    console: &mut Console,
-) -> Result<(), Failure> {
-    let script = open_script(&arguments.file, console)?;
-    // What was typed wins over the environment.
-    let session = session.filter(|_| !arguments.embedded);
-    let embedded = if arguments.embedded { Some(Embedded::start().await?) } else { None };
-    let location = location(session, settings, embedded.as_ref()).await?;
-    if location.embedded {
-        output.note(&format!("on a gateway of its own at {}", location.url));
-    }
-    let choice = session_name(settings, console);
-    let session = Session::new(settings.clone(), location, choice, output.clone(), Audience::Script);
-    let sharing = if console.is_process { Sharing::Outputs } else { Sharing::Nothing };
-    let shell = Shell::new(&console.environment, sharing);
-    let rules = Rules { keep_going: arguments.keep_going, shell: arguments.allow_shell };
-    let result = script::run(script, Interpreter::new(session, shell, rules)).await;
-    if let Some(embedded) = embedded {
-        embedded.stop().await;
-    }
-    result
-}
-
-fn open_script<'a>(path: &'a Path, console: &mut Console) -> Result<Script<'a>, Failure> {
-    if path != Path::new("-") {
-        return Ok(Script::File(path));
-    }
-    let input = console.stdin.take().ok_or_else(|| Failure::local("there is no input to read"))?;
-    Ok(Script::Input(Lines::start("the input", input)))
-}
-
-async fn location(
-    session: Option<Address>,
-    settings: &Settings,
-    embedded: Option<&Embedded>,
-) -> Result<Location, Failure> {
-    let url = match (embedded, &session) {
-        (Some(embedded), _) => embedded.url().clone(),
-        (None, Some(session)) => session.join(settings.timeout).await?.url()?,
-        (None, None) => settings.url_or_default(),
-    };
-    Ok(Location { url, embedded: embedded.is_some(), session })
-}
-
-fn session_name(settings: &Settings, console: &Console) -> NameChoice {
-    match &settings.name {
-        Some(given) => NameChoice::Given(given.clone()),
-        None => NameChoice::of_login(&console.environment),
     }
 }
