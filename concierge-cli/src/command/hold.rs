@@ -11,7 +11,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     grammar::parse_span,
-    hold::{self, Status, Wanted},
+    hold::{self, Plan, Status},
     identity::NameChoice,
     output::{Cell, Output, Record, Role, Table, View, escape, json::object},
     settings::{Label, Settings},
@@ -136,17 +136,24 @@ async fn start(
         None => NameChoice::of_session(session),
     };
     let introduction = Introduction::of(settings, &url, output)?;
-    let wanted =
-        Wanted { session, url: &url, name: &name, introduction: &introduction, idle: arguments.idle };
+    let log = hold::journal_path(&console.environment, session);
+    let plan = Plan {
+        session,
+        url: &url,
+        name: &name,
+        introduction: &introduction,
+        idle: arguments.idle,
+        log: log.as_deref(),
+    };
     let show = |status: &Status| output.record(&Session { status: status.clone(), begun: true });
     if arguments.foreground {
-        return wanted.keep(&console.environment, output, signals, show).await;
+        return plan.keep(&console.environment, output, signals, show).await;
     }
     if !console.is_process {
         return Err(Failure::local("only a program can go to the background").hint("add --foreground"));
     }
     tokio::select! {
-        status = wanted.start(&console.environment) => show(&status?).map(|()| Exit::Done),
+        status = plan.start() => show(&status?).map(|()| Exit::Done),
         exit = signals.next() => Ok(exit),
     }
 }

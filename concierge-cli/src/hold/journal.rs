@@ -34,7 +34,7 @@ struct Written {
 }
 
 /// The file of a session's journal: below `$XDG_STATE_HOME`, or where that is when nobody says.
-pub(super) fn path(environment: &Environment, name: &Label) -> Option<PathBuf> {
+pub(crate) fn path(environment: &Environment, name: &Label) -> Option<PathBuf> {
     let absolute = |variable| environment.var(variable).map(Path::new).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME").map(Path::to_owned);
     let state = state.or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;

@@ -44,7 +44,7 @@ const WAITING_EVENTS: usize = 256;
 const CLAIMS: (u32, Duration) = (5, Duration::from_millis(20));
 
 /// A session that is to be held.
-pub(super) struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// Under which name it is found.
     pub session: &'a Label,
     /// The gateway.

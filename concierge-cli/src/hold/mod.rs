@@ -20,26 +20,24 @@ mod visit;
 
 pub(crate) use choice::choose;
 pub(crate) use held::{Held, HeldEvents};
+pub(crate) use journal::path as journal_path;
+pub(crate) use keeper::Plan;
 pub(crate) use protocol::Status;
 pub(crate) use visit::Address;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use concierge_client::GatewayUrl;
 use futures_util::future::join_all;
 
 use self::{
     background::Brief,
-    keeper::Plan,
     place::Place,
     visit::{Visit, foreign, visit},
 };
 use crate::{
-    connect::Introduction,
     console::{Console, Environment},
     exit::Exit,
     failure::Failure,
-    identity::NameChoice,
     output::Output,
     settings::Label,
     signals::Signals,
@@ -77,21 +75,7 @@ session stands in $XDG_STATE_HOME/concierge/hold/NAME.log, by default below ~/.l
 /// How long a session may take that is only asked how it stands.
 const GLANCE: Duration = Duration::from_secs(2);
 
-/// A session that somebody wants.
-pub(crate) struct Wanted<'a> {
-    /// Under which name it is found.
-    pub session: &'a Label,
-    /// The gateway.
-    pub url: &'a GatewayUrl,
-    /// Under which name it joins.
-    pub name: &'a NameChoice,
-    /// What else it tells the gateway of itself.
-    pub introduction: &'a Introduction,
-    /// After which time without a command it ends.
-    pub idle: Option<Duration>,
-}
-
-impl Wanted<'_> {
+impl Plan<'_> {
     /// Holds it in this process until its end, telling what happens.
     pub(crate) async fn keep(
         &self,
@@ -100,24 +84,14 @@ impl Wanted<'_> {
         signals: &mut Signals,
         ready: impl FnOnce(&Status) -> Result<(), Failure>,
     ) -> Result<Exit, Failure> {
-        let log = journal::path(environment, self.session);
-        let plan = self.plan(log.as_ref());
-        let place = Place::of(environment);
-        keeper::keep(&plan, &place, output, Some(output.clone()), signals, ready).await
+        keeper::keep(self, &Place::of(environment), output, Some(output.clone()), signals, ready).await
     }
 
     /// Has it held by a process in the background, and waits until it is.
-    pub(crate) async fn start(&self, environment: &Environment) -> Result<Status, Failure> {
-        let log = journal::path(environment, self.session);
-        let brief = Brief::of(&self.plan(log.as_ref()));
-        let session = self.session.clone();
+    pub(crate) async fn start(&self) -> Result<Status, Failure> {
+        let (session, brief) = (self.session.clone(), Brief::of(self));
         let starting = tokio::task::spawn_blocking(move || background::start(&session, &brief));
         starting.await.map_err(|error| Failure::local(format!("could not start: {error}")))?
-    }
-
-    fn plan<'a>(&'a self, log: Option<&'a PathBuf>) -> Plan<'a> {
-        let Self { session, url, name, introduction, idle } = *self;
-        Plan { session, url, name, introduction, idle, log: log.map(PathBuf::as_path) }
     }
 }
 
