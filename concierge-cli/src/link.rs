@@ -20,8 +20,8 @@ use crate::{
     hold::{Held, HeldEvents},
 };
 
-/// How many events of a held session may wait to be read.
-const WAITING_EVENTS: usize = 16 * 1024;
+/// How many events may wait to be read at the most.
+pub(crate) const WAITING_EVENTS: usize = 16 * 1024;
 
 /// A connection that commands run on.
 #[derive(Debug, Clone)]

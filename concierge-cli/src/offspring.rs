@@ -52,6 +52,14 @@ impl Leash {
         Some(Group(group))
     }
 
+    /// Asks all that hang on it to end, which they need not do.
+    pub(crate) fn terminate(&self) {
+        for (_, group) in lock().iter().filter(|(leash, _)| leash.is(self)) {
+            // They may have ended by themselves.
+            let _ = kill_process_group(*group, Signal::TERM);
+        }
+    }
+
     /// Ends all that hang on it, and all that are to come.
     pub(crate) fn end(&self) {
         let mut running = lock();
@@ -130,6 +138,17 @@ mod tests {
         assert_eq!(second.try_wait().unwrap(), None);
         drop(second_group);
         assert_eq!(second.wait().await.unwrap().signal(), Some(9));
+    }
+
+    #[tokio::test]
+    async fn groups_are_asked_to_end_by_their_leash_alone() {
+        let (wanted, other) = (Leash::default(), Leash::default());
+        let (mut first, _first) = start(&wanted);
+        let (mut second, _second) = start(&other);
+        wanted.terminate();
+        assert_eq!(first.wait().await.unwrap().signal(), Some(15));
+        assert_eq!(second.try_wait().unwrap(), None);
+        assert!(!wanted.has_ended());
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! From arguments to exit code: what was typed decides which part of the program runs, and how its end is told.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use clap::{FromArgMatches, error::ErrorKind};
 
@@ -22,12 +22,13 @@ use crate::{
     help::rendered,
     hold::{self, Address},
     identity::NameChoice,
+    interpreter::JOBS_END,
     offspring,
     output::{Output, Version},
     script::RunArgs,
     sessions::{at_a_terminal, run_script},
     settings::{Given, Origin, SecretSource, Settings, Source, ask},
-    signals::{Signals, Stop, output_closed},
+    signals::{FINISH, Signals, Stop, output_closed},
     usage::{Grammar, explain},
 };
 
@@ -177,6 +178,17 @@ enum Task {
     Command(Command),
 }
 
+impl Task {
+    /// How long it may take to end by itself after a signal, if it does.
+    fn ends_within(&self) -> Option<Duration> {
+        match self {
+            Self::Command(command) if command.ends_by_itself() => Some(FINISH),
+            Self::Converse | Self::Script(_) => Some(JOBS_END),
+            _ => None,
+        }
+    }
+}
+
 impl From<Task> for Request {
     fn from(task: Task) -> Self {
         Self::Task(task)
@@ -237,7 +249,7 @@ async fn perform(
     // What was measured until then is still told: a measurement looks at signals itself.
     let insisting = !matches!(task, Task::Bench(_));
     let (asks, stop) = Stop::pair();
-    let asks = matches!(&task, Task::Command(command) if command.ends_by_itself()).then_some(asks);
+    let asks = task.ends_within().map(|span| (asks, span));
     let watched = console.is_process && !console.terminals.stdout;
     tokio::select! {
         result = without_terminal(task, session, &settings, output, console, &stop) => result.map(|()| Exit::Done),
@@ -309,9 +321,9 @@ async fn without_terminal(
                 allow_shell: keep_going,
                 embedded: settings.url.is_none() && session.is_none(),
             };
-            run_script(&input, session, settings, output, console).await
+            run_script(&input, session, settings, output, console, stop).await
         }
-        Task::Script(arguments) => run_script(&arguments, session, settings, output, console).await,
+        Task::Script(arguments) => run_script(&arguments, session, settings, output, console, stop).await,
         Task::Hold(_) => Err(not_on_a_session("hold")),
         Task::Raw(_) if session.is_some() => Err(not_on_a_session("raw")),
         Task::Raw(arguments) => command::raw::run(arguments, settings, output, console).await,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::{failure::Failure, input::Lines, interpreter::Interpreter};
+use crate::{exit::Exit, failure::Failure, input::Lines, interpreter::Interpreter, signals::Stop};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,12 +40,35 @@ pub(crate) enum Script<'a> {
     Input(Lines),
 }
 
-/// Carries out all lines of a script, and leaves.
-pub(crate) async fn run(script: Script<'_>, mut interpreter: Interpreter) -> Result<(), Failure> {
-    let result = match script {
+/// Carries out all lines of a script, and leaves. Asked to end, it carries out no more of them, and lets its jobs finish; asked while it
+/// leaves, it waits for nothing.
+pub(crate) async fn run(
+    script: Script<'_>,
+    mut interpreter: Interpreter,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    let result = tokio::select! {
+        biased;
+        exit = stop.asked() => Err(Failure::silent(exit)),
+        result = carry_out(script, &mut interpreter) => result,
+    };
+    let is_stopped =
+        stop.is_asked() || matches!(&result, Err(failure) if failure.exit() == Exit::Interrupted);
+    if is_stopped && let Err(reason) = result {
+        let abandoned = interpreter.abandon(reason).await;
+        // What a signal has interrupted may tell before the signal itself does.
+        return if stop.is_asked() { Err(Failure::silent(stop.asked().await)) } else { abandoned };
+    }
+    // What has arrived belongs to the script's output, whatever became of its lines.
+    tokio::select! {
+        left = interpreter.leave(result) => left,
+        exit = stop.asked() => Err(Failure::silent(exit)),
+    }
+}
+
+async fn carry_out(script: Script<'_>, interpreter: &mut Interpreter) -> Result<(), Failure> {
+    match script {
         Script::File(path) => interpreter.run_file(path).await,
         Script::Input(mut lines) => interpreter.run_lines(&mut lines, "input").await,
-    };
-    // What has arrived belongs to the script's output, whatever became of its lines.
-    interpreter.leave(result).await
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     repl::{self, Audience, Location, Marks, Session, Surroundings},
     script::{self, RunArgs, Script},
     settings::Settings,
-    signals::Signals,
+    signals::{Signals, Stop},
 };
 
 /// The REPL, at a terminal that can edit lines.
@@ -53,6 +53,7 @@ pub(crate) async fn run_script(
     settings: &Settings,
     output: &Output,
     console: &mut Console,
+    stop: &Stop,
 ) -> Result<(), Failure> {
     let script = open_script(&arguments.file, console)?;
     // What was typed wins over the environment.
@@ -67,7 +68,7 @@ pub(crate) async fn run_script(
     let sharing = if console.is_process { Sharing::Outputs } else { Sharing::Nothing };
     let shell = Shell::new(&console.environment, sharing);
     let rules = Rules { keep_going: arguments.keep_going, shell: arguments.allow_shell };
-    let result = script::run(script, Interpreter::new(session, shell, rules)).await;
+    let result = script::run(script, Interpreter::new(session, shell, rules), stop).await;
     if let Some(embedded) = embedded {
         embedded.stop().await;
     }

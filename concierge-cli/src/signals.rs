@@ -77,9 +77,9 @@ impl Signals {
     }
 
     /// Waits for the first one, or for the terminal to be taken away, on a thread of its own. Whoever ends by itself is asked to, and
-    /// has until the second one or for as long as finishing may take. Where nothing has come of it a second later, the process ends,
+    /// has until the second one or for as long as is said. Where nothing has come of it a second later, the process ends,
     /// and the programs that it has started: whatever is stuck in writing to a pipe that nobody reads cannot look at signals.
-    pub(crate) async fn insist(mut self, asks: Option<Asks>) -> Result<Exit, Failure> {
+    pub(crate) async fn insist(mut self, asks: Option<(Asks, Duration)>) -> Result<Exit, Failure> {
         let (mut sender, told) = oneshot::channel();
         let mut hung_up = HangUp::listen()?;
         beside(async move {
@@ -89,10 +89,12 @@ impl Signals {
                 // Nobody listens any more when the command is done.
                 () = sender.closed() => return,
             };
-            if asks.is_some_and(|asks| asks.0.send(Some(exit)).is_ok()) {
+            if let Some((asks, span)) = asks
+                && asks.ask(exit)
+            {
                 tokio::select! {
                     second = self.next() => exit = second,
-                    () = tokio::time::sleep(FINISH + PATIENCE) => {}
+                    () = tokio::time::sleep(span + PATIENCE) => {}
                     () = sender.closed() => return,
                 }
             }
@@ -175,6 +177,13 @@ fn beside(work: impl Future<Output = ()> + Send + 'static) -> Result<(), Failure
 /// Asks a command to end by itself.
 pub(crate) struct Asks(watch::Sender<Option<Exit>>);
 
+impl Asks {
+    /// Asks for this end. Whether anybody hears it.
+    pub(crate) fn ask(&self, exit: Exit) -> bool {
+        self.0.send(Some(exit)).is_ok()
+    }
+}
+
 /// Where a command learns that it is to end by itself, and with which code.
 pub(crate) struct Stop(watch::Receiver<Option<Exit>>);
 
@@ -183,6 +192,11 @@ impl Stop {
     pub(crate) fn pair() -> (Asks, Self) {
         let (sender, receiver) = watch::channel(None);
         (Asks(sender), Self(receiver))
+    }
+
+    /// Whether somebody has asked.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.0.borrow().is_some()
     }
 
     /// Waits until somebody asks.

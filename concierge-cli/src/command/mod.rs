@@ -49,7 +49,7 @@ use crate::{
     help,
     hold::Address,
     identity::NameChoice,
-    link::{Link, Told},
+    link::{Link, Told, WAITING_EVENTS},
     output::{Output, Version},
     settings::Settings,
     signals::Stop,
@@ -70,11 +70,11 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Waits until a signal asks the command to end by itself. In a session it is just dropped.
+    /// Waits until the command is asked to end by itself: by a signal in the shell, as a job in a session. In front it is just dropped.
     async fn stopped(&self) -> Exit {
         match self.place {
             Place::Shell { stop, .. } => stop.asked().await,
-            Place::Session(_) => std::future::pending().await,
+            Place::Session(shown) => stream::asked(shown.stop()).await,
         }
     }
 }
@@ -144,7 +144,7 @@ pub(crate) async fn run(
         let unread = |error| Failure::local(format!("could not read the payload: {error}"));
         *payload = reading.await.map_err(unread)??;
     }
-    let purpose = Purpose { intents: intents(&command), capacity: 16 * 1024, lasting: lasts(&command) };
+    let purpose = Purpose { intents: intents(&command), capacity: WAITING_EVENTS, lasting: lasts(&command) };
     let name = match (&settings.name, &command) {
         (Some(given), _) => NameChoice::Given(given.clone()),
         (None, Command::Serve(_)) => NameChoice::of_login(&console.environment),

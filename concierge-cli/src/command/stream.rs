@@ -4,8 +4,11 @@ use std::sync::PoisonError;
 
 use clap::Args;
 use concierge_client::{CloseCause, Event};
-use futures_util::future::BoxFuture;
-use tokio::time::{Instant, sleep_until};
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     Context, Place,
@@ -14,8 +17,9 @@ use super::{
 use crate::{
     exit::Exit,
     failure::Failure,
-    link::Told,
+    link::{Told, WAITING_EVENTS},
     output::{Batch, Output, Record, json::document},
+    signals::Stop,
 };
 
 /// What becomes of a stream when the connection is lost.
@@ -40,6 +44,11 @@ pub(crate) trait Shown: Sync {
     /// Whether it is a place of its own beside the lines: what is done there takes what it has with it when it ends.
     fn is_beside(&self) -> bool {
         false
+    }
+
+    /// Where what is done there learns that it is to end by itself.
+    fn stop(&self) -> Option<&Stop> {
+        None
     }
 
     /// Whether a stream goes somewhere else than everything that arrives, and so goes on until it is stopped.
@@ -114,22 +123,31 @@ pub(super) struct Stream<'a> {
     progress: Progress,
     batch: Batch<'a>,
     output: &'a Output,
+    /// Where it learns that it is to end, if that is its own business.
+    stop: Option<&'a Stop>,
+    /// How many of the events that come after that may have been there before.
+    left: usize,
 }
 
 impl<'a> Stream<'a> {
-    /// The events from now on.
+    /// The events from now on. As a job it ends by itself when it is asked to, with what is there by then.
     pub(super) fn open(context: &Context<'a>, limits: Limits) -> Self {
-        Self::on(Feed::open(context, false), context, limits)
+        let stop = match context.place {
+            Place::Shell { .. } => None,
+            Place::Session(shown) => shown.stop(),
+        };
+        Self { stop, ..Self::on(Feed::open(context, false), context, limits) }
     }
 
-    /// The same, for whoever makes something else of them: in a session, what it takes is not shown.
+    /// The same, for whoever makes something else of them, and ends it: in a session, what it takes is not shown.
     pub(super) fn claim(context: &Context<'a>, limits: Limits) -> Self {
         Self::on(Feed::open(context, true), context, limits)
     }
 
     fn on(feed: Feed, context: &Context<'a>, limits: Limits) -> Self {
         let progress = Progress::start(limits, Instant::now());
-        Self { feed, progress, batch: context.output.batch(), output: context.output }
+        let (batch, output) = (context.output.batch(), context.output);
+        Self { feed, progress, batch, output, stop: None, left: WAITING_EVENTS }
     }
 
     /// The next event; none when a limit is reached. It is to be shown or passed over. The end of the connection is a failure;
@@ -146,7 +164,11 @@ impl<'a> Stream<'a> {
             self.batch.flush()?;
             tokio::select! {
                 biased;
-                event = self.feed.next() => event,
+                event = self.feed.next(), if !self.is_asked() => event,
+                exit = asked(self.stop) => match self.waiting() {
+                    Some(event) => Some(event),
+                    None => return Err(Failure::silent(exit)),
+                },
                 () = at(self.progress.ends_at()) => return Ok(None),
             }
         };
@@ -158,6 +180,17 @@ impl<'a> Stream<'a> {
                 Ok(Some(event))
             }
         }
+    }
+
+    fn is_asked(&self) -> bool {
+        self.stop.is_some_and(Stop::is_asked)
+    }
+
+    /// The next event that was there when the stream was asked to end.
+    fn waiting(&mut self) -> Option<Event> {
+        self.left = self.left.checked_sub(1)?;
+        // Whether there is one is not to depend on how much this task has done already.
+        unconstrained(self.feed.next()).now_or_never().flatten()
     }
 
     /// What becomes of the stream itself is told whether or not anybody asked for it.
@@ -251,6 +284,14 @@ pub(super) async fn follow(
 /// Whether an event was told by the stream itself.
 fn is_of_stream(event: &Event) -> bool {
     matches!(event, Event::Lagged { .. })
+}
+
+/// Waits until somebody asks for the end, or for ever.
+pub(super) async fn asked(stop: Option<&Stop>) -> Exit {
+    match stop {
+        Some(stop) => stop.asked().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits for a moment, or for ever.

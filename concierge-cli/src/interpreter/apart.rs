@@ -19,6 +19,7 @@ use crate::{
     offspring::Leash,
     output::Output,
     repl::{Flow, Session},
+    signals::Stop,
 };
 
 /// A place beside a session.
@@ -27,17 +28,19 @@ pub(super) struct Apart {
     url: GatewayUrl,
     timeout: Duration,
     ground: Ground,
+    stop: Stop,
 }
 
 impl Apart {
-    /// Beside this session, with its variables as they are now, and its programs on a leash.
-    pub(super) fn new(session: &Session, ground: &Ground, leash: Leash) -> Result<Self, Failure> {
+    /// Beside this session, with its variables as they are now, and its programs on a leash, until it is asked to end.
+    pub(super) fn new(session: &Session, ground: &Ground, leash: Leash, stop: Stop) -> Result<Self, Failure> {
         let (link, url) = (session.link()?, session.url().clone());
         Ok(Self {
             link,
             url,
             timeout: session.timeout(),
             ground: Ground { background: true, shell: ground.shell.on(leash), ..ground.clone() },
+            stop,
         })
     }
 
@@ -60,10 +63,13 @@ impl Apart {
                     loop {
                         self.carry_out(statement).await?;
                         done += 1;
-                        if *count == Some(done) {
+                        if *count == Some(done) || self.stop.is_asked() {
                             return Ok(());
                         }
-                        tokio::time::sleep(*every).await;
+                        tokio::select! {
+                            () = tokio::time::sleep(*every) => {}
+                            _ = self.stop.asked() => return Ok(()),
+                        }
                     }
                 }
                 _ => Err(not_here()),
@@ -80,13 +86,20 @@ impl Apart {
         let plumbing = Plumbing::lay(pipeline, &self.ground, &base, wanted, true)?;
         let output = plumbing.output.clone();
         let is_stream = is_stream(&ReplCommand::Client(command.clone()));
+        let ends_by_itself = command.ends_by_itself() || shows_events(&command);
+        let stopped = async {
+            self.stop.asked().await;
+            if ends_by_itself {
+                std::future::pending().await
+            }
+        };
         let work = async move {
             let place = Place::Session(self);
             let Self { link, url, timeout, .. } = self;
             let context = Context { link, url, output: &output, place, timeout: *timeout };
             command::execute(command, &context).await.map(|()| Flow::Continue)
         };
-        attend(plumbing, is_stream, work).await.map(|_| ())
+        attend(plumbing, is_stream, work, stopped).await.map(|_| ())
     }
 
     fn command(&self, pipeline: &Pipeline) -> Result<(Command, Output), Failure> {
@@ -117,6 +130,10 @@ impl Shown for Apart {
         true
     }
 
+    fn stop(&self) -> Option<&Stop> {
+        Some(&self.stop)
+    }
+
     fn goes_apart(&self) -> bool {
         true
     }
@@ -135,16 +152,18 @@ impl Watch for Own {
     }
 }
 
-/// Waits for a command, and for everything that it tells to come through.
+/// Waits for a command, and for everything that it tells to come through. Without it, once it is stopped.
 pub(super) async fn attend(
     mut plumbing: Plumbing,
     is_stream: bool,
     work: impl Future<Output = Result<Flow, Failure>>,
+    stopped: impl Future<Output = ()>,
 ) -> Result<(Flow, String), Failure> {
     let mut first = plumbing.take_first();
     let result = tokio::select! {
         result = work => result,
         () = Plumbing::had_enough(&mut first, is_stream) => Ok(Flow::Continue),
+        () = stopped => Ok(Flow::Continue),
     };
     let (flow, result) = match result {
         Ok(flow) => (flow, Ok(())),

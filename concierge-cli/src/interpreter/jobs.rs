@@ -1,57 +1,39 @@
-//! Jobs: statements that are carried out while other lines are. Each tells once how it ended.
+//! Jobs: statements that are carried out while other lines are. Each tells once how it ended, and has time to end by itself.
+
+mod listed;
+mod running;
+
+pub(super) use running::Reins;
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
+    time::Duration,
 };
 
-use serde_json::json;
-use tokio::{sync::Notify, task::AbortHandle};
+use tokio::time::timeout;
 
-use crate::{
-    exit::Exit,
-    failure::Failure,
-    offspring::Leash,
-    output::{Output, Record, View, escape, json::object},
+use self::{
+    listed::Listed,
+    running::{Shared, State},
 };
+use crate::{failure::Failure, output::Output};
 
 /// How many there can be at once, and how many of those that failed wait until somebody asks.
 const MOST: usize = 32;
 
-/// The jobs of a session. They end when this is dropped, and so does every program that they have started.
+/// How long it takes until all have ended that were stopped, and with them every program.
+pub(crate) const JOBS_END: Duration = Duration::from_secs(3);
+
+/// How long a person waits for them without being told.
+const PROMPT: Duration = Duration::from_millis(300);
+
+/// The jobs of a session. They end at once when this is dropped, and so does every program that they have started.
 pub(super) struct Jobs(Arc<Shared>);
-
-struct Shared {
-    output: Output,
-    /// Whether somebody is there to be told at once how a job ended.
-    is_told: bool,
-    state: Mutex<State>,
-    changed: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    last: u32,
-    /// Those that run.
-    jobs: BTreeMap<u32, Job>,
-    /// How others ended, which nobody was told yet.
-    failed: BTreeMap<u32, Failure>,
-}
-
-struct Job {
-    text: String,
-    running: AbortHandle,
-    /// What its programs hang on: they end at once, whatever the job waits for.
-    leash: Leash,
-}
-
-/// What is listed.
-pub(super) struct Listed(Vec<(u32, String)>);
 
 impl Jobs {
     /// No jobs. With somebody to be told, each end is told when it comes; else failures wait until they are asked for.
     pub(super) fn new(output: Output, is_told: bool) -> Self {
-        Self(Arc::new(Shared { output, is_told, state: Mutex::default(), changed: Notify::new() }))
+        Self(Arc::new(Shared::new(output, is_told)))
     }
 
     /// Whether there is room for one more.
@@ -67,44 +49,42 @@ impl Jobs {
     pub(super) fn start(
         &self,
         text: &str,
-        leash: Leash,
+        reins: Reins,
         work: impl Future<Output = Result<(), Failure>> + Send + 'static,
     ) {
-        let mut state = self.lock();
-        state.last += 1;
-        let id = state.last;
-        self.0.output.note(&format!("[{id}] {text}"));
-        let ending = Ending { jobs: Arc::clone(&self.0), id, result: Err(Failure::local("it broke")) };
-        // It ends after it is known, because that is locked.
-        let task = tokio::spawn(async move {
-            let mut ending = ending;
-            ending.result = work.await;
-        });
-        state.jobs.insert(id, Job { text: text.to_owned(), running: task.abort_handle(), leash });
+        self.0.start(text, reins, work);
     }
 
-    /// Ends one, or all. One that has failed is told instead.
-    pub(super) fn stop(&self, which: &str) -> Result<(), Failure> {
-        let mut state = self.lock();
-        let ids: Vec<u32> = if which == "all" {
-            state.jobs.keys().copied().collect()
-        } else {
-            let id = which.trim_start_matches('%').parse::<u32>().ok();
-            if let Some(failure) = id.and_then(|id| state.failed.remove(&id)) {
-                return Err(failure);
-            }
-            let id = id.filter(|id| state.jobs.contains_key(id));
-            vec![id.ok_or_else(|| unknown(which, &state))?]
-        };
-        for id in ids {
-            if let Some(job) = state.jobs.remove(&id) {
-                job.end();
-                self.0.output.note(&format!("[{id}] stopped: {}", job.text));
+    /// Stops one, or all, and waits until they have ended; a person not for long. One that was stopped before ends at once. Fails as
+    /// the first that fails; one that had failed before is told instead.
+    pub(super) async fn stop(&self, which: &str) -> Result<(), Failure> {
+        let ids = self.meant(which)?;
+        for id in &ids {
+            if !self.0.stop(*id) {
+                self.0.end(*id);
             }
         }
-        drop(state);
-        self.0.changed.notify_waiters();
-        Ok(())
+        let is_meant = |id| ids.contains(&id);
+        if !self.0.is_told {
+            self.0.ended(is_meant).await;
+        } else if timeout(PROMPT, self.0.ended(is_meant)).await.is_err() {
+            self.0.output.note("what was stopped is still finishing; `stop` again ends it at once");
+        }
+        self.failure(is_meant)
+    }
+
+    /// Those that are to be stopped.
+    fn meant(&self, which: &str) -> Result<Vec<u32>, Failure> {
+        let mut state = self.lock();
+        if which == "all" {
+            return Ok(state.jobs.keys().copied().collect());
+        }
+        let id = which.trim_start_matches('%').parse::<u32>().ok();
+        if let Some(failure) = id.and_then(|id| state.failed.remove(&id)) {
+            return Err(failure);
+        }
+        let id = id.filter(|id| state.jobs.contains_key(id));
+        Ok(vec![id.ok_or_else(|| unknown(which, &state))?])
     }
 
     /// Waits until one has ended, or all. Fails as the first of them that failed.
@@ -115,22 +95,26 @@ impl Jobs {
                 return Err(unknown(&id.to_string(), &state));
             }
         }
-        loop {
-            let changed = self.0.changed.notified();
-            tokio::pin!(changed);
-            // From here on a change is noticed, before it is waited for.
-            changed.as_mut().enable();
-            if let Some(result) = self.result(which) {
-                return result;
-            }
-            changed.await;
-        }
+        let is_meant = |id| which.is_none_or(|which| which == id);
+        self.0.ended(is_meant).await;
+        self.failure(is_meant)
     }
 
-    /// Ends all, at the end of a script. Fails as the first that has failed before.
-    pub(super) fn finish(&self) -> Result<(), Failure> {
-        self.end();
-        self.failure(None)
+    /// Stops all, at the end of a session, and waits until they have ended. Fails as the first that fails, or has failed before.
+    pub(super) async fn finish(&self) -> Result<(), Failure> {
+        let ids: Vec<_> = {
+            let mut state = self.lock();
+            state.leaves = true;
+            state.jobs.keys().copied().collect()
+        };
+        for id in ids {
+            self.0.stop(id);
+        }
+        if self.0.is_told && timeout(PROMPT, self.0.ended(|_| true)).await.is_err() {
+            self.0.output.note("jobs are finishing; Ctrl-C ends them at once");
+        }
+        self.0.ended(|_| true).await;
+        self.failure(|_| true)
     }
 
     /// What runs.
@@ -139,28 +123,15 @@ impl Jobs {
         Listed(state.jobs.iter().map(|(id, job)| (*id, job.text.clone())).collect())
     }
 
-    /// How those that are waited for ended; none while one of them runs.
-    fn result(&self, which: Option<u32>) -> Option<Result<(), Failure>> {
-        let runs = self.lock().jobs.keys().any(|id| is_meant(which, *id));
-        (!runs).then(|| self.failure(which))
-    }
-
     /// The first that failed. Others are told.
-    fn failure(&self, which: Option<u32>) -> Result<(), Failure> {
+    fn failure(&self, is_meant: impl Fn(u32) -> bool) -> Result<(), Failure> {
         let mut state = self.lock();
-        let mut failures =
-            state.failed.extract_if(.., |id, _| is_meant(which, *id)).map(|(_, failure)| failure);
+        let mut failures = state.failed.extract_if(.., |id, _| is_meant(*id)).map(|(_, failure)| failure);
         let first = failures.next();
         for other in failures {
             self.0.output.failure(&other);
         }
         first.map_or(Ok(()), Err)
-    }
-
-    fn end(&self) {
-        for job in std::mem::take(&mut self.lock().jobs).into_values() {
-            job.end();
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -170,57 +141,7 @@ impl Jobs {
 
 impl Drop for Jobs {
     fn drop(&mut self) {
-        self.end();
-    }
-}
-
-impl Shared {
-    fn ended(&self, id: u32, result: Result<(), Failure>) {
-        let mut state = self.lock();
-        // One that was stopped has been told.
-        let Some(job) = state.jobs.remove(&id) else { return };
-        match result {
-            Err(failure) if failure.exit() != Exit::Done => {
-                let failure = failure.within(&format!("[{id}] {}", job.text));
-                if self.is_told || state.failed.len() >= MOST {
-                    self.output.failure(&failure);
-                } else {
-                    state.failed.insert(id, failure);
-                }
-            }
-            _ if self.is_told => self.output.note(&format!("[{id}] done: {}", job.text)),
-            _ => {}
-        }
-        drop(state);
-        self.changed.notify_waiters();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Job {
-    fn end(&self) {
-        self.running.abort();
-        self.leash.end();
-    }
-}
-
-fn is_meant(which: Option<u32>, id: u32) -> bool {
-    which.is_none_or(|which| which == id)
-}
-
-/// Tells how a job ended, however it did.
-struct Ending {
-    jobs: Arc<Shared>,
-    id: u32,
-    result: Result<(), Failure>,
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.jobs.ended(self.id, self.result.clone());
+        self.0.drop_all();
     }
 }
 
@@ -234,36 +155,15 @@ fn unknown(which: &str, state: &State) -> Failure {
     }
 }
 
-impl Record for Listed {
-    fn object(&self) -> String {
-        let jobs: Vec<_> = self.0.iter().map(|(id, text)| json!({ "id": id, "line": text })).collect();
-        object("jobs", &[("jobs", json!(jobs))])
-    }
-
-    fn human(&self, _view: View) -> String {
-        self.0.iter().fold(String::new(), |lines, (id, text)| lines + &format!("[{id}] {}\n", escape(text)))
-    }
-
-    fn objects(&self) -> Vec<String> {
-        let job = |(id, text): &(u32, String)| object("job", &[("id", json!(id)), ("line", json!(text))]);
-        self.0.iter().map(job).collect()
-    }
-
-    fn rows(&self) -> Vec<Vec<String>> {
-        self.0.iter().map(|(id, text)| vec![id.to_string(), text.clone()]).collect()
-    }
-
-    fn raw(&self) -> Vec<String> {
-        self.0.iter().map(|(_, text)| text.clone()).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         console::Console,
+        exit::Exit,
+        offspring::Leash,
         output::{ColorChoice, Form},
+        signals::Stop,
     };
 
     fn jobs(is_told: bool) -> (Jobs, crate::console::Captured) {
@@ -278,7 +178,14 @@ mod tests {
 
     fn start(jobs: &Jobs, text: &str, work: impl Future<Output = Result<(), Failure>> + Send + 'static) {
         jobs.have_room().unwrap();
-        jobs.start(text, Leash::default(), work);
+        let (asks, stop) = Stop::pair();
+        let reins = Reins { asks, leash: Leash::default() };
+        jobs.start(text, reins, async move {
+            tokio::select! {
+                result = work => result,
+                _ = stop.asked() => Ok(()),
+            }
+        });
     }
 
     fn pending() -> impl Future<Output = Result<(), Failure>> + Send + 'static {
@@ -294,7 +201,7 @@ mod tests {
         assert_eq!((failure.exit(), failure.message()), (Exit::Lost, "[1] listen a: no more"));
         assert_eq!(jobs.wait(None).await, Ok(()));
         assert_eq!(jobs.wait(Some(1)).await, Ok(()));
-        assert_eq!(jobs.finish(), Ok(()));
+        assert_eq!(jobs.finish().await, Ok(()));
         assert_eq!(captured.stderr(), "[1] listen a\n[2] listen b\n");
     }
 
@@ -316,14 +223,28 @@ mod tests {
             start(&jobs, "listen", pending());
         }
         assert!(jobs.have_room().is_err());
-        assert_eq!(jobs.stop("7").map(|()| jobs.list().0.len()), Ok(MOST - 1));
-        let failure = jobs.stop("7").unwrap_err();
+        assert_eq!(jobs.stop("7").await.map(|()| jobs.list().0.len()), Ok(MOST - 1));
+        let failure = jobs.stop("7").await.unwrap_err();
         assert_eq!(failure.message(), "there is no job 7");
-        jobs.stop("all").unwrap();
+        jobs.stop("all").await.unwrap();
         assert_eq!(jobs.wait(None).await, Ok(()));
         assert!(captured.stderr().contains("[7] stopped: listen"));
-        assert_eq!(jobs.stop("x").unwrap_err().hinted(), Some("none runs"));
+        assert_eq!(jobs.stop("x").await.unwrap_err().hinted(), Some("none runs"));
         assert!(jobs.wait(Some(99)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_end_by_itself_is_ended_and_that_is_told() {
+        for (is_told, end) in [(false, "stopped before it had ended by itself"), (true, "still finishing")] {
+            let (jobs, captured) = jobs(is_told);
+            let reins = Reins { asks: Stop::pair().0, leash: Leash::default() };
+            jobs.start("listen", reins, pending());
+            jobs.stop("all").await.unwrap();
+            assert!(captured.stderr().contains(end), "{}", captured.stderr());
+            // A second time ends it at once.
+            assert_eq!(jobs.stop("1").await.is_ok(), is_told);
+            assert!(jobs.list().0.is_empty());
+        }
     }
 
     /// Jobs of a script, so many of which have failed, which nobody was told yet.
@@ -348,7 +269,7 @@ mod tests {
         }
         // No more than that wait to be asked for.
         assert!(captured.stderr().ends_with("error: [33] listen: no more\n"), "{}", captured.stderr());
-        assert!(jobs.finish().is_err());
+        assert!(jobs.finish().await.is_err());
         for id in 2..=MOST {
             assert!(captured.stderr().contains(&format!("error: [{id}] listen: no more\n")));
         }
@@ -358,11 +279,11 @@ mod tests {
     async fn stopping_all_others_leaves_a_failure_to_be_told() {
         let (jobs, _captured) = failed(1).await;
         start(&jobs, "listen", pending());
-        jobs.stop("all").unwrap();
-        assert_eq!(jobs.finish().unwrap_err().exit(), Exit::Lost);
+        jobs.stop("all").await.unwrap();
+        assert_eq!(jobs.finish().await.unwrap_err().exit(), Exit::Lost);
         let (jobs, _captured) = failed(1).await;
-        assert_eq!(jobs.stop("1").unwrap_err().message(), "[1] listen: no more");
-        assert_eq!(jobs.finish(), Ok(()));
+        assert_eq!(jobs.stop("1").await.unwrap_err().message(), "[1] listen: no more");
+        assert_eq!(jobs.finish().await, Ok(()));
     }
 
     #[tokio::test]
@@ -371,7 +292,7 @@ mod tests {
         start(&jobs, "listen", pending());
         start(&jobs, "listen", async { failing() });
         assert!(jobs.wait(Some(2)).await.is_err());
-        assert_eq!(jobs.finish(), Ok(()));
+        assert_eq!(jobs.finish().await, Ok(()));
         assert!(jobs.list().0.is_empty());
     }
 }

@@ -15,16 +15,17 @@ mod variables;
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use command::LanguageCommand;
+pub(crate) use jobs::JOBS_END;
 pub(crate) use shell::{Lending, Sharing, Shell};
 pub(crate) use source::Rules;
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{future::pending, path::PathBuf, sync::Arc, time::Instant};
 
 use futures_util::{FutureExt, future::LocalBoxFuture};
 
 use self::{
     apart::{Apart, attend, is_endless, is_stream},
-    jobs::Jobs,
+    jobs::{Jobs, Reins},
     plumbing::{Asides, Plumbing, Wanted},
     results::{Onward, Text, Trouble, show_value},
     shell::{Reads, Writes},
@@ -42,6 +43,7 @@ use crate::{
     offspring::Leash,
     output::{Filter, Form, Output, Tap},
     repl::{Audience, Flow, Session, help_page},
+    signals::Stop,
 };
 
 /// A session, and what lines leave behind for those that follow.
@@ -138,12 +140,20 @@ impl Interpreter {
     /// Leaves, after lines that ended like this: jobs end, what is under way is finished, what has arrived is shown. Fails as the
     /// lines, or else as a job that had failed.
     pub(crate) async fn leave(self, result: Result<(), Failure>) -> Result<(), Failure> {
-        let jobs = self.jobs.finish();
+        let jobs = self.jobs.finish().await;
         if let (Err(_), Err(failure)) = (&result, &jobs) {
             self.ground.output.failure(failure);
         }
         let left = self.session.leave().await;
         result.and(jobs).and(left)
+    }
+
+    /// Leaves for a reason that does not let anything be finished but jobs. Fails with it.
+    pub(crate) async fn abandon(self, reason: Failure) -> Result<(), Failure> {
+        if let Err(failure) = self.jobs.finish().await {
+            self.ground.output.failure(&failure);
+        }
+        Err(reason)
     }
 
     fn carry_out<'a>(&'a mut self, statement: &'a Statement) -> LocalBoxFuture<'a, Result<Flow, Failure>> {
@@ -223,7 +233,7 @@ impl Interpreter {
                     }
                     Ok(Flow::Continue)
                 };
-                let told = attend(plumbing, false, work).await?;
+                let told = attend(plumbing, false, work, pending()).await?;
                 if !pipeline.stages.is_empty() {
                     self.remember(&told.1)?;
                 }
@@ -235,7 +245,7 @@ impl Interpreter {
         let plumbing = Plumbing::lay(pipeline, &ground, &base, wanted, false)?;
         let output = plumbing.output.clone();
         let work = async { self.perform(command, output, apart).await };
-        let (flow, value) = attend(plumbing, is_stream, work).await?;
+        let (flow, value) = attend(plumbing, is_stream, work, pending()).await?;
         if tells {
             self.remember(&value)?;
         }
@@ -263,7 +273,7 @@ impl Interpreter {
         match command {
             LanguageCommand::Vars => output.record(&Listed::of(&self.ground.variables))?,
             LanguageCommand::Jobs => output.record(&self.jobs.list())?,
-            LanguageCommand::Stop(arguments) => self.jobs.stop(&arguments.job)?,
+            LanguageCommand::Stop(arguments) => self.jobs.stop(&arguments.job).await?,
             LanguageCommand::Wait(arguments) => self.jobs.wait(arguments.job).await?,
             LanguageCommand::Sleep(arguments) => tokio::time::sleep(arguments.time).await,
             LanguageCommand::Expect(arguments) => {
@@ -317,8 +327,8 @@ impl Interpreter {
         let text = line.trim().trim_end_matches('&').trim_end();
         // Before anything happens: a file would be emptied.
         self.jobs.have_room()?;
-        let leash = Leash::default();
-        let apart = Apart::new(&self.session, &self.ground, leash.clone())?;
+        let (leash, (asks, stop)) = (Leash::default(), Stop::pair());
+        let apart = Apart::new(&self.session, &self.ground, leash.clone(), stop)?;
         // A mistake is told at once.
         apart.check(&statement)?;
         let mut work = async move { apart.carry_out(&statement).await }.boxed();
@@ -327,7 +337,7 @@ impl Interpreter {
             Some(result) => std::future::ready(result).boxed(),
             None => work,
         };
-        self.jobs.start(text, leash, work);
+        self.jobs.start(text, Reins { asks, leash }, work);
         Ok(Flow::Continue)
     }
 }

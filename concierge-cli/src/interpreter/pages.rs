@@ -65,4 +65,8 @@ Jobs: what goes on while other lines are carried out.
 
 How a job ended is told once. Ctrl-C ends only what runs in the foreground. In a script, jobs end
 with it, and one that failed fails it. There can be 32.
+
+One that is stopped, or ends with the session, writes what has come until then, and its programs
+find the end of their input: `listen | gzip > log.gz &` is whole. What has not ended after two
+seconds is ended, which is told. `stop` a second time, or Ctrl-C while leaving, waits no longer.
 ";

@@ -110,7 +110,12 @@ pub(crate) async fn run(
     let mut desk = Desk { editor, screen: Arc::clone(&screen), prompt, signals, happenings };
     let exit = desk.converse(&mut interpreter).await;
     screen.end();
-    let left = interpreter.leave(Ok(())).await;
+    // Those that led here are no reason to hurry.
+    let _ = desk.signals.pending();
+    let left = tokio::select! {
+        left = interpreter.leave(Ok(())) => left,
+        hurry = desk.signals.next() => return Ok(if exit == Exit::Done { hurry } else { exit }),
+    };
     // Nobody is there to be told what could not be shown.
     if exit == Exit::HungUp { Ok(exit) } else { left.map(|()| exit) }
 }

@@ -23,7 +23,7 @@ use crate::{
     hold::Address,
     identity::NameChoice,
     interpreter::Arrivals,
-    link::{Link, Told},
+    link::{Link, Told, WAITING_EVENTS},
     output::{Gateway, Output},
     settings::Settings,
 };
@@ -33,7 +33,7 @@ use crate::{
 const fn waiting_events(audience: Audience) -> usize {
     match audience {
         Audience::Person => 4 * 1024,
-        Audience::Script => 16 * 1024,
+        Audience::Script => WAITING_EVENTS,
     }
 }
 

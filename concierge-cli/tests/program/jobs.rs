@@ -23,6 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A program that reads nothing and does not end, and one that it has started: as long as either runs, a pipe is open.
 const SLEEPER: &str = "exec 9> \"$1\"\nsleep 1000\ntrue\n";
 
+/// One that does not end when it is asked to, either.
+const STUBBORN: &str = "trap '' TERM\n. \"$(dirname \"$0\")/sleeper\"\n";
+
+/// A program whose file is there when it has read everything, and ended by itself.
+const SAVER: &str = "cat > \"$1.part\"\nmv \"$1.part\" \"$1\"\n";
+
 /// Where sleepers are, each with its pipe.
 struct Sleepers {
     folder: tempfile::TempDir,
@@ -37,7 +43,9 @@ struct Sleeper {
 impl Sleepers {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("sleeper"), SLEEPER).unwrap();
+        for (name, text) in [("sleeper", SLEEPER), ("stubborn", STUBBORN), ("saver", SAVER)] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
         Self { folder }
     }
 
@@ -47,9 +55,13 @@ impl Sleepers {
 
     /// The command of a shell that starts one, and how to wait for it.
     fn one(&self, name: &str) -> (String, Sleeper) {
+        self.one_that_is("sleeper", name)
+    }
+
+    fn one_that_is(&self, kind: &str, name: &str) -> (String, Sleeper) {
         let pipe = self.path(name);
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let command = format!("sh {} {}", self.path("sleeper").display(), pipe.display());
+        let command = format!("sh {} {}", self.path(kind).display(), pipe.display());
         let ((start, started), (end, ended)) = (channel(), channel());
         thread::spawn(move || {
             let mut pipe = File::open(pipe).unwrap();
@@ -209,6 +221,83 @@ fn jobs_end_with_their_script() {
     typed.line("exit");
     job.has_ended();
     assert_eq!(typed.child.wait().unwrap().code(), Some(0));
+}
+
+/// A script with a job that saves what it is given, and how many lines that is: all of them have come.
+fn saving<'a>(gateway: &'a Gateway, places: &Sleepers) -> (Typed, Peer<'a>, usize) {
+    let mut bob = gateway.peer("bob");
+    let mut typed = Typed::start(gateway);
+    let (saver, saved) = (places.path("saver"), places.path("saved"));
+    typed.line(&format!("listen -o raw | sh {} {} &", saver.display(), saved.display()));
+    typed.line("@bob ready");
+    assert_eq!(bob.next_data(), "\"ready\"");
+    let count = 1000;
+    bob.wait(async {
+        for number in 0..count {
+            bob.client.to("typist").json(&number).await.unwrap();
+        }
+    });
+    // What its answer comes behind is there.
+    typed.line("@bob all there");
+    assert_eq!(bob.next_data(), "\"all there\"");
+    (typed, bob, count)
+}
+
+#[test]
+fn a_job_that_is_stopped_writes_all_that_it_was_given() {
+    let gateway = Gateway::start();
+    let places = Sleepers::new();
+    let (mut typed, mut bob, count) = saving(&gateway, &places);
+    typed.line("stop 1");
+    typed.line("@bob stopped");
+    assert_eq!(bob.next_data(), "\"stopped\"");
+    assert_eq!(fs::read_to_string(places.path("saved")).unwrap().lines().count(), count);
+}
+
+#[test]
+fn jobs_write_all_that_they_were_given_when_the_script_ends() {
+    let endings: [(fn(&mut Typed), i32); 4] = [
+        (|typed| typed.line("exit"), 0),
+        (|typed| typed.line("nonsense"), 2),
+        (|typed| typed.signal(Signal::TERM), 143),
+        (|typed| typed.signal(Signal::INT), 130),
+    ];
+    for (end, code) in endings {
+        let gateway = Gateway::start();
+        let places = Sleepers::new();
+        let (mut typed, _bob, count) = saving(&gateway, &places);
+        end(&mut typed);
+        assert_eq!(typed.child.wait().unwrap().code(), Some(code));
+        let saved = fs::read_to_string(places.path("saved"));
+        assert_eq!(saved.map(|saved| saved.lines().count()).ok(), Some(count), "{code}");
+    }
+}
+
+#[test]
+fn programs_of_jobs_that_want_no_end_are_ended() {
+    let gateway = Gateway::start();
+    let places = Sleepers::new();
+    let mut typed = Typed::start(&gateway);
+    let mut start = |name| {
+        let (command, job) = places.one_that_is("stubborn", name);
+        typed.line(&format!("listen | {command} &"));
+        job.has_started();
+        job
+    };
+    let (stopped, others) = (start("first"), [start("second"), start("third")]);
+    typed.line("stop 1");
+    stopped.has_ended();
+    typed.line("exit");
+    others.iter().for_each(Sleeper::has_ended);
+    assert_eq!(typed.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_program_that_fails_when_its_job_is_stopped_fails_the_line() {
+    let gateway = Gateway::start();
+    let outcome = run(&gateway, "listen | cat > /dev/null; exit 3 &\nstop 1\n");
+    let told = "line 2: [1] listen | cat > /dev/null; exit 3: ";
+    assert!(&outcome == 10 && outcome.stderr.contains(told), "{outcome:?}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ const RECORDS: &[(&str, &str, &[&str])] = &[
     ("command/schema.rs", "Types", &["record_types", "record_type"]),
     ("command/send/many.rs", "SentMany", &["sent"]),
     ("command/serve/served.rs", "Served", &["served"]),
-    ("interpreter/jobs.rs", "Listed", &["jobs", "job"]),
+    ("interpreter/jobs/listed.rs", "Listed", &["jobs", "job"]),
     ("interpreter/variables.rs", "Listed", &["variables", "variable"]),
     ("output/records/client.rs", "ClientFetchAllResult", &["CLIENT_FETCH_ALL_RESULT", "client"]),
     ("output/records/client.rs", "ClientFetchResult", &["CLIENT_FETCH_RESULT"]),
