@@ -29,6 +29,8 @@ mod metrics;
 mod proxies;
 mod readme;
 mod secrecy;
+mod secured;
+mod service_manager;
 mod simulation;
 mod slow;
 mod start;

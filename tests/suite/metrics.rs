@@ -6,7 +6,7 @@ use support::gateway::GatewayProcess;
 use support::raw::{Handshake, RawSocket, Response};
 
 /// A gateway that tells its metrics, and where.
-fn gateway(arguments: &[&str]) -> (GatewayProcess, SocketAddr) {
+pub(crate) fn gateway(arguments: &[&str]) -> (GatewayProcess, SocketAddr) {
     let arguments = [&["--set", "metrics.bind=127.0.0.1:0"], arguments].concat();
     let mut gateway = GatewayProcess::start(&arguments).expect("it starts");
     let line = gateway.program.next_line().expect("a second line");
@@ -22,7 +22,7 @@ fn ask(address: SocketAddr, method: &str, target: &str, host: &str) -> Response 
     if method == "HEAD" { socket.read_head() } else { socket.read_response() }.expect("it answers")
 }
 
-fn read(address: SocketAddr) -> String {
+pub(crate) fn read(address: SocketAddr) -> String {
     let answer = ask(address, "GET", "/metrics", &address.to_string());
     assert_eq!(answer.status, 200);
     assert_eq!(
@@ -33,7 +33,7 @@ fn read(address: SocketAddr) -> String {
 }
 
 /// The number of a metric, with its labels as they are written; 0 for what has not happened.
-fn number(text: &str, metric: &str) -> f64 {
+pub(crate) fn number(text: &str, metric: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
     line.map_or(0.0, |value| value.parse().expect("a number"))
 }

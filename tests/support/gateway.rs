@@ -128,7 +128,8 @@ impl GatewayProcess {
         command.args(["--bind", address]);
         let mut program = Program::start("concierge-server", &mut command)?;
         let line = program.next_line()?;
-        let address = line.strip_prefix("listening on ws://").and_then(|rest| rest.strip_suffix("/ws"));
+        let url = line.strip_prefix("listening on ").and_then(|rest| rest.strip_suffix("/ws"));
+        let address = url.and_then(|url| url.strip_prefix("ws://").or(url.strip_prefix("wss://")));
         let address = address.with_context(|| format!("the first line is {line:?}"))?;
         let address: SocketAddr = address.parse().with_context(|| format!("the first line is {line:?}"))?;
         ensure!(address.port() != 0, "the first line is {line:?}");

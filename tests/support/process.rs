@@ -41,7 +41,7 @@ pub fn command(name: &str) -> Result<Command> {
     let mut command = Command::new(program(name)?);
     for (variable, _) in std::env::vars_os() {
         let name = variable.to_string_lossy();
-        if name.starts_with("CONCIERGE_") || name.starts_with("XDG_") {
+        if name.starts_with("CONCIERGE_") || name.starts_with("XDG_") || name == "NOTIFY_SOCKET" {
             command.env_remove(variable);
         }
     }

@@ -1,9 +1,13 @@
 //! TLS before a gateway: authorities made for one test, certificates they sign, and a front that ends TLS.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::copy_bidirectional;
@@ -26,11 +30,58 @@ pub enum Validity {
     ToCome,
 }
 
-/// A certificate and its key, for a front.
+/// A certificate and its key, for a front or a gateway.
 #[derive(Debug)]
 pub struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    /// The same as they stand in files.
+    pem: (String, String),
+}
+
+/// The files of a certificate and its key, as a gateway is given them.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+impl Identity {
+    fn new(signed: &Certificate, key: &KeyPair) -> Self {
+        let pem = (signed.pem(), key.serialize_pem());
+        Self { chain: vec![signed.der().clone()], key: pkcs8(key), pem }
+    }
+
+    /// Writes both into a folder, also in the place of others.
+    ///
+    /// # Panics
+    ///
+    /// When they cannot be written.
+    pub fn save(&self, folder: &Path) -> Files {
+        let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        std::fs::write(&certificate, &self.pem.0).expect("a certificate can be written");
+        std::fs::write(&key, &self.pem.1).expect("a key can be written");
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+        Files { certificate, key }
+    }
+}
+
+impl Files {
+    /// What a gateway is told of them, as its file would have it.
+    pub fn configuration(&self) -> String {
+        let (certificate, key) = (self.certificate.display(), self.key.display());
+        format!("tls.cert_file = '{certificate}'\ntls.key_file = '{key}'\n")
+    }
+
+    /// The same as settings of a command line.
+    pub fn settings(&self) -> [String; 2] {
+        [
+            format!("tls.cert_file={}", self.certificate.display()),
+            format!("tls.key_file={}", self.key.display()),
+        ]
+    }
 }
 
 impl Authority {
@@ -61,7 +112,7 @@ impl Authority {
     pub fn sign(&self, names: &[&str], validity: Validity) -> Identity {
         let key = KeyPair::generate().expect("a key can be made");
         let signed = params(names, validity).signed_by(&key, &self.issuer).expect("an authority signs");
-        Identity { chain: vec![signed.der().clone()], key: pkcs8(&key) }
+        Identity::new(&signed, &key)
     }
 }
 
@@ -77,7 +128,7 @@ pub fn self_signed(names: &[&str], of_authority: bool) -> (Identity, String) {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     }
     let signed = params.self_signed(&key).expect("a certificate signs itself");
-    (Identity { chain: vec![signed.der().clone()], key: pkcs8(&key) }, signed.pem())
+    (Identity::new(&signed, &key), signed.pem())
 }
 
 fn params(names: &[&str], validity: Validity) -> CertificateParams {

@@ -4,6 +4,7 @@
 mod arguments;
 mod complaint;
 mod logging;
+mod service_manager;
 mod signals;
 
 use std::io::{self, Write as _};
@@ -12,18 +13,19 @@ use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
-use tracing::info;
+use tokio::task::spawn_blocking;
+use tracing::{error, info};
 
 pub use self::arguments::Args;
 
 use self::arguments::Task;
 use self::complaint::{complaint, told};
-use self::signals::Signals;
-use crate::{ServeError, Server};
+use self::signals::{Asked, Signals};
+use crate::{ServeError, Server, ServerHandle};
 
 /// Runs a gateway with these arguments until a signal ends it, on a runtime of its own.
 ///
-/// The first line on stdout for each listener is `listening on ws://ADDRESS/ws`; everything else goes to stderr. Exit
+/// The first line on stdout for each listener is `listening on ws://ADDRESS/ws`, with TLS `wss://`; everything else goes to stderr. Exit
 /// codes: 0 stopped, by a signal too; 10 an address cannot be listened on; 78 the configuration is refused.
 ///
 /// # Panics
@@ -63,7 +65,10 @@ async fn try_serve(args: &Args) -> Result<(), ServeError> {
     let config = args.configuration(std::env::vars_os())?;
     let answer = match args.task() {
         Task::Serve => None,
-        Task::Check => Some("the configuration is good\n".to_owned()),
+        Task::Check => {
+            config.certificate()?;
+            Some("the configuration is good\n".to_owned())
+        }
         Task::Print => Some(config.to_toml()),
     };
     if let Some(answer) = answer {
@@ -74,22 +79,48 @@ async fn try_serve(args: &Args) -> Result<(), ServeError> {
     logging::start(config.log);
     raise_descriptor_limit();
     let server = Server::bind(config).await?;
+    let handle = server.handle();
     // Before anybody is told that it listens: whoever is may send a signal at once.
-    let mut signals = Signals::listen();
+    let mut signals = Signals::listen(handle.is_secure() || service_manager::is_there());
     announce(&server);
+    service_manager::tell_ready();
     let (stop, stopped) = oneshot::channel::<()>();
+    let mut stop = Some(stop);
     let mut running = pin!(server.run(async { drop(stopped.await) }));
-    tokio::select! {
-        () = &mut running => {}
-        () = signals.next() => {
-            drop(stop);
-            tokio::select! {
-                () = &mut running => {}
-                () = signals.next() => info!("stopping at once"),
+    loop {
+        let asked = tokio::select! {
+            () = &mut running => break,
+            asked = signals.next() => asked,
+        };
+        match (asked, stop.take()) {
+            (Asked::Reload, running) => {
+                stop = running;
+                let handle = handle.clone();
+                // Not waited for: a disk that does not answer keeps nobody from stopping.
+                drop(spawn_blocking(move || reload(&handle)));
+            }
+            (Asked::Stop, Some(stop)) => {
+                service_manager::tell_stopping();
+                drop(stop);
+            }
+            (Asked::Stop, None) => {
+                info!("stopping at once");
+                break;
             }
         }
     }
     Ok(())
+}
+
+fn reload(handle: &ServerHandle) {
+    service_manager::tell_reloading();
+    match handle.reload() {
+        Ok(()) if handle.is_secure() => info!("the certificate is the one that its file has now"),
+        Ok(()) => info!("there is no certificate to read again, and nothing else is"),
+        Err(error) => error!(error = told(&error), "the certificate stays as it was"),
+    }
+    // Also after a failure: it goes on with what it had.
+    service_manager::tell_ready();
 }
 
 /// Each connection takes a descriptor: as many as the system allows.
@@ -101,9 +132,10 @@ fn raise_descriptor_limit() {
 
 fn announce(server: &Server) {
     let mut out = io::stdout().lock();
+    let scheme = if server.handle().is_secure() { "wss" } else { "ws" };
     for address in server.addresses() {
         // A closed stdout does not keep a gateway from serving.
-        let _closed = writeln!(out, "listening on ws://{address}/ws");
+        let _closed = writeln!(out, "listening on {scheme}://{address}/ws");
     }
     for address in server.metrics_addresses() {
         let _closed = writeln!(out, "metrics on http://{address}");

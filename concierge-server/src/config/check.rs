@@ -45,6 +45,17 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         let problem = format!("no client can be called {:?} here: see names and limits.name", name.as_str());
         return refuse("reserved", problem);
     }
+    match (&config.tls.cert_file, &config.tls.key_file) {
+        (Some(_), None) => {
+            let problem = "a certificate is of no use without its key: set tls.key_file too";
+            return refuse("tls.cert_file", problem.to_owned());
+        }
+        (None, Some(_)) => {
+            let problem = "a key is of no use without its certificate: set tls.cert_file too";
+            return refuse("tls.key_file", problem.to_owned());
+        }
+        _ => {}
+    }
     timing(config, refuse)?;
     sizes(config, refuse)
 }
@@ -167,6 +178,11 @@ mod tests {
         for (text, part) in [
             ("bind = []", "no address to listen on"),
             ("secret = \"a\"\nallow_anonymous = true", "contradicts the secret"),
+            (
+                "tls.cert_file = \"/a.pem\"",
+                "`tls.cert_file` in the configuration: a certificate is of no use",
+            ),
+            ("tls.key_file = \"/a.pem\"", "set tls.cert_file too"),
             ("heartbeat = { interval = \"5s\", timeout = \"5s\" }", "given up before it is asked"),
             ("heartbeat.timeout = \"1s\"", "`heartbeat.timeout` in the configuration"),
             ("heartbeat.interval = \"0s\"", "that fast"),

@@ -4,6 +4,7 @@
 //! A setting is taken from the first of these that has it: a flag, a variable `CONCIERGE_SERVER_<KEY>` (dots as `__`), the
 //! file given with `--config`, the default.
 
+mod certificate;
 mod check;
 mod error;
 mod layers;
@@ -54,6 +55,8 @@ pub struct Config {
     pub allow_anonymous: bool,
     /// Names that only who knows their own secrets can have.
     pub reserved: Vec<Reserved>,
+    /// What it shows to clients that connect over TLS.
+    pub tls: Tls,
     /// Which letters a client's name may have.
     pub names: NamePolicy,
     /// How long a connection may take to identify itself.
@@ -88,6 +91,16 @@ pub struct Reserved {
     pub name: ClientName,
     /// What opens it.
     pub secret: Secret,
+}
+
+/// TLS, for every address that clients connect to. Without files there is none.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Tls {
+    /// The certificate, and those that lead from it to an authority, as PEM.
+    pub cert_file: Option<PathBuf>,
+    /// Its key, as PEM, not readable by every user of the machine.
+    pub key_file: Option<PathBuf>,
 }
 
 /// When silence is answered.
@@ -199,6 +212,7 @@ impl Default for Config {
             secret: None,
             allow_anonymous: false,
             reserved: Vec::new(),
+            tls: Tls::default(),
             names: NamePolicy::Unicode,
             identify_timeout: Duration::from_secs(5),
             heartbeat: Heartbeat { interval: Duration::from_secs(5), timeout: Duration::from_secs(10) },

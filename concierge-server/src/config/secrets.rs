@@ -85,13 +85,9 @@ pub(super) fn read_secret(path: &Path) -> Result<Secret, String> {
     /// Longer than any secret: a file given by mistake is not read to its end.
     const MOST: u64 = 4096;
     let shown = path.display();
-    let unreadable = |error: std::io::Error| format!("cannot read {shown}: {error}");
-    let file = File::open(path).map_err(unreadable)?;
-    if is_open_to_strangers(&file.metadata().map_err(unreadable)?) {
-        return Err(format!("every user of this machine can read {shown}: `chmod 600` it"));
-    }
+    let file = open_private(path)?;
     let mut text = String::new();
-    file.take(MOST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    file.take(MOST + 1).read_to_string(&mut text).map_err(|error| unreadable(path, &error))?;
     if text.len() as u64 > MOST {
         return Err(format!("{shown} is larger than a secret can be, which is {MOST} bytes"));
     }
@@ -103,6 +99,20 @@ pub(super) fn read_secret(path: &Path) -> Result<Secret, String> {
     } else {
         Ok(Secret::new(secret))
     }
+}
+
+/// Opens a file that strangers cannot read.
+pub(super) fn open_private(path: &Path) -> Result<File, String> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    if is_open_to_strangers(&file.metadata().map_err(|error| unreadable(path, &error))?) {
+        return Err(format!("every user of this machine can read {}: `chmod 600` it", path.display()));
+    }
+    Ok(file)
+}
+
+/// That a file cannot be read.
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot read {}: {error}", path.display())
 }
 
 /// Whether users who are neither the owner nor of its group can read a file.

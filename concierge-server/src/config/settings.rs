@@ -39,7 +39,7 @@ macro_rules! setting {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 48] = [
+pub(super) const SETTINGS: [Setting; 50] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -53,6 +53,8 @@ pub(super) const SETTINGS: [Setting; 48] = [
         apply: |config, given| reserved(given).map(|names| config.reserved = names),
         show: show_reserved,
     },
+    setting!("tls.cert_file", tls.cert_file),
+    setting!("tls.key_file", tls.key_file),
     setting!("names", names),
     setting!("identify_timeout", identify_timeout),
     setting!("heartbeat.interval", heartbeat.interval),

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use concierge_client::payload::CloseCode;
 use futures_util::SinkExt as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -16,6 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::metered::{Metered, TooBig};
 use super::metrics::Closed;
 use super::outbox::Outbox;
+use super::wire::Wire;
 use crate::dialect::concierge::Close;
 
 /// How long a client has to take what it is still sent, and then to close.
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The same for one that does not keep up: it has much to take before it comes to the reason.
 const PATIENCE_WITH_SLOW: Duration = Duration::from_secs(5);
 
-pub(super) type Socket = WebSocketStream<Metered<TcpStream>>;
+pub(super) type Socket = WebSocketStream<Metered<Wire>>;
 
 /// Why a WebSocket ends.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ pub(super) async fn finish(mut socket: Socket, outbox: &Outbox, ending: Ending) 
     } else {
         // It takes nothing: what the system holds for it is dropped at once, and the client sees a reset. Where that
         // cannot be had, the ordinary close must do.
-        let _ordinary = stream.set_zero_linger();
+        let _ordinary = stream.tcp().set_zero_linger();
     }
 }
 
@@ -109,9 +109,9 @@ async fn farewell(socket: &mut Socket, outbox: Option<&Outbox>, close: Close) ->
     socket.send(Message::Close(Some(frame))).await
 }
 
-/// Closes TCP in such a way that the last bytes arrive: closing while the client's bytes are unread would reset the
+/// Closes a connection in such a way that the last bytes arrive: closing while the client's bytes are unread would reset the
 /// connection, and with it what is on its way to the client.
-pub(super) async fn linger(mut stream: TcpStream) {
+pub(super) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let drain = async {
         stream.shutdown().await?;
         let mut discarded = vec![0; 1024];

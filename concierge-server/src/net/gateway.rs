@@ -21,6 +21,7 @@ use super::leftover::DISCARDING;
 use super::metered::FrameLimits;
 use super::metrics::Metrics;
 use super::outbox::{self, Outbox};
+use super::tls::Tls;
 use crate::config::{Config, ConnectionLimit, NamePolicy, Reserved};
 use crate::dialect::concierge::Rules;
 use crate::hub;
@@ -38,6 +39,7 @@ pub(super) struct Gateway {
     admission: Arc<Admission>,
     guesses: Mutex<Guesses>,
     files: Option<Arc<Files>>,
+    tls: Option<Tls>,
     /// For connections that discard what is left of a request.
     discarding: Semaphore,
     started: Instant,
@@ -54,7 +56,7 @@ struct Sockets {
 }
 
 impl Gateway {
-    pub(super) fn new(config: Config, files: Option<Files>) -> Arc<Self> {
+    pub(super) fn new(config: Config, files: Option<Files>, tls: Option<Tls>) -> Arc<Self> {
         let limits = &config.limits;
         let rules = Rules {
             secret: config.secret.clone(),
@@ -98,6 +100,7 @@ impl Gateway {
             admission,
             guesses: Mutex::new(Guesses::new(limits.wrong_secrets)),
             files: files.map(Arc::new),
+            tls,
             discarding: Semaphore::new(DISCARDING),
             started: Instant::now(),
             sockets: Mutex::default(),
@@ -215,6 +218,11 @@ impl Gateway {
     /// The file store, where there is one.
     pub(super) fn files(&self) -> Option<&Arc<Files>> {
         self.files.as_ref()
+    }
+
+    /// What connections are secured with, where they are.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     pub(super) fn admission(&self) -> &Arc<Admission> {

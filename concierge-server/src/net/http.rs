@@ -32,6 +32,7 @@ use super::metrics::TurnedAway;
 use super::origin::{self, Allowed, Foreign};
 use super::session;
 use super::upgrade::{Accepted, Dialect, NoHandshake, WEBSOCKET_VERSION, handshake};
+use super::wire::Wire;
 use crate::config::Config;
 
 type Answer = Response<Body>;
@@ -50,15 +51,16 @@ struct Visitor {
     place: Mutex<Option<Place>>,
 }
 
-/// Serves a connection until it closes, becomes a WebSocket, or the gateway stops. One that moves files goes on on the threads of
+/// Serves a connection, over TLS where the gateway has a certificate, until it closes, becomes a WebSocket, or the gateway stops. One that moves files goes on on the threads of
 /// those, so that it does not take the time of messages.
 pub(super) async fn serve(
     gateway: Arc<Gateway>,
     stream: TcpStream,
     peer: SocketAddr,
     place: Place,
-    stopping: watch::Receiver<bool>,
+    mut stopping: watch::Receiver<bool>,
 ) {
+    let Some(stream) = wire(&gateway, stream, peer, &mut stopping).await else { return };
     let asked_for_files = Arc::new(Notify::new());
     let visit = visit(Arc::clone(&gateway), stream, peer, place, stopping, Arc::clone(&asked_for_files));
     let mut visit = Box::pin(visit);
@@ -73,15 +75,37 @@ pub(super) async fn serve(
     }
 }
 
+/// The connection as what is said over it goes: with TLS where there is a certificate; none where that does not come about.
+async fn wire(
+    gateway: &Gateway,
+    stream: TcpStream,
+    peer: SocketAddr,
+    stopping: &mut watch::Receiver<bool>,
+) -> Option<Wire> {
+    let Some(tls) = gateway.tls() else { return Some(Wire::Plain(stream)) };
+    tokio::select! {
+        secured = Box::pin(tls.secure(stream, gateway.config().head.timeout)) => match secured {
+            Ok(stream) => Some(stream),
+            Err(error) => {
+                debug!(%peer, %error, "no TLS came about");
+                gateway.metrics().turn_away(TurnedAway::Tls);
+                None
+            }
+        },
+        () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => None,
+    }
+}
+
 async fn visit(
     gateway: Arc<Gateway>,
-    stream: TcpStream,
+    stream: Wire,
     peer: SocketAddr,
     place: Place,
     mut stopping: watch::Receiver<bool>,
     asked_for_files: Arc<Notify>,
 ) {
-    let over_loopback = stream.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+    let over_loopback =
+        stream.tcp().local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let head = gateway.config().head;
     let (lifetime, leftover) = (Lifetime::new(), Leftover::default());
     let shared = Arc::clone(&gateway);
@@ -187,7 +211,7 @@ impl Visitor {
                 let from = From { peer: self.peer, origin };
                 self.messages.spawn(async move {
                     let Ok(upgraded) = upgrade.await else { return };
-                    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
+                    let Ok(parts) = upgraded.downcast::<TokioIo<Wire>>() else { return };
                     session::run(gateway, parts.io.into_inner(), parts.read_buf, from, place).await;
                 });
             }
@@ -302,7 +326,7 @@ mod tests {
         drop(spawn_blocking(move || end.recv()));
         let mut config = Config::default();
         config.head = config::Head { timeout: Duration::from_hours(1), ..config.head };
-        let gateway = Gateway::new(config, None);
+        let gateway = Gateway::new(config, None, None);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();

@@ -66,6 +66,10 @@ pub(super) async fn accept(listener: TcpListener, gateway: Arc<Gateway>, stoppin
             warned = Some(Instant::now());
             warn!(%peer, connections = gateway.admission().connections(), "too many connections, refusing new ones");
         }
+        if gateway.tls().is_some() {
+            // To say so would take a handshake.
+            continue;
+        }
         if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
             tokio::spawn(async move {
                 refuse(stream, peer).await;

@@ -76,6 +76,8 @@ struct Files {
 pub(super) enum TurnedAway {
     /// There is no place for another connection.
     Full,
+    /// No TLS came about: what it said is none, or it took too long.
+    Tls,
     /// For the name it called the gateway by.
     Host,
     /// For the page it comes from.
@@ -117,6 +119,7 @@ impl Metrics {
     pub(super) fn turn_away(&self, why: TurnedAway) {
         let why = match why {
             TurnedAway::Full => "full",
+            TurnedAway::Tls => "tls",
             TurnedAway::Host => "host",
             TurnedAway::Origin => "origin",
             TurnedAway::Handshake => "handshake",

@@ -1,8 +1,9 @@
 //! The outer half of the gateway: sockets, HTTP, WebSocket frames, outboxes and timers. It drives the pure halves and
 //! performs their effects; what a payload means and who receives what is not decided here.
 //!
-//! The way of a connection: `listener` accepts it, `admission` counts it, `guesses` may have it wait, `http` and `upgrade` make it a WebSocket,
-//! `session` serves it by way of `drive`, `ending` closes it. What asks for files goes from `http` to `files`.
+//! The way of a connection: `listener` accepts it, `admission` counts it, `tls` makes it a `wire` that nobody listens in
+//! on where there is a certificate, `guesses` may have it wait, `http` and `upgrade` make it a WebSocket, `session` serves
+//! it by way of `drive`, `ending` closes it. What asks for files goes from `http` to `files`.
 
 mod admission;
 mod drive;
@@ -24,6 +25,8 @@ mod pacing;
 mod server;
 mod session;
 mod throttle;
+mod tls;
 mod upgrade;
+mod wire;
 
 pub use self::server::{Counts, FileCounts, ServeError, Server, ServerHandle};

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::files::{Disk, Files};
 use super::gateway::Gateway;
+use super::tls::Tls;
 use super::{listener, operations};
 use crate::config::{self, Config, ConfigError};
 use crate::files::{Tally, Totals};
@@ -128,10 +129,11 @@ impl Server {
     #[expect(clippy::unused_async, reason = "listening on a Unix socket or a name will have to wait")]
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         config.check()?;
+        let tls = config.certificate()?.map(Tls::new);
         let (listeners, addresses) = listen(&config.bind)?;
         let (metrics_listeners, metrics_addresses) = listen(&config.metrics.bind)?;
         let files = open_files(&config.files)?;
-        let gateway = Gateway::new(config, files);
+        let gateway = Gateway::new(config, files, tls);
         Ok(Self {
             listeners,
             metrics_listeners,
@@ -154,7 +156,7 @@ impl Server {
         self.handle.local_addr()
     }
 
-    /// Where a client on this machine connects: `ws://127.0.0.1:64209/ws`.
+    /// Where a client on this machine connects: `ws://127.0.0.1:64209/ws`, or `wss://` with TLS.
     pub fn url(&self) -> String {
         self.handle.url()
     }
@@ -172,7 +174,7 @@ impl Server {
     /// Dropping it stops the gateway, too, without waiting for the connections to close.
     pub async fn run(self, until: impl Future<Output = ()>) {
         let Self { listeners, metrics_listeners, handle: ServerHandle { gateway, addresses, .. } } = self;
-        if addresses.iter().any(|address| !address.ip().is_loopback()) {
+        if gateway.tls().is_none() && addresses.iter().any(|address| !address.ip().is_loopback()) {
             warn!("listening on a public address without TLS: whoever is on the way can read everything");
         }
         let _stopping = StopWhenDropped(Arc::clone(&gateway));
@@ -221,7 +223,32 @@ impl ServerHandle {
 
     /// Where a client on this machine connects.
     pub fn url(&self) -> String {
-        format!("ws://{}/ws", reachable(self.local_addr()))
+        let scheme = if self.is_secure() { "wss" } else { "ws" };
+        format!("{scheme}://{}/ws", reachable(self.local_addr()))
+    }
+
+    /// Whether clients connect over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.gateway.tls().is_some()
+    }
+
+    /// Reads the certificate and its key again, for connections from now on; those there are go on as they were. It waits for
+    /// the disk. Without TLS there is nothing to read.
+    ///
+    /// ```no_run
+    /// # async fn renewed(handle: concierge_server::ServerHandle) {
+    /// if let Err(error) = tokio::task::spawn_blocking(move || handle.reload()).await.unwrap() {
+    ///     eprintln!("the old certificate stays: {error}");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be used: the old ones stay.
+    pub fn reload(&self) -> Result<(), ConfigError> {
+        let Some(tls) = self.gateway.tls() else { return Ok(()) };
+        tls.replace(|| self.gateway.config().certificate())
     }
 
     /// How much there is in it right now.

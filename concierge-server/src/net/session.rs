@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use concierge_client::payload::CloseCode;
 use futures_util::{Sink as _, Stream as _};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -25,6 +24,7 @@ use super::metered::Metered;
 use super::outbox::Signal;
 use super::pacing::Pause;
 use super::throttle::{Counted, Throttle};
+use super::wire::Wire;
 use crate::dialect::concierge::{Close, Step, Timer};
 
 /// How many messages are read in a row before what they led to is written: the answers to a burst leave in one write.
@@ -70,7 +70,7 @@ enum Occurrence {
 }
 
 /// Serves a WebSocket until it ends. `ahead` is what was read from the stream already.
-pub(super) async fn run(gateway: Arc<Gateway>, stream: TcpStream, ahead: Bytes, from: From, place: Place) {
+pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from: From, place: Place) {
     let peer = from.peer;
     let metered = Metered::new(stream, ahead, gateway.frame_limits(), gateway.metrics().traffic());
     let config = gateway.websocket_config();
