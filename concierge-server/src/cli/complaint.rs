@@ -64,7 +64,7 @@ mod tests {
     fn an_error_is_told_once_without_its_number_and_with_a_hint_below_it() {
         let address = "127.0.0.1:80".parse().unwrap();
         for (errno, said, hint) in [
-            (Errno::ADDRINUSE, "cannot listen on 127.0.0.1:80: Address already in use", "free port"),
+            (Errno::ADDRINUSE, "cannot listen on 127.0.0.1:80: Address already in use", "free one"),
             (Errno::ACCESS, "cannot listen on 127.0.0.1:80: Permission denied", "1024"),
         ] {
             let cause = io::Error::from(errno);
