@@ -8,6 +8,10 @@ use crate::config::Rate;
 /// How long a client may stay over its rate.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a client that was over its rate does not use the room it has, until it counts as one that stopped: one that sends
+/// whenever it is let looks as if it had, each time the gateway is a moment late.
+const REST: Duration = Duration::from_secs(1);
+
 /// What became of one thing that was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counted {
@@ -35,19 +39,21 @@ impl Throttle {
 
     /// Counts one more.
     pub(super) fn count(&mut self, now: Duration) -> Counted {
-        let interval = self.rate.interval();
-        // Over it is who used up the burst, until half of that is there again: one that sends whenever it is let would look
-        // as if it had stopped, each time the gateway is a moment late.
-        if self.paid_until <= now + interval * (self.rate.burst / 2) {
+        if now >= self.room_from() + REST {
             self.over_since = None;
         }
-        self.paid_until = self.paid_until.max(now) + interval;
-        let until = self.paid_until.saturating_sub(interval * (self.rate.burst - 1));
+        self.paid_until = self.paid_until.max(now) + self.rate.interval();
+        let until = self.room_from();
         if until <= now {
             return Counted::Within;
         }
         let since = *self.over_since.get_or_insert(now);
         if now >= since + PATIENCE { Counted::TooLong } else { Counted::Wait { until } }
+    }
+
+    /// From when on there is room for one more.
+    fn room_from(&self) -> Duration {
+        self.paid_until.saturating_sub(self.rate.interval() * (self.rate.burst - 1))
     }
 }
 
@@ -83,8 +89,11 @@ mod tests {
 
     #[test]
     fn who_sends_whenever_it_is_let_is_told_after_ten_seconds_even_by_a_late_gateway() {
-        for late in [0, 1, 60, 300] {
-            let mut throttle = throttle(20, 40);
+        let rates = [(20, 40), (20, 1), (1, 2), (1, 1), (1000, 2)];
+        for (late, (rate, burst)) in
+            [0, 1, 60, 300].into_iter().flat_map(|late| rates.map(|rate| (late, rate)))
+        {
+            let mut throttle = throttle(rate, burst);
             let (mut now, mut first) = (at(5000), None);
             let told = loop {
                 match throttle.count(now) {
@@ -95,10 +104,13 @@ mod tests {
                     }
                     Counted::TooLong => break now,
                 }
-                assert!(now < at(60_000), "nobody was told, {late} ms late");
+                assert!(now < at(60_000), "nobody was told of {rate}/s, {late} ms late");
             };
             let first = first.unwrap();
-            assert!(told >= first + PATIENCE && told < first + at(11_000), "{late} ms late: {told:?}");
+            assert!(
+                told >= first + PATIENCE && told < first + at(12_000),
+                "{rate}/s burst {burst}, {late} ms late: {told:?}"
+            );
         }
     }
 
