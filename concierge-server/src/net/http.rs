@@ -126,6 +126,8 @@ async fn visit(
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(head.timeout);
+    // Who has finished sending still waits for its answer.
+    builder.half_close(true);
     builder.max_headers(head.headers).max_header_size(head.bytes).max_buf_size(head.bytes.max(8192));
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = std::pin::pin!(connection);

@@ -62,7 +62,7 @@ async fn visit(stream: TcpStream, gateway: Arc<Gateway>) {
         async move { Ok::<_, Infallible>(answer) }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head.timeout);
+    builder.timer(TokioTimer::new()).header_read_timeout(head.timeout).half_close(true);
     builder.max_headers(head.headers).max_header_size(head.bytes).max_buf_size(head.bytes.max(8192));
     // Whoever breaks off does not want the answer.
     let _outcome = builder.serve_connection(TokioIo::new(stream), service).await;

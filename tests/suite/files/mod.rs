@@ -3,6 +3,7 @@
 mod answers;
 mod browser;
 mod disk;
+mod half_closed;
 mod keys;
 mod memory;
 mod paths;
