@@ -7,6 +7,7 @@
     reason = "every function here is part of a test, which a panic fails and whose figures are for whoever runs it"
 )]
 
+mod abuse;
 mod architecture;
 mod bad_input;
 mod canary;

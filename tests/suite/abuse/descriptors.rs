@@ -1,0 +1,68 @@
+//! A gateway that may open 64 files and no more.
+
+use std::process::Command;
+
+use rustix::process::Signal;
+use support::gateway::{GatewayProcess, server_command};
+use support::raw::RawSocket;
+
+use super::is_served;
+use crate::files::until;
+
+/// More connections than it has descriptors.
+const FLOOD: usize = 100;
+
+/// The gateway, started by a shell that has given up all but 64 descriptors.
+fn gateway(settings: &[&str]) -> GatewayProcess {
+    let server = server_command().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(server.get_program());
+    for (name, value) in server.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.args(settings.iter().flat_map(|setting| ["--set", setting]));
+    GatewayProcess::start_by(command).unwrap()
+}
+
+/// Ends it as an operator would, which must be orderly even now.
+fn stop(mut gateway: GatewayProcess) {
+    gateway.program.signal(Signal::TERM).unwrap();
+    gateway.program.wait_for_success().unwrap();
+}
+
+#[test]
+fn a_gateway_without_descriptors_serves_who_is_in_and_recovers() {
+    // Told not to count, it runs into the limit of the system.
+    let gateway = gateway(&["limits.connections=unlimited", "head.timeout=1h"]);
+    let mut member = RawSocket::identified(gateway.address(), "member", "").unwrap();
+    let flood: Vec<_> = (0..FLOOD).map(|_| RawSocket::open(gateway.address()).unwrap()).collect();
+    until("the gateway runs out of descriptors", || {
+        gateway.program.stderr().contains("cannot accept connections")
+    });
+    is_served(&mut member);
+    drop(flood);
+    let mut late = RawSocket::identified(gateway.address(), "late", "").unwrap();
+    is_served(&mut late);
+    is_served(&mut member);
+    stop(gateway);
+}
+
+#[test]
+fn a_gateway_with_few_descriptors_turns_away_whom_it_has_no_place_for() {
+    let gateway = gateway(&["head.timeout=1h"]);
+    let mut member = RawSocket::identified(gateway.address(), "member", "").unwrap();
+    let mut flood: Vec<_> = (0..FLOOD).map(|_| RawSocket::open(gateway.address()).unwrap()).collect();
+    let refused = flood.last_mut().unwrap().read_response();
+    // Told why, or closed without a word when there are too many to be told.
+    assert!(refused.as_ref().map_or(true, |answer| answer.status == 503), "{refused:?}");
+    is_served(&mut member);
+    drop(flood);
+    until("there is room again", || RawSocket::identified(gateway.address(), "late", "").is_ok());
+    is_served(&mut member);
+    let log = gateway.program.stderr();
+    assert!(log.contains("too many connections"), "{log}");
+    stop(gateway);
+}
