@@ -8,6 +8,7 @@
 )]
 
 mod abuse;
+mod administration;
 mod architecture;
 mod bad_input;
 mod canary;

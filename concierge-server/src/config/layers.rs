@@ -121,9 +121,10 @@ impl Sources {
         if let Some(Setting { key, .. }) = SETTINGS.iter().find(|setting| setting.key == key)
             && holds_secret(key, &given)
         {
+            let file = other_way(key).unwrap_or("secret_file");
             let variable = key.to_ascii_uppercase().replace('.', "__");
             let problem = format!(
-                "a command line shows in the list of processes: use secret_file, or the variable {PREFIX}{variable}"
+                "a command line shows in the list of processes: use {file}, or the variable {PREFIX}{variable}"
             );
             return Err(ConfigError::Refused { key, origin: source, problem });
         }

@@ -187,12 +187,14 @@ pub struct Files {
     pub limits: crate::files::Limits,
 }
 
-/// Metrics, health and readiness, for those who run the gateway.
+/// Metrics, health, readiness and administration, for those who run the gateway.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Metrics {
     /// Where to listen for them; nowhere by default. Port 0 picks a free one.
     pub bind: Vec<SocketAddr>,
+    /// The token that administration asks for; without one there is none.
+    pub admin_secret: Option<Secret>,
 }
 
 /// What the program logs on stderr. A gateway that is embedded logs by `tracing` and leaves this to its host.
@@ -222,7 +224,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             files: Files::default(),
-            metrics: Metrics { bind: Vec::new() },
+            metrics: Metrics { bind: Vec::new(), admin_secret: None },
             log: Log { level: LogLevel::Info, format: LogFormat::Text },
             origins: Origins::default(),
         }

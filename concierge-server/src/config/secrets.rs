@@ -10,7 +10,8 @@ use super::Reserved;
 use super::value::Given;
 
 /// The two ways to give a secret, which are one setting: as it is, and by a file that has it.
-const WAYS: [(&str, &str); 1] = [("secret", "secret_file")];
+const WAYS: [(&str, &str); 2] =
+    [("secret", "secret_file"), ("metrics.admin_secret", "metrics.admin_secret_file")];
 
 /// What a table of a reserved name may have.
 const KEYS: [&str; 3] = ["name", "secret", "secret_file"];
@@ -166,6 +167,23 @@ mod tests {
         for rule in ["names = \"ascii\"", "limits.name = 2"] {
             assert!(refusal(&format!("{rule}\n{one}")).contains("no client can be called \"söö\""));
         }
+    }
+
+    #[test]
+    fn the_token_of_administration_is_a_secret_like_any_other() {
+        let config = Config::from_toml("metrics.admin_secret = \"sesame\"\nsecret_file = \"/nowhere\"");
+        assert!(config.unwrap_err().to_string().starts_with("`secret_file`"), "it is another secret");
+        let config = Config::from_toml("metrics.admin_secret = \"sesame\"").unwrap();
+        assert!(config.metrics.admin_secret.as_ref().is_some_and(|token| token.reveal() == "sesame"));
+        assert!(!format!("{config:?}{}", config.to_toml()).contains("sesame"));
+        assert!(
+            refusal("metrics = { admin_secret = \"a\", admin_secret_file = \"/b\" }")
+                .contains("leave one of them out")
+        );
+        let refused = Sources::new().flag("metrics.admin_secret", "sesame", "--set").unwrap_err().to_string();
+        assert!(refused.contains(
+            "use metrics.admin_secret_file, or the variable CONCIERGE_SERVER_METRICS__ADMIN_SECRET"
+        ));
     }
 
     #[test]

@@ -39,7 +39,7 @@ macro_rules! setting {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 50] = [
+pub(super) const SETTINGS: [Setting; 52] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -96,6 +96,12 @@ pub(super) const SETTINGS: [Setting; 50] = [
     setting!("files.client_uploads", files.limits.client_uploads),
     setting!("files.uploads", files.limits.uploads),
     setting!("metrics.bind", metrics.bind),
+    Setting {
+        key: "metrics.admin_secret",
+        apply: |config, given| Secret::read(given).map(|secret| config.metrics.admin_secret = Some(secret)),
+        show: |_| Shown::Nothing,
+    },
+    Setting { key: "metrics.admin_secret_file", apply: admin_secret_file, show: |_| Shown::Nothing },
     setting!("log.level", log.level),
     setting!("log.format", log.format),
 ];
@@ -107,6 +113,11 @@ fn put<V: Value>(place: &mut V, given: &Given) -> Result<(), String> {
 
 fn secret_file(config: &mut Config, given: &Given) -> Result<(), String> {
     config.secret = Some(read_secret(&PathBuf::read(given)?)?);
+    Ok(())
+}
+
+fn admin_secret_file(config: &mut Config, given: &Given) -> Result<(), String> {
+    config.metrics.admin_secret = Some(read_secret(&PathBuf::read(given)?)?);
     Ok(())
 }
 

@@ -27,6 +27,8 @@ mod tests;
 pub use effect::Effect;
 pub use input::{Change, ClientId, Fetch, Form, Profile, Token};
 
+use concierge_client::payload::Client;
+
 use clients::Clients;
 use services::Services;
 
@@ -75,6 +77,16 @@ impl Hub {
     /// How many clients are here.
     pub fn client_count(&self) -> usize {
         self.clients.len()
+    }
+
+    /// Everybody who is here, in order of joining, and how many services each of them owns.
+    pub fn present(&self) -> impl Iterator<Item = (ClientId, &Client, usize)> {
+        self.clients.iter().map(|(client, member)| (client, &member.info, member.services.len()))
+    }
+
+    /// The client of that name.
+    pub fn client_named(&self, name: &str) -> Option<ClientId> {
+        self.clients.named(name)
     }
 
     /// How many services there are.

@@ -3,10 +3,12 @@
 //! all clients see one order. It is never held across an await.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use concierge_client::payload::Client;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -28,10 +30,30 @@ pub(super) struct Drive {
 #[derive(Debug)]
 struct Core {
     hub: Hub,
-    outboxes: HashMap<ClientId, Arc<Outbox>>,
+    seats: HashMap<ClientId, Seat>,
     next_client: u64,
     /// Empty between two uses: kept for its room.
     deliveries: Vec<Delivery>,
+}
+
+/// What the hub need not know of a client.
+#[derive(Debug)]
+struct Seat {
+    outbox: Arc<Outbox>,
+    peer: SocketAddr,
+    since: SystemTime,
+}
+
+/// A client that is here, for those who run the gateway.
+#[derive(Debug)]
+pub(super) struct Present {
+    pub(super) info: Client,
+    pub(super) peer: SocketAddr,
+    pub(super) since: SystemTime,
+    /// Bytes that wait for it.
+    pub(super) outbox_bytes: usize,
+    /// How many services it owns.
+    pub(super) services: usize,
 }
 
 /// What came of an input.
@@ -46,7 +68,7 @@ pub(super) struct Performed {
 impl Drive {
     pub(super) fn new(limits: Limits, most_waiting: Option<usize>, metrics: Arc<Metrics>) -> Self {
         let core =
-            Core { hub: Hub::new(limits), outboxes: HashMap::new(), next_client: 0, deliveries: Vec::new() };
+            Core { hub: Hub::new(limits), seats: HashMap::new(), next_client: 0, deliveries: Vec::new() };
         Self {
             core: Mutex::new(core),
             waiting: Arc::new(AtomicUsize::new(0)),
@@ -61,12 +83,12 @@ impl Drive {
         outbox.push(Payload::new(answer.text, &self.waiting));
     }
 
-    /// Has the hub decide, and delivers what follows.
+    /// Has the hub decide, and delivers what follows. The address is where the connection comes from.
     pub(super) fn perform(
         &self,
         connection: &mut Connection,
         input: Input<'_>,
-        outbox: &Arc<Outbox>,
+        (outbox, peer): (&Arc<Outbox>, SocketAddr),
         now: Duration,
     ) -> Performed {
         let joins = !connection.is_identified();
@@ -81,7 +103,8 @@ impl Drive {
         let close = connection.perform(input, &mut core.hub, ids, now, &mut core.deliveries);
         if joins && connection.client() == Some(ids.client) {
             core.next_client += 1;
-            core.outboxes.insert(ids.client, Arc::clone(outbox));
+            let seat = Seat { outbox: Arc::clone(outbox), peer, since: SystemTime::now() };
+            core.seats.insert(ids.client, seat);
         }
         let mut pressed = self.deliver(core);
         pressed.retain(|receiver| !Arc::ptr_eq(receiver, outbox));
@@ -93,7 +116,7 @@ impl Drive {
     pub(super) fn leave(&self, connection: Connection) -> Vec<Arc<Outbox>> {
         let Some(client) = connection.client() else { return Vec::new() };
         let core = &mut *self.core.lock();
-        core.outboxes.remove(&client);
+        core.seats.remove(&client);
         core.deliveries.clear();
         connection.leave(&mut core.hub, &mut core.deliveries);
         self.deliver(core)
@@ -110,14 +133,35 @@ impl Drive {
         (core.hub.client_count(), core.hub.service_count())
     }
 
+    /// Who is here, in order of joining.
+    pub(super) fn present(&self) -> Vec<Present> {
+        let Core { hub, seats, .. } = &*self.core.lock();
+        let present = hub.present().filter_map(|(client, info, services)| {
+            let Seat { outbox, peer, since } = seats.get(&client)?;
+            let (info, outbox_bytes) = (info.clone(), outbox.bytes());
+            Some(Present { info, peer: *peer, since: *since, outbox_bytes, services })
+        });
+        present.collect()
+    }
+
+    /// Has a client go, for an operator. Whether there is one of that name.
+    pub(super) fn kick(&self, name: &str) -> bool {
+        let Core { hub, seats, .. } = &*self.core.lock();
+        let seat = hub.client_named(name).and_then(|client| seats.get(&client));
+        seat.is_some_and(|seat| {
+            seat.outbox.kick();
+            true
+        })
+    }
+
     /// Hands out what the hub decided, in that order.
     fn deliver(&self, core: &mut Core) -> Vec<Arc<Outbox>> {
         let mut pressed = Vec::new();
-        let Core { outboxes, deliveries, .. } = core;
+        let Core { seats, deliveries, .. } = core;
         for Delivery { to, kind, text } in deliveries.drain(..) {
             let payload = Payload::new(text, &self.waiting);
             let mut push = |client: &ClientId| {
-                if let Some(outbox) = outboxes.get(client)
+                if let Some(Seat { outbox, .. }) = seats.get(client)
                     && outbox.push(Arc::clone(&payload)) == Pressure::High
                     && !pressed.iter().any(|known| Arc::ptr_eq(known, outbox))
                 {
@@ -137,7 +181,7 @@ impl Drive {
             self.metrics.send(kind, receivers);
         }
         while self.waiting.load(Ordering::Relaxed) > self.most_waiting {
-            let fullest = outboxes.values().max_by_key(|outbox| outbox.bytes());
+            let fullest = seats.values().map(|seat| &seat.outbox).max_by_key(|outbox| outbox.bytes());
             let Some(fullest) = fullest.filter(|outbox| outbox.bytes() > 0) else { break };
             fullest.overflow();
         }
@@ -151,6 +195,8 @@ mod tests {
     use crate::dialect::concierge::{Rules, Step};
     use crate::net::outbox::Bounds;
 
+    const HOME: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7);
+
     fn outbox() -> Arc<Outbox> {
         Arc::new(Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }))
     }
@@ -158,7 +204,7 @@ mod tests {
     /// Gives a connection a text, as a session does.
     fn say(drive: &Drive, connection: &mut Connection, outbox: &Arc<Outbox>, text: &str) -> Option<Close> {
         match connection.handle_text(text, Duration::ZERO) {
-            Step::Hub(input) => drive.perform(connection, input, outbox, Duration::ZERO).close,
+            Step::Hub(input) => drive.perform(connection, input, (outbox, HOME), Duration::ZERO).close,
             other => panic!("{text} leads to {other:?}"),
         }
     }
@@ -189,13 +235,29 @@ mod tests {
     }
 
     #[test]
+    fn who_is_present_is_told_and_removed_by_name() {
+        let drive = Drive::new(Limits::default(), None, Arc::new(Metrics::new()));
+        let ((mut alice, alice_outbox, _), (bob, ..)) = (join(&drive, "alice"), join(&drive, "bob"));
+        say(&drive, &mut alice, &alice_outbox, r#"{"type":"SERVICE_CREATE","service":"a"}"#);
+        let told: Vec<_> =
+            drive.present().into_iter().map(|one| (one.info.name, one.peer, one.services)).collect();
+        assert_eq!(told, [("alice".parse().unwrap(), HOME, 1), ("bob".parse().unwrap(), HOME, 0)]);
+        assert!(drive.kick("alice") && !drive.kick("carol"));
+        assert_eq!(alice_outbox.bytes(), 0, "what waited for her is dropped");
+        drive.leave(alice);
+        assert!(!drive.kick("alice"));
+        drive.leave(bob);
+        assert!(drive.present().is_empty());
+    }
+
+    #[test]
     fn a_name_that_is_taken_leaves_no_outbox_behind() {
         let drive = Drive::new(Limits::default(), None, Arc::new(Metrics::new()));
         let (_alice, ..) = join(&drive, "alice");
         let (_second, _, close) = join(&drive, "alice");
         assert!(close.is_some());
-        let outboxes = drive.core.lock().outboxes.len();
-        assert_eq!((outboxes, drive.counts()), (1, (1, 0)));
+        let seats = drive.core.lock().seats.len();
+        assert_eq!((seats, drive.counts()), (1, (1, 0)));
     }
 
     #[test]
@@ -225,7 +287,7 @@ mod tests {
         let Step::Hub(input) = alice.handle_text(&text, Duration::ZERO) else {
             panic!("a message is for the hub")
         };
-        let performed = drive.perform(&mut alice, input, &alice_outbox, Duration::ZERO);
+        let performed = drive.perform(&mut alice, input, (&alice_outbox, HOME), Duration::ZERO);
         assert_eq!(performed.pressed.len(), 1);
         assert!(Arc::ptr_eq(&performed.pressed[0], &bob_outbox));
     }

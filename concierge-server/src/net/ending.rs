@@ -31,7 +31,7 @@ pub(super) type Socket = WebSocketStream<Metered<Wire>>;
 pub(super) enum Ending {
     /// The gateway closes, after everything that waits for the client.
     Close(Close),
-    /// The gateway closes at once: it failed.
+    /// The gateway closes at once: it failed, or an operator wants it.
     Abort(Close),
     /// The gateway closes at once: the client does not take what it is sent.
     Slow,

@@ -38,12 +38,22 @@ pub(super) struct Gateway {
     drive: Drive,
     admission: Arc<Admission>,
     guesses: Mutex<Guesses>,
+    token_guesses: Mutex<Guesses>,
     files: Option<Arc<Files>>,
     tls: Option<Tls>,
     /// For connections that discard what is left of a request.
     discarding: Semaphore,
     started: Instant,
     sockets: Mutex<Sockets>,
+}
+
+/// Where secrets are asked for. Who guesses at one of them does not have those wait who come to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// That of clients, for messages and for files.
+    Clients,
+    /// That of operators.
+    Administration,
 }
 
 /// Every WebSocket, identified or not.
@@ -99,6 +109,7 @@ impl Gateway {
             metrics,
             admission,
             guesses: Mutex::new(Guesses::new(limits.wrong_secrets)),
+            token_guesses: Mutex::new(Guesses::new(limits.wrong_secrets)),
             files: files.map(Arc::new),
             tls,
             discarding: Semaphore::new(DISCARDING),
@@ -187,15 +198,22 @@ impl Gateway {
     }
 
     /// How long an address has to wait, because too many wrong secrets came from there.
-    pub(super) fn wait_of(&self, address: IpAddr) -> Option<Duration> {
-        self.guesses.lock().wait(address, self.now())
+    pub(super) fn wait_of(&self, door: Door, address: IpAddr) -> Option<Duration> {
+        self.guesses(door).lock().wait(address, self.now())
     }
 
     /// A wrong secret came from an address.
-    pub(super) fn count_guess(&self, address: IpAddr) {
-        let wait = self.guesses.lock().count(address, self.now());
+    pub(super) fn count_guess(&self, door: Door, address: IpAddr) {
+        let wait = self.guesses(door).lock().count(address, self.now());
         if let Some(wait) = wait {
-            warn!(%address, ?wait, "too many wrong secrets from an address, refusing it for a while");
+            warn!(%address, ?door, ?wait, "too many wrong secrets from an address, refusing it for a while");
+        }
+    }
+
+    fn guesses(&self, door: Door) -> &Mutex<Guesses> {
+        match door {
+            Door::Clients => &self.guesses,
+            Door::Administration => &self.token_guesses,
         }
     }
 

@@ -24,7 +24,7 @@ use tracing::debug;
 
 use super::admission::Place;
 use super::files::{self, Asking, Body};
-use super::gateway::Gateway;
+use super::gateway::{Door, Gateway};
 use super::leftover::{Arriving, Leftover};
 use super::lifetime::Lifetime;
 use super::member::From;
@@ -178,7 +178,7 @@ impl Visitor {
         match (request.uri().path(), request.method()) {
             ("/ws", &Method::GET) => match handshake(request.version(), request.headers()) {
                 Ok(accepted) => {
-                    if let Some(wait) = self.gateway.wait_of(self.peer.ip()) {
+                    if let Some(wait) = self.gateway.wait_of(Door::Clients, self.peer.ip()) {
                         self.gateway.metrics().turn_away(TurnedAway::Guesses);
                         return guesses(wait);
                     }

@@ -9,7 +9,7 @@ use concierge_client::payload::{ClientName, CloseCode, RequestKind};
 use tracing::debug;
 
 use super::admission::Place;
-use super::gateway::Gateway;
+use super::gateway::{Door, Gateway};
 use super::outbox::Outbox;
 use crate::dialect::concierge::{Close, Connection, Input, Joined, Step};
 use crate::files::Holder;
@@ -61,7 +61,7 @@ impl Member {
         let Some(connection) = &mut self.connection else { return (None, Outcome::default()) };
         let now = self.gateway.now();
         let address = self.from.peer.ip();
-        if !connection.is_identified() && self.gateway.wait_of(address).is_some() {
+        if !connection.is_identified() && self.gateway.wait_of(Door::Clients, address).is_some() {
             // Whoever opened many connections first would have as many guesses.
             let close = Some(Close::new(CloseCode::RateLimited));
             return (None, Outcome { close, pressed: Vec::new() });
@@ -70,7 +70,7 @@ impl Member {
             Step::Nothing => (None, Outcome::default()),
             Step::Close(close) => {
                 if close.code == CloseCode::BadSecret {
-                    self.gateway.count_guess(address);
+                    self.gateway.count_guess(Door::Clients, address);
                 }
                 (None, Outcome { close: Some(close), pressed: Vec::new() })
             }
@@ -85,7 +85,8 @@ impl Member {
                     Input::Join(join) => Some(join.name().clone()),
                     _ => None,
                 };
-                let performed = self.gateway.drive().perform(connection, input, &self.outbox, now);
+                let performed =
+                    self.gateway.drive().perform(connection, input, (&self.outbox, self.from.peer), now);
                 if let Some(name) = joins
                     && let Some(joined) = connection.joined()
                 {

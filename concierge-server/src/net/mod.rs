@@ -5,6 +5,7 @@
 //! on where there is a certificate, `guesses` may have it wait, `http` and `upgrade` make it a WebSocket, `session` serves
 //! it by way of `drive`, `ending` closes it. What asks for files goes from `http` to `files`.
 
+mod administration;
 mod admission;
 mod drive;
 mod ending;

@@ -1,7 +1,7 @@
-//! The listener for those who run the gateway: its metrics, and whether it is ready. Clients have nothing to ask here.
+//! The listener for those who run the gateway: its metrics, whether it is ready, and the way to its administration. Clients have nothing to ask here.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use super::administration::{self, is_of_administration};
 use super::gateway::Gateway;
 use super::origin::{self, Allowed};
 
@@ -46,7 +47,7 @@ pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
         };
         let gateway = Arc::clone(&gateway);
         tokio::spawn(async move {
-            if timeout(LONGEST, visit(stream, gateway)).await.is_err() {
+            if timeout(LONGEST, visit(stream, peer.ip(), gateway)).await.is_err() {
                 debug!(%peer, "a connection for metrics took too long");
             }
             drop(place);
@@ -54,11 +55,11 @@ pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
     }
 }
 
-async fn visit(stream: TcpStream, gateway: Arc<Gateway>) {
+async fn visit(stream: TcpStream, address: IpAddr, gateway: Arc<Gateway>) {
     let over_loopback = stream.local_addr().is_ok_and(|address| is_loopback(&address));
     let head = gateway.config().head;
     let service = service_fn(move |request| {
-        let answer = answer(&request, &gateway, over_loopback);
+        let answer = answer(&request, &gateway, address, over_loopback);
         async move { Ok::<_, Infallible>(answer) }
     });
     let mut builder = http1::Builder::new();
@@ -72,7 +73,7 @@ fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-fn answer(request: &Request<Incoming>, gateway: &Gateway, over_loopback: bool) -> Answer {
+fn answer(request: &Request<Incoming>, gateway: &Gateway, address: IpAddr, over_loopback: bool) -> Answer {
     let hosts = &gateway.config().allowed_hosts;
     // No page of a browser has a business here, whatever it may do at the other port.
     if origin::check(request.headers(), over_loopback, Allowed { origins: &[], hosts }).is_err() {
@@ -80,6 +81,7 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway, over_loopback: bool) -
     }
     let plain = |status, body: &'static str| text(status, "text/plain; charset=utf-8", body);
     match (request.uri().path(), request.method()) {
+        (path, _) if is_of_administration(path) => administration::answer(request, gateway, address),
         (_, method) if !matches!(*method, Method::GET | Method::HEAD) => {
             plain(StatusCode::METHOD_NOT_ALLOWED, "the methods here are GET, HEAD\n")
         }

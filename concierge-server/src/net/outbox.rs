@@ -47,6 +47,8 @@ pub(super) enum Signal {
     Overflow,
     /// The gateway stops.
     Stop,
+    /// An operator has removed the client: what waited for it is gone.
+    Kicked,
 }
 
 /// Whether the one who caused a delivery should wait.
@@ -116,6 +118,14 @@ impl Outbox {
         let mut state = self.state.lock();
         if !state.closed {
             state.end(Signal::Overflow);
+        }
+    }
+
+    /// Removes the client, for an operator: what waits for it is dropped.
+    pub(super) fn kick(&self) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.end(Signal::Kicked);
         }
     }
 

@@ -173,9 +173,14 @@ impl Server {
     ///
     /// Dropping it stops the gateway, too, without waiting for the connections to close.
     pub async fn run(self, until: impl Future<Output = ()>) {
-        let Self { listeners, metrics_listeners, handle: ServerHandle { gateway, addresses, .. } } = self;
+        let Self { listeners, metrics_listeners, handle } = self;
+        let ServerHandle { gateway, addresses, metrics_addresses } = handle;
         if gateway.tls().is_none() && addresses.iter().any(|address| !address.ip().is_loopback()) {
             warn!("listening on a public address without TLS: whoever is on the way can read everything");
+        }
+        let has_token = gateway.config().metrics.admin_secret.is_some();
+        if has_token && metrics_addresses.iter().any(|address| !address.ip().is_loopback()) {
+            warn!("administration on a public address without TLS: whoever is on the way can read its token");
         }
         let _stopping = StopWhenDropped(Arc::clone(&gateway));
         let (stop, stopping) = watch::channel(false);

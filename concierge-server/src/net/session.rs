@@ -252,6 +252,7 @@ impl Session {
             Occurrence::Failed(error) => Some(Ending::after(&error)),
             Occurrence::Ended => Some(Ending::Lost),
             Occurrence::Signal(Signal::Overflow) => Some(Ending::Slow),
+            Occurrence::Signal(Signal::Kicked) => Some(Ending::Abort(Close::new(CloseCode::Kicked))),
             Occurrence::Signal(Signal::Stop) => {
                 let by = self.member.gateway().stop_by();
                 let within = by.map(|by| by.saturating_duration_since(Instant::now()));

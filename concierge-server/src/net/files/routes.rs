@@ -14,7 +14,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use tracing::debug;
 
-use super::super::gateway::Gateway;
+use super::super::gateway::{Door, Gateway};
 use super::super::leftover::Arriving;
 use super::super::lifetime::Lifetime;
 use super::super::metrics::TurnedAway;
@@ -45,7 +45,7 @@ pub(in crate::net) async fn answer(files: &Arc<Files>, asking: Asking<'_>) -> Re
         preflight()
     } else {
         let (gateway, address) = (asking.gateway, asking.address);
-        let outcome = match gateway.wait_of(address) {
+        let outcome = match gateway.wait_of(Door::Clients, address) {
             Some(wait) => {
                 gateway.metrics().turn_away(TurnedAway::Guesses);
                 Err(Refused::guesses(wait))
@@ -55,7 +55,7 @@ pub(in crate::net) async fn answer(files: &Arc<Files>, asking: Asking<'_>) -> Re
         outcome.unwrap_or_else(|refused| {
             let error = refused.error();
             if error == Refused::UNKNOWN_KEY {
-                gateway.count_guess(address);
+                gateway.count_guess(Door::Clients, address);
             }
             debug!(%address, status = refused.status.as_u16(), error, "refused a request for files");
             files.lock().tally.refuse(error);

@@ -1,0 +1,212 @@
+//! Administration, on the listener of those who run the gateway: who is here, and that somebody goes. Only with the token that
+//! the configuration has; where it has none, there is nothing here.
+
+use std::net::IpAddr;
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use concierge_client::payload::Secret;
+use http_body_util::Full;
+use hyper::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq as _;
+use tracing::info;
+
+use super::drive::Present;
+use super::gateway::{Door, Gateway};
+use super::http::retry_after;
+use super::metrics::TurnedAway;
+
+/// What an operator wants.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    /// To see who is here.
+    List,
+    /// That the client of this name goes.
+    Kick(String),
+}
+
+/// Why nothing is done.
+#[derive(Debug, PartialEq, Eq)]
+enum Refused {
+    /// There is nothing here.
+    NotFound,
+    /// There is, but it has only this method.
+    Method(&'static str),
+    /// The token is missing.
+    NoToken,
+    /// It is another one.
+    WrongToken,
+    /// Too many wrong ones came from there.
+    Wait(Duration),
+    /// Nobody of this name is connected.
+    NoClient,
+}
+
+/// Whether a path belongs to administration.
+pub(super) fn is_of_administration(path: &str) -> bool {
+    path == "/admin" || path.starts_with("/admin/")
+}
+
+/// Answers a request from that address.
+pub(super) fn answer<B>(request: &Request<B>, gateway: &Gateway, address: IpAddr) -> Response<Full<Bytes>> {
+    perform(request, gateway, address).unwrap_or_else(|refused| {
+        match refused {
+            Refused::WrongToken => gateway.count_guess(Door::Administration, address),
+            Refused::Wait(_) => gateway.metrics().turn_away(TurnedAway::Guesses),
+            _ => {}
+        }
+        refused.answer()
+    })
+}
+
+fn perform<B>(
+    request: &Request<B>,
+    gateway: &Gateway,
+    address: IpAddr,
+) -> Result<Response<Full<Bytes>>, Refused> {
+    let token = gateway.config().metrics.admin_secret.as_ref().ok_or(Refused::NotFound)?;
+    if let Some(wait) = gateway.wait_of(Door::Administration, address) {
+        return Err(Refused::Wait(wait));
+    }
+    check(request.headers().get(AUTHORIZATION), token)?;
+    match read(request.method(), request.uri().path())? {
+        Asked::List => {
+            let clients: Vec<_> = gateway.drive().present().iter().map(shown).collect();
+            let text = Value::from(clients).to_string() + "\n";
+            let answer = with(plain(StatusCode::OK, text), CONTENT_TYPE, "application/json");
+            Ok(with(answer, CACHE_CONTROL, "no-store"))
+        }
+        Asked::Kick(name) if gateway.drive().kick(&name) => {
+            info!(%address, ?name, "an operator removes a client");
+            let mut answer = Response::new(Full::default());
+            *answer.status_mut() = StatusCode::NO_CONTENT;
+            Ok(answer)
+        }
+        Asked::Kick(_) => Err(Refused::NoClient),
+    }
+}
+
+/// Compared in constant time; only the length of a wrong token can be told from how long it takes.
+fn check(given: Option<&HeaderValue>, token: &Secret) -> Result<(), Refused> {
+    let given = given.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
+    match given {
+        Some((scheme, given)) if scheme.eq_ignore_ascii_case("bearer") => {
+            let is_right = given.trim().as_bytes().ct_eq(token.reveal().as_bytes());
+            if is_right.into() { Ok(()) } else { Err(Refused::WrongToken) }
+        }
+        _ => Err(Refused::NoToken),
+    }
+}
+
+fn read(method: &Method, path: &str) -> Result<Asked, Refused> {
+    match (path.strip_prefix("/admin/clients").ok_or(Refused::NotFound)?, method) {
+        ("", &Method::GET | &Method::HEAD) => Ok(Asked::List),
+        ("", _) => Err(Refused::Method("GET, HEAD")),
+        (name, method) => {
+            let name = name.strip_prefix('/').filter(|name| !name.is_empty()).ok_or(Refused::NotFound)?;
+            if *method != Method::DELETE {
+                return Err(Refused::Method("DELETE"));
+            }
+            let name = percent_decode_str(name).decode_utf8().map_err(|_| Refused::NoClient)?;
+            Ok(Asked::Kick(name.into_owned()))
+        }
+    }
+}
+
+fn shown(client: &Present) -> Value {
+    let Present { info, peer, since, outbox_bytes, services } = client;
+    json!({
+        "name": info.name,
+        "uuid": info.uuid,
+        "nickname": info.nickname,
+        "address": peer.to_string(),
+        // Seconds since 1970. A clock before that is as good as 1970.
+        "connected_since": since.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        "outbox_bytes": outbox_bytes,
+        "services": services,
+    })
+}
+
+impl Refused {
+    fn answer(&self) -> Response<Full<Bytes>> {
+        match self {
+            Self::NotFound => plain(StatusCode::NOT_FOUND, "nothing is here\n"),
+            Self::Method(methods) => {
+                let answer =
+                    plain(StatusCode::METHOD_NOT_ALLOWED, format!("the methods here are {methods}\n"));
+                with(answer, ALLOW, methods)
+            }
+            Self::NoToken => {
+                let message =
+                    "the header Authorization is missing: it has the token, after the word Bearer\n";
+                with(plain(StatusCode::UNAUTHORIZED, message), WWW_AUTHENTICATE, "Bearer")
+            }
+            Self::WrongToken => {
+                let answer = plain(StatusCode::UNAUTHORIZED, "this is not the token\n");
+                with(answer, WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")
+            }
+            Self::Wait(wait) => {
+                let message = "too many wrong tokens from this address, try again later\n";
+                let mut answer = plain(StatusCode::TOO_MANY_REQUESTS, message);
+                answer.headers_mut().insert(RETRY_AFTER, retry_after(*wait));
+                answer
+            }
+            Self::NoClient => plain(StatusCode::NOT_FOUND, "no client of this name is connected\n"),
+        }
+    }
+}
+
+fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    with(answer, CONTENT_TYPE, "text/plain; charset=utf-8")
+}
+
+fn with(mut answer: Response<Full<Bytes>>, name: HeaderName, value: &'static str) -> Response<Full<Bytes>> {
+    answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_token_itself_does() {
+        let token = Secret::new("the token");
+        let check = |given: Option<&'static str>| check(given.map(HeaderValue::from_static).as_ref(), &token);
+        for right in ["Bearer the token", "bearer the token", "BEARER  the token "] {
+            assert_eq!(check(Some(right)), Ok(()), "{right}");
+        }
+        for wrong in ["Bearer the toke", "Bearer the token.", "Bearer x", "Bearer "] {
+            assert_eq!(check(Some(wrong)), Err(Refused::WrongToken), "{wrong}");
+        }
+        for missing in [None, Some(""), Some("Bearer"), Some("the token"), Some("Basic dGhlIHRva2Vu")] {
+            assert_eq!(check(missing), Err(Refused::NoToken), "{missing:?}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_list_and_each_client_can_be_removed() {
+        let kick = |name: &str| Ok(Asked::Kick(name.to_owned()));
+        for (method, path, asked) in [
+            (Method::GET, "/admin/clients", Ok(Asked::List)),
+            (Method::HEAD, "/admin/clients", Ok(Asked::List)),
+            (Method::DELETE, "/admin/clients", Err(Refused::Method("GET, HEAD"))),
+            (Method::DELETE, "/admin/clients/al", kick("al")),
+            (Method::DELETE, "/admin/clients/s%C3%B6%C3%B6", kick("söö")),
+            (Method::DELETE, "/admin/clients/%FF", Err(Refused::NoClient)),
+            (Method::GET, "/admin/clients/al", Err(Refused::Method("DELETE"))),
+            (Method::DELETE, "/admin/clients/", Err(Refused::NotFound)),
+            (Method::GET, "/admin/clientsx", Err(Refused::NotFound)),
+            (Method::GET, "/admin", Err(Refused::NotFound)),
+        ] {
+            assert_eq!(read(&method, path), asked, "{method} {path}");
+        }
+    }
+}
