@@ -41,7 +41,10 @@ fn systemd_hears_of_ready_reloading_and_stopping() {
 
 #[test]
 fn without_a_certificate_and_a_service_manager_a_lost_terminal_ends_it() {
-    let mut gateway = GatewayProcess::start(&[]).unwrap();
+    let mut command = server_command().unwrap();
+    command.env("NOTIFY_SOCKET", "");
+    let mut gateway = GatewayProcess::start_by(command).unwrap();
     gateway.program.signal(Signal::HUP).unwrap();
     assert_eq!(gateway.program.wait().unwrap().code(), None, "{}", gateway.program.account());
+    assert!(!gateway.program.stderr().contains("service manager"), "{}", gateway.program.account());
 }

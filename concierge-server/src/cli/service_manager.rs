@@ -6,7 +6,7 @@ use tracing::warn;
 
 /// Whether somebody wants to be told.
 pub(super) fn is_there() -> bool {
-    std::env::var_os("NOTIFY_SOCKET").is_some()
+    std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty())
 }
 
 /// It listens, and everything is as it should be.
@@ -28,7 +28,9 @@ pub(super) fn tell_stopping() {
 }
 
 fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = notify(states) {
+    if is_there()
+        && let Err(error) = notify(states)
+    {
         warn!(%error, "cannot tell the service manager: NOTIFY_SOCKET names nobody who listens");
     }
 }
