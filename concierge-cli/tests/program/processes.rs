@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::TcpListener,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
-    process::{Child, Stdio},
+    process::{Child, Output, Stdio},
 };
 
 use rustix::{
@@ -25,6 +25,22 @@ pub(crate) fn start(gateway: &Gateway, arguments: &[&str]) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program was built")
+}
+
+/// What becomes of a command that goes by the name `ear`, writes there, and is sent a message.
+pub(crate) fn sent_a_message(arguments: &[&str], stdout: impl Into<Stdio>) -> Output {
+    let gateway = Gateway::start();
+    let mut bob = gateway.peer("bob");
+    let child = program()
+        .args([&["--url", &gateway.url, "-N", "ear"], arguments].concat())
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program was built");
+    bob.see_join("ear");
+    bob.wait(async { bob.client.to("ear").json("hi").await }).expect("it listens");
+    child.wait_with_output().expect("it ends")
 }
 
 #[test]
@@ -128,19 +144,8 @@ fn a_repl_that_is_still_connecting_can_be_interrupted() {
 
 #[test]
 fn listen_at_a_terminal_says_under_which_name_it_waits() {
-    let gateway = Gateway::start();
-    let mut bob = gateway.peer("bob");
     let (_screen, end) = terminal();
-    let child = program()
-        .args(["--url", &gateway.url, "-N", "ear", "listen", "-n", "1"])
-        .stdin(Stdio::null())
-        .stdout(end())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    bob.see_join("ear");
-    bob.wait(async { bob.client.to("ear").json("hi").await }).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = sent_a_message(&["listen", "-n", "1"], end());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(output.stderr, b"ear listens to what is sent to it\n");
 }

@@ -4,14 +4,13 @@
 use std::{
     fs::OpenOptions,
     io::{BufRead, BufReader},
-    process::Stdio,
     time::Duration,
 };
 
 use concierge_client::{Event, Target, payload::ServiceName};
 
-use crate::gateway::{Gateway, Outcome, Peer, program, run_in};
-use crate::processes::start;
+use crate::gateway::{Gateway, Outcome, Peer, run_in};
+use crate::processes::{sent_a_message, start};
 
 /// Runs a command that goes by the name `ear`, and sends it these texts once it is there.
 fn heard(arguments: &[&str], texts: &[&str]) -> Outcome {
@@ -243,19 +242,8 @@ fn a_reader_that_has_seen_enough_ends_a_stream_in_full_flow() {
 
 #[test]
 fn a_full_disk_ends_a_stream_with_10() {
-    let gateway = Gateway::start();
-    let mut bob = gateway.peer("bob");
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let child = program()
-        .args(["--url", &gateway.url, "-N", "ear", "listen"])
-        .stdin(Stdio::null())
-        .stdout(full)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    bob.see_join("ear");
-    bob.wait(async { bob.client.to("ear").json("hi").await }).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = sent_a_message(&["listen"], full);
     assert_eq!(output.status.code(), Some(10), "{output:?}");
     assert_eq!(output.stderr, b"error: could not write: No space left on device\n");
 }
