@@ -7,7 +7,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{
     Ground, Start,
-    plumbing::{Plumbing, Wanted},
+    plumbing::{Plumbing, Told, Wanted},
     read_head,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     command::{self, Context, Place, Shown, Watch},
     failure::Failure,
     language::{Pipeline, Statement},
-    link::{Link, Told},
+    link::{self, Link},
     offspring::Leash,
     output::Output,
     repl::{Flow, Session},
@@ -140,7 +140,7 @@ impl Shown for Apart {
 }
 
 /// Events that this place shows.
-struct Own(Told);
+struct Own(link::Told);
 
 impl Watch for Own {
     fn next(&mut self) -> BoxFuture<'_, Option<Event>> {
@@ -158,7 +158,7 @@ pub(super) async fn attend(
     is_stream: bool,
     work: impl Future<Output = Result<Flow, Failure>>,
     stopped: impl Future<Output = ()>,
-) -> Result<(Flow, String), Failure> {
+) -> Result<(Flow, Told), Failure> {
     let mut first = plumbing.take_first();
     let result = tokio::select! {
         result = work => result,
@@ -169,7 +169,7 @@ pub(super) async fn attend(
         Ok(flow) => (flow, Ok(())),
         Err(failure) => (Flow::Continue, Err(failure)),
     };
-    plumbing.finish(result, first).await.map(|value| (flow, value))
+    plumbing.finish(result, first).await.map(|told| (flow, told))
 }
 
 /// Whether a command tells more than one thing, over time: one that nobody reads any more can end.

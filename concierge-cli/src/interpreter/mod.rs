@@ -26,8 +26,8 @@ use futures_util::{FutureExt, future::LocalBoxFuture};
 use self::{
     apart::{Apart, attend, is_endless, is_stream},
     jobs::{Jobs, Reins},
-    plumbing::{Asides, Plumbing, Wanted},
-    results::{Onward, Text, Trouble, show_value},
+    plumbing::{Asides, Plumbing, Told, Wanted},
+    results::{Onward, Text, Trouble, cut_notice, show_value},
     shell::{Reads, Writes},
     variables::Listed,
 };
@@ -56,6 +56,8 @@ pub(crate) struct Interpreter {
     open: Vec<PathBuf>,
     /// How many lines failed that others followed.
     failed: u64,
+    /// Whether it was said that `$_` may be without something.
+    was_cut: bool,
 }
 
 /// What a statement stands on.
@@ -101,6 +103,7 @@ impl Interpreter {
             failed: 0,
         }
     }
+            was_cut: false,
 
     /// The session that lines are carried out on.
     pub(crate) fn session(&self) -> &Session {
@@ -233,11 +236,11 @@ impl Interpreter {
                     }
                     Ok(Flow::Continue)
                 };
-                let told = attend(plumbing, false, work, pending()).await?;
+                let (flow, told) = attend(plumbing, false, work, pending()).await?;
                 if !pipeline.stages.is_empty() {
-                    self.remember(&told.1)?;
+                    self.remember(&told)?;
                 }
-                return Ok(told);
+                return Ok((flow, told.value));
             }
         };
         let apart = wanted == Wanted::Kept || !pipeline.stages.is_empty() || pipeline.redirection.is_some();
@@ -245,16 +248,19 @@ impl Interpreter {
         let plumbing = Plumbing::lay(pipeline, &ground, &base, wanted, false)?;
         let output = plumbing.output.clone();
         let work = async { self.perform(command, output, apart).await };
-        let (flow, value) = attend(plumbing, is_stream, work, pending()).await?;
+        let (flow, told) = attend(plumbing, is_stream, work, pending()).await?;
         if tells {
-            self.remember(&value)?;
+            self.remember(&told)?;
         }
-        Ok((flow, value))
+        Ok((flow, told.value))
     }
 
-    /// What was told last.
-    fn remember(&mut self, value: &str) -> Result<(), Failure> {
-        Arc::make_mut(&mut self.ground.variables).set("_", value.to_owned())
+    /// What was told last. That something is missing from it is said once.
+    fn remember(&mut self, told: &Told) -> Result<(), Failure> {
+        if told.is_cut && !std::mem::replace(&mut self.was_cut, true) {
+            self.ground.output.note(&cut_notice());
+        }
+        Arc::make_mut(&mut self.ground.variables).set("_", told.value.clone())
     }
 
     async fn perform(&mut self, command: ReplCommand, output: Output, apart: bool) -> Result<Flow, Failure> {

@@ -28,7 +28,8 @@ Variables: names for JSON values.
   let today = !date +%F                  what a shell's command writes
   send $who $greeting                    a whole word is the value as it is
   send $who n:=$chat.service.n t=$today  `key:=` takes a value, `key=` its text
-  $_ | jq .clients[].name                $_ is the last result; a list where there were several
+  $_ | jq .clients[].name                $_ is the last result; a list where there were several,
+                                         of the newest 1,000
   vars                                   shows them all
 
 $name.path.0 goes into a value, ${name} ends a name where letters follow. Variables are replaced

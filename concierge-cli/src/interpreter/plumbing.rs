@@ -35,6 +35,14 @@ pub(super) struct Plumbing {
     trouble: Trouble,
 }
 
+/// What was told, as one value.
+pub(super) struct Told {
+    /// It.
+    pub value: String,
+    /// Whether it is without what was told first.
+    pub is_cut: bool,
+}
+
 /// Who wants the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
@@ -103,8 +111,9 @@ impl Plumbing {
         self,
         result: Result<(), Failure>,
         first: Option<Running>,
-    ) -> Result<String, Failure> {
+    ) -> Result<Told, Failure> {
         let Self { output, gather, text, is_kept, running, trouble } = self;
+        let is_cut = gather.is_cut();
         let value = if is_kept { gather.whole_value() } else { Ok(gather.value()) };
         // What is fed ends when nobody can write to it any more.
         drop((output, gather));
@@ -122,7 +131,7 @@ impl Plumbing {
         }
         // What was too much for it ends whoever writes, which is no failure of theirs.
         let value = text.map_or(value, |text| text.value())?;
-        ended.map(|()| value)
+        ended.map(|()| Told { value, is_cut })
     }
 }
 

@@ -22,6 +22,13 @@ const MOST_BYTES: usize = 16 << 20;
 /// The longest text that a variable takes from a shell, in bytes.
 const LONGEST_TEXT: usize = 16 << 20;
 
+/// What `$_` lacks, for whoever uses it.
+pub(super) fn cut_notice() -> String {
+    format!(
+        "$_ has the newest of these results: {MOST_RESULTS} at the most, of {MOST_BYTES} bytes together; `> FILE` takes all of them"
+    )
+}
+
 /// A filter, and whether it writes texts without quotes.
 #[derive(Debug, Clone)]
 pub(super) struct Sieve {
@@ -74,9 +81,14 @@ impl Gather {
         }
     }
 
+    /// Whether it is without what was told first.
+    pub(super) fn is_cut(&self) -> bool {
+        lock(&self.kept).is_cut
+    }
+
     /// The same where nobody has seen what was told: all of it, or none.
     pub(super) fn whole_value(&self) -> Result<String, Failure> {
-        if lock(&self.kept).is_cut {
+        if self.is_cut() {
             return Err(Failure::local(format!(
                 "a variable takes no more than {MOST_RESULTS} results, of {MOST_BYTES} bytes together"
             ))
@@ -300,7 +312,7 @@ mod tests {
         }
         let kept: Vec<usize> = serde_json::from_str(&gather.value()).unwrap();
         assert_eq!((kept.len(), kept.first().copied()), (MOST_RESULTS, Some(MOST_RESULTS)));
-        assert!(gather.whole_value().is_err());
+        assert!(gather.is_cut() && gather.whole_value().is_err());
         gather.take(" ".repeat(MOST_BYTES)).unwrap();
         gather.take(format!("\"{}\"", "x".repeat(MOST_BYTES))).unwrap();
         assert_eq!(gather.value(), "null");

@@ -379,8 +379,13 @@ fn a_variable_takes_all_or_nothing() {
         let told = "line 1: a variable takes no more than 16777216 bytes of text";
         assert!(&outcome == 10 && outcome.stderr.contains(told), "{script}: {outcome:?}");
     }
-    let outcome = run(&gateway, "let x = ping -n 1001 --interval 1us\n");
+    let many = "version | jq 'range(1001)'\n";
+    let outcome = run(&gateway, &format!("let x = {many}"));
     assert!(&outcome == 10 && outcome.stderr.contains("no more than 1000 results"), "{outcome:?}");
+    // What was shown can be cut, which is said once.
+    let outcome = run(&gateway, &format!("{many}{many}$_ | jq length\n"));
+    assert!(&outcome == 0 && outcome.stdout.ends_with("\n1000\n"), "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("$_ has the newest of these results: 1000 at the most").count(), 1);
 }
 
 #[test]
