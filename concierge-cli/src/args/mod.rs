@@ -5,6 +5,8 @@ mod global;
 
 pub(crate) use global::{Global, OutputArgs};
 
+use std::path::PathBuf;
+
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{
@@ -149,6 +151,17 @@ impl Command {
         }
     }
 
+    /// The paths on this machine that it names.
+    pub(crate) fn paths(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Files(FilesCommand::Put(arguments)) => arguments.paths.iter_mut().collect(),
+            Self::Files(FilesCommand::Get(arguments)) => {
+                arguments.fetched_as.iter_mut().chain(&mut arguments.into).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether its payload is read while it is carried out, and not before.
     pub(crate) fn reads_for_itself(&self) -> bool {
         matches!(self, Self::Send(arguments) if arguments.reads_for_itself())
@@ -237,4 +250,15 @@ pub(crate) enum ReplCommand {
     /// Leave, as Ctrl-D does
     #[command(visible_alias = "quit", after_help = "Examples:\n  exit")]
     Exit,
+}
+
+impl ReplCommand {
+    /// The paths on this machine that it names.
+    pub(crate) fn paths(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Client(command) => command.paths(),
+            Self::Language(LanguageCommand::Source(arguments)) => vec![&mut arguments.file],
+            _ => Vec::new(),
+        }
+    }
 }

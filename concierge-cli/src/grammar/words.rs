@@ -15,6 +15,8 @@ pub(crate) struct Word {
     pub text: String,
     /// What in it stands for something else: outside of single quotes and of JSON.
     pub expansions: Vec<Expansion>,
+    /// Whether it begins with `~/`, or is `~`, outside of quotes.
+    pub at_home: bool,
     /// Where it starts in the line, in bytes.
     pub start: usize,
     /// Where it ends.
@@ -24,7 +26,7 @@ pub(crate) struct Word {
 impl Word {
     /// A word that is just this text, wherever it came from.
     pub(crate) fn plain(text: &str) -> Self {
-        Self { text: text.to_owned(), expansions: Vec::new(), start: 0, end: text.len() }
+        Self { text: text.to_owned(), expansions: Vec::new(), at_home: false, start: 0, end: text.len() }
     }
 
     /// What it refers to, where it is a reference and nothing else.
@@ -219,14 +221,14 @@ fn json(rest: &str, start: usize, operators: bool) -> Result<Word, SplitError> {
     let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
     match values.next() {
         Some(Ok(value)) => {
-            let text = value.get().to_owned();
+            let text = value.get();
             let end = values.byte_offset();
             let after = rest.get(end..).unwrap_or_default();
             let goes_on = after.chars().next().is_some_and(|character| !character.is_whitespace());
             if goes_on && !(operators && Operator::read(after).is_some()) {
                 return Err(SplitError::AfterJson { at: start + end });
             }
-            Ok(Word { text, expansions: Vec::new(), start, end: start + end })
+            Ok(Word { end: start + end, start, ..Word::plain(text) })
         }
         Some(Err(error)) if error.is_eof() => Err(SplitError::OpenJson { at: start }),
         Some(Err(error)) => Err(SplitError::of_json(&error, start)),
@@ -234,9 +236,19 @@ fn json(rest: &str, start: usize, operators: bool) -> Result<Word, SplitError> {
     }
 }
 
+fn begins_at_home(rest: &str, operators: bool) -> bool {
+    let ends = |after: &str| {
+        let next = after.chars().next();
+        next.is_none_or(|next| next == '/' || next.is_whitespace())
+            || (operators && Operator::read(after).is_some())
+    };
+    rest.strip_prefix('~').is_some_and(ends)
+}
+
 /// POSIX quoting: `'…'` as it is; in `"…"` a backslash escapes `"`, `\`, `$` and `` ` ``; elsewhere it escapes anything.
 fn quoted(rest: &str, start: usize, operators: bool) -> Result<Word, SplitError> {
-    let mut word = Word { text: String::new(), expansions: Vec::new(), start, end: start + rest.len() };
+    let mut word = Word { start, end: start + rest.len(), ..Word::plain("") };
+    word.at_home = begins_at_home(rest, operators);
     let mut at = 0;
     // Where the double quotes open that what follows stands in.
     let mut within: Option<usize> = None;

@@ -37,7 +37,7 @@ use crate::{
     failure::Failure,
     help::width,
     language::{
-        Assigned, Condition, Head, Line, Pipeline, Request, Statement, Variables, parse, read_command,
+        Assigned, Condition, Head, Home, Line, Pipeline, Request, Statement, Variables, parse, read_command,
         read_send,
     },
     offspring::Leash,
@@ -64,6 +64,7 @@ pub(crate) struct Interpreter {
 #[derive(Clone)]
 struct Ground {
     variables: Arc<Variables>,
+    home: Home,
     shell: Shell,
     output: Output,
     /// Whether programs may be run.
@@ -91,6 +92,7 @@ impl Interpreter {
         Self {
             ground: Ground {
                 variables: Arc::default(),
+                home: session.home(),
                 shell,
                 output: output.clone(),
                 runs_programs: rules.shell,
@@ -101,9 +103,9 @@ impl Interpreter {
             rules,
             open: Vec::new(),
             failed: 0,
+            was_cut: false,
         }
     }
-            was_cut: false,
 
     /// The session that lines are carried out on.
     pub(crate) fn session(&self) -> &Session {
@@ -357,7 +359,7 @@ enum Start {
 
 fn read_head(head: &Head, ground: &Ground) -> Result<Start, Failure> {
     match head {
-        Head::Words(words) => match read_command(words, &ground.variables)? {
+        Head::Words(words) => match read_command(words, &ground.variables, &ground.home)? {
             Request::Help(text) => Ok(Start::Help(text)),
             Request::Command(command, options) => {
                 if matches!(&*command, ReplCommand::Client(command) if command.runs_programs())

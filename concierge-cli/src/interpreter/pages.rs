@@ -51,7 +51,8 @@ Pipes: where results go.
 
 Without an option, a filter gets JSON, everything else what would be on the screen, without
 colours. Inside quotes and JSON, `|` and `>` are characters like others; after @NAME and #NAME
-they always are. A command that ends with another status than 0 is a failure.
+they always are. A command that ends with another status than 0 is a failure. `~/` at the beginning
+of a path is the home folder, unless it is in quotes.
 ";
 
 pub(crate) const JOBS: &str = "\

@@ -148,7 +148,8 @@ struct Pipes<'a> {
 impl Pipes<'_> {
     fn file(&self, redirection: &Redirection) -> Result<Output, Failure> {
         let typed = self.ground.variables.expand(&redirection.file)?;
-        let name = crate::grammar::text(&typed).into_owned();
+        let path = self.ground.home.path(&redirection.file, &crate::grammar::text(&typed));
+        let name = path.display().to_string();
         let unwritable = |error: &io::Error| unwritable(&name, error);
         let file = OpenOptions::new()
             .create(true)
@@ -157,7 +158,7 @@ impl Pipes<'_> {
             .truncate(!redirection.append)
             // A pipe with a name would be waited for, however long that takes.
             .custom_flags(not_waiting())
-            .open(&name)
+            .open(&path)
             .map_err(|error| match error.raw_os_error().map(Errno::from_raw_os_error) {
                 Some(Errno::NXIO) => {
                     unwritable(&error).hint("where it is a pipe, somebody has to read it first")

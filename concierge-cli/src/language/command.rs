@@ -5,7 +5,7 @@ use std::borrow::{Borrow, Cow};
 
 use clap::{FromArgMatches as _, error::ErrorKind};
 
-use super::{ShortForm, Variables};
+use super::{Home, ShortForm, Variables};
 use crate::{
     args::{self, OutputArgs, ReplCommand, ReplLine},
     command::send::SendArgs,
@@ -24,7 +24,7 @@ pub(crate) enum Request {
 }
 
 /// Reads the words of a command.
-pub(crate) fn read_command(words: &[Word], variables: &Variables) -> Result<Request, Failure> {
+pub(crate) fn read_command(words: &[Word], variables: &Variables, home: &Home) -> Result<Request, Failure> {
     let expanded =
         words.iter().map(|word| variables.expand(word)).collect::<Result<Vec<String>, Failure>>()?;
     refuse_options(words, &expanded)?;
@@ -36,6 +36,9 @@ pub(crate) fn read_command(words: &[Word], variables: &Variables) -> Result<Requ
             if let Some(payload) = payload_of(&mut parsed.command) {
                 let typed = words_of(payload, words, &expanded, &mut tree);
                 *payload = read_payload(&typed, variables)?;
+            }
+            for path in parsed.command.paths() {
+                home.settle(path, words, &expanded);
             }
             Ok(Request::Command(Box::new(parsed.command), parsed.output))
         }
@@ -214,7 +217,7 @@ mod tests {
     fn read(line: &str) -> Result<Request, Failure> {
         match parse(line)?.statement {
             Statement::Pipeline(Pipeline { head: Head::Words(words), .. }) => {
-                read_command(&words, &variables())
+                read_command(&words, &variables(), &Home::default())
             }
             Statement::Pipeline(Pipeline { head: Head::Send(short), .. }) => {
                 let arguments = read_send(&short, &variables())?;
@@ -377,7 +380,7 @@ mod tests {
                 match parse(example.trim()).map(|parsed| parsed.statement) {
                     Ok(Statement::Pipeline(Pipeline { head: Head::Words(words), .. })) => {
                         wrong.extend(
-                            read_command(&words, &variables())
+                            read_command(&words, &variables(), &Home::default())
                                 .err()
                                 .map(|failure| format!("{command}: {failure:?}")),
                         );

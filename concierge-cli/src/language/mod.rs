@@ -2,6 +2,7 @@
 
 mod command;
 mod condition;
+mod home;
 mod keyword;
 mod short;
 mod stage;
@@ -11,6 +12,7 @@ mod variables;
 
 pub(crate) use command::{Request, as_typed_here, read_command, read_send};
 pub(crate) use condition::Condition;
+pub(crate) use home::Home;
 pub(crate) use short::ShortForm;
 pub(crate) use stage::{Redirection, Stage};
 pub(crate) use statement::{Assigned, Head, Line, Pipeline, Statement, parse};

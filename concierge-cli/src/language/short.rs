@@ -67,7 +67,7 @@ fn follows_json(word: &Word) -> Failure {
 /// Text as it was typed; JSON if it is some.
 fn literal(text: &str) -> Result<Word, Failure> {
     let data = json_or_text(text).map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(Word { text: data.as_str().to_owned(), expansions: Vec::new(), start: 0, end: text.len() })
+    Ok(Word { end: text.len(), ..Word::plain(data.as_str()) })
 }
 
 /// Whether a word is one that was put in quotes, as shells want JSON.

@@ -146,7 +146,12 @@ fn values(argument: &Arg, partial: &str, known: &Known) -> Vec<Candidate> {
     match name_of(argument).as_str() {
         "CLIENT" => named("", &known.clients),
         "CLIENT/PATH" => remotes(&bare(partial), known),
-        "FILE" => named("", &(known.local.0)(&bare(partial))),
+        "FILE" => local(&(known.local.0)(&bare(partial))),
+        "DIR" => {
+            let mut paths = (known.local.0)(&bare(partial));
+            paths.retain(|path| path.ends_with('/'));
+            local(&paths)
+        }
         "PATH" => {
             let own = known.others.get("PATH").map(Vec::as_slice).unwrap_or_default();
             named("", &steps(&bare(partial), own).into_iter().collect::<Vec<_>>())
@@ -165,6 +170,26 @@ fn values(argument: &Arg, partial: &str, known: &Known) -> Vec<Candidate> {
         "TYPE" => plain(TYPES.map(str::to_owned)),
         other => known.others.get(other).map(|names| named("", names)).unwrap_or_default(),
     }
+}
+
+/// Paths on this machine.
+fn local(paths: &[String]) -> Vec<Candidate> {
+    let candidate = |path: &String| match path.strip_prefix("~/") {
+        Some(rest) => at_home(rest).into_iter().collect(),
+        None => named("", std::slice::from_ref(path)),
+    };
+    paths.iter().flat_map(candidate).collect()
+}
+
+/// A path from the home folder, unless a terminal would act upon it: in quotes, `~/` would not be home.
+fn at_home(path: &str) -> Option<Candidate> {
+    let is_plain = |character: char| character.is_alphanumeric() || "/.-_".contains(character);
+    let mut typed = "~/".to_owned();
+    for character in path.chars() {
+        typed.extend((!is_plain(character)).then_some('\\'));
+        typed.push(character);
+    }
+    (escape(path) == path).then(|| Candidate { typed, bare: format!("~/{}", bare(path)) })
 }
 
 /// Clients, and once there is a slash, the next step into what one has stored.
@@ -274,6 +299,8 @@ mod tests {
             others: BTreeMap::from([("PATH".into(), vec!["maps/own.json".into()])]),
             local: Local(|begun| {
                 let there = ["src/".to_owned(), "my maps/".to_owned(), "my maps/north".to_owned()];
+                let at_home = ["~/my maps/".to_owned(), "~/my maps/$1 north".to_owned()];
+                let there = if begun.starts_with('~') { at_home.to_vec() } else { there.to_vec() };
                 steps(begun, &there).into_iter().collect()
             }),
         };
@@ -324,6 +351,10 @@ mod tests {
         let folder = inserted(completed("files put my").remove(0));
         assert_eq!((folder.as_str(), inserted("src/".into()).as_str()), ("\"my maps/", "src/"));
         assert_eq!(completed(&format!("files put {folder}n")), ["\"my maps/north\""]);
+        // In quotes it would not be home.
+        assert_eq!(completed("files put ~/my"), ["~/my\\ maps/"]);
+        assert_eq!(completed("files get bob --into ~/"), ["~/my\\ maps/"]);
+        assert_eq!(completed("files put ~/my\\ maps/"), ["~/my\\ maps/\\$1\\ north"]);
         assert_eq!(inserted("bob".into()), "bob ");
     }
 

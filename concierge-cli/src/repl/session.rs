@@ -23,6 +23,7 @@ use crate::{
     hold::Address,
     identity::NameChoice,
     interpreter::Arrivals,
+    language::Home,
     link::{Link, Told, WAITING_EVENTS},
     output::{Gateway, Output},
     settings::Settings,
@@ -232,6 +233,11 @@ impl Session {
     /// Where the connection leads.
     pub(crate) fn url(&self) -> &GatewayUrl {
         &self.location.url
+    }
+
+    /// The home folder of whoever it is for.
+    pub(crate) fn home(&self) -> Home {
+        Home::new(self.settings.source().environment.var("HOME"))
     }
 
     /// How long an answer may take.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::gateway::{Gateway, Outcome};
+use crate::gateway::{Gateway, Outcome, run_in};
 
 /// Runs lines that may use a shell.
 fn run(gateway: &Gateway, script: &str) -> Outcome {
@@ -47,6 +47,25 @@ fn results_go_through_commands_of_a_shell() {
     assert!(failed(&gateway, 10, "!kill -9 $$\n").contains("was ended by signal 9"));
     assert!(failed(&gateway, 10, "!echo oops >&2; false\n").starts_with("oops\n"));
     assert!(failed(&gateway, 2, "version | echo no | jq .\n").contains("jq: the value is not JSON"));
+}
+
+#[test]
+fn a_tilde_is_home_where_a_path_is_meant() {
+    let gateway = Gateway::start();
+    let home = tempfile::tempdir().unwrap();
+    let at_home = |path: &str| home.path().join(path);
+    fs::write(at_home("setup.concierge"), "let there = yes\n").unwrap();
+    let script = "source ~/setup.concierge\nsend me ~/$there\nversion > ~/\"a b\"\nversion >> ~/'a b'\n\
+        files put ~/'a b' --as x\nfiles get me/x -O ~/$there\n";
+    let variables = [("CONCIERGE_URL", gateway.url.as_str()), ("HOME", home.path().to_str().unwrap())];
+    let outcome = run_in(&["-N", "me", "run", "-"], script, &variables);
+    assert!(&outcome == 0, "{outcome:?}");
+    assert_eq!(fs::read_to_string(at_home("a b")).unwrap().lines().count(), 2);
+    assert_eq!(fs::read(at_home("yes")).unwrap(), fs::read(at_home("a b")).unwrap());
+    // A message is what was typed.
+    assert!(outcome.stdout.contains("~/yes"), "{outcome:?}");
+    let outcome = run_in(&["-N", "me", "run", "-"], "files put '~/a b'\n", &variables);
+    assert!(&outcome == 10 && outcome.stderr.contains("~/a b"), "{outcome:?}");
 }
 
 #[test]
