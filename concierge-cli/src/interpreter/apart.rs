@@ -90,7 +90,7 @@ impl Apart {
         let stopped = async {
             self.stop.asked().await;
             if ends_by_itself {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let work = async move {

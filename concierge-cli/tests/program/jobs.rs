@@ -227,8 +227,8 @@ fn jobs_end_with_their_script() {
 fn saving<'a>(gateway: &'a Gateway, places: &Sleepers) -> (Typed, Peer<'a>, usize) {
     let mut bob = gateway.peer("bob");
     let mut typed = Typed::start(gateway);
-    let (saver, saved) = (places.path("saver"), places.path("saved"));
-    typed.line(&format!("listen -o raw | sh {} {} &", saver.display(), saved.display()));
+    let (program, file) = (places.path("saver"), places.path("saved"));
+    typed.line(&format!("listen -o raw | sh {} {} &", program.display(), file.display()));
     typed.line("@bob ready");
     assert_eq!(bob.next_data(), "\"ready\"");
     let count = 1000;
@@ -254,23 +254,23 @@ fn a_job_that_is_stopped_writes_all_that_it_was_given() {
     assert_eq!(fs::read_to_string(places.path("saved")).unwrap().lines().count(), count);
 }
 
+/// All is saved by a job of a script that is ended like this, which ends with this code.
+fn all_is_saved(end: impl FnOnce(&mut Typed), code: i32) {
+    let gateway = Gateway::start();
+    let places = Sleepers::new();
+    let (mut typed, _bob, count) = saving(&gateway, &places);
+    end(&mut typed);
+    assert_eq!(typed.child.wait().unwrap().code(), Some(code));
+    let saved = fs::read_to_string(places.path("saved"));
+    assert_eq!(saved.map(|saved| saved.lines().count()).ok(), Some(count), "{code}");
+}
+
 #[test]
 fn jobs_write_all_that_they_were_given_when_the_script_ends() {
-    let endings: [(fn(&mut Typed), i32); 4] = [
-        (|typed| typed.line("exit"), 0),
-        (|typed| typed.line("nonsense"), 2),
-        (|typed| typed.signal(Signal::TERM), 143),
-        (|typed| typed.signal(Signal::INT), 130),
-    ];
-    for (end, code) in endings {
-        let gateway = Gateway::start();
-        let places = Sleepers::new();
-        let (mut typed, _bob, count) = saving(&gateway, &places);
-        end(&mut typed);
-        assert_eq!(typed.child.wait().unwrap().code(), Some(code));
-        let saved = fs::read_to_string(places.path("saved"));
-        assert_eq!(saved.map(|saved| saved.lines().count()).ok(), Some(count), "{code}");
-    }
+    all_is_saved(|typed| typed.line("exit"), 0);
+    all_is_saved(|typed| typed.line("nonsense"), 2);
+    all_is_saved(|typed| typed.signal(Signal::TERM), 143);
+    all_is_saved(|typed| typed.signal(Signal::INT), 130);
 }
 
 #[test]
