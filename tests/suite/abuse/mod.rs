@@ -22,6 +22,9 @@
 //! | abuse of names | `golden/names.txt`, `golden/names_ascii.txt`, `golden/names_limits.txt` |
 //! | abuse of services | `golden/services.txt`, `golden/subscriptions.txt`, `golden/messages_service.txt` |
 //! | wrong secrets | `golden/identify_secret.txt` |
+//! | guessing of secrets | `guessing::who_guesses_secrets_is_refused_and_another_address_is_not`, `guessing::who_guesses_file_keys_is_refused_but_not_who_comes_with_its_old_one` |
+//! | somebody else under the name of a bot | `golden/identify_reserved.txt` |
+//! | strangers at the administration | `administration::without_the_token_nobody_learns_anything`, `administration::who_guesses_tokens_has_to_wait_even_with_the_right_one_but_clients_have_not` |
 //! | foreign file keys | `files::keys::the_table_of_keys_holds` |
 //! | paths that lead out | `files::paths::no_hostile_path_leads_anywhere`, `files::paths::a_hostile_client_name_in_a_url_is_nobodys_folder` |
 //! | links in the folder | `files::paths::nothing_outside_the_folder_is_ever_opened` |
