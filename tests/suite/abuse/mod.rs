@@ -29,6 +29,7 @@
 //! | paths that lead out | `files::paths::no_hostile_path_leads_anywhere`, `files::paths::a_hostile_client_name_in_a_url_is_nobodys_folder` |
 //! | links in the folder | `files::paths::nothing_outside_the_folder_is_ever_opened` |
 //! | files that are too large or too many | `files::answers::limits_are_told_by_status_and_nothing_of_what_is_refused_stays` |
+//! | uploads that come too slowly | `files::answers::limits_are_told_by_status_and_nothing_of_what_is_refused_stays` |
 //! | uploads that break off | `files::uploads::an_upload_that_breaks_off_leaves_the_old_file_and_nothing_else` |
 //! | uploads that are refused and go on | `files::refused::who_sends_everything_first_hears_why_it_is_refused` |
 //! | a full disk | `files::disk::a_disk_full_of_bytes_is_a_refusal_and_passes` |
@@ -37,6 +38,7 @@
 //! | many services and subscriptions | `golden/limits.txt`, `golden/limits_exceeded.txt` |
 //! | slow readers | `slow::a_client_that_does_not_read_is_closed_with_4011` |
 //! | floods of pings | `abuse::pings::a_flood_of_pings_is_read_at_its_rate_and_ends_with_4010`, `abuse::pings::a_burst_is_answered_whole_and_what_follows_it_too`, `abuse::pings::pongs_that_nobody_asked_for_are_counted_as_well`, `abuse::pings::without_a_limit_any_number_is_read` |
+//! | asking without reading | `abuse::greed::who_asks_for_more_than_it_reads_waits_and_loses_nothing` |
 //! | half-closed sockets | `abuse::half_closed::who_has_finished_sending_is_answered_and_then_let_go`, `abuse::half_closed::who_has_finished_before_asking_anything_is_let_go_at_once`, `files::half_closed::a_file_reaches_who_has_finished_sending`, `files::half_closed::a_body_that_ends_too_early_is_noticed_at_once_and_stored_nowhere`, `ending::the_end_of_the_stream_right_behind_requests_waits_for_their_answers` |
 //! | no descriptors left | `abuse::descriptors::a_gateway_without_descriptors_serves_who_is_in_and_recovers`, `abuse::descriptors::a_gateway_with_few_descriptors_turns_away_whom_it_has_no_place_for` |
 //! | escapes in the log | `abuse::logs::what_strangers_send_is_harmless_in_the_log_and_one_line_each` |
@@ -46,6 +48,7 @@
 
 mod descriptors;
 mod door;
+mod greed;
 mod half_closed;
 mod logs;
 mod payloads;

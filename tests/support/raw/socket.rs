@@ -58,6 +58,21 @@ impl RawSocket {
         self.stream.write_all(bytes).context("cannot write to the gateway")
     }
 
+    /// Sends bytes for as long as some of them are taken within that time; returns how many were.
+    pub fn send_within(&mut self, bytes: &[u8], patience: Duration) -> Result<usize> {
+        self.stream.set_write_timeout(Some(patience))?;
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            match self.stream.write(rest) {
+                Ok(count) => taken += count,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+                Err(error) => return Err(error).context("cannot write to the gateway"),
+            }
+        }
+        self.stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(taken)
+    }
+
     /// Sends a frame.
     pub fn send(&mut self, frame: &Frame) -> Result<()> {
         self.send_bytes(&frame.encode())
