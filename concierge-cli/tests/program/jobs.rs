@@ -373,7 +373,7 @@ fn a_job_that_there_is_no_room_for_does_nothing() {
 
 #[test]
 fn a_variable_takes_all_or_nothing() {
-    let gateway = Gateway::configured("limits.control_frames = \"unlimited\"");
+    let gateway = Gateway::start();
     for script in ["let x = !yes\n", "let x = version | yes\n"] {
         let outcome = run(&gateway, script);
         let told = "line 1: a variable takes no more than 16777216 bytes of text";
