@@ -74,7 +74,7 @@ pub enum LogLevel {
     Info,
     /// And every connection.
     Debug,
-    /// And every text that an identified client sends.
+    /// And every text that an identified client sends, but for those that may have a secret in them.
     Trace,
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use concierge_client::payload::CloseCode;
+use concierge_client::payload::{CloseCode, Envelope, RequestKind};
 use futures_util::{Sink as _, Stream as _};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
@@ -96,6 +96,14 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from:
     debug!(%peer, ?ending, "a WebSocket ends");
     // The rest of the way is rare and large: on the heap it costs those nothing that are not there yet.
     Box::pin(session.end(ending)).await;
+}
+
+/// What of a text a log may have: nothing of one that could have a secret in it, as every `IDENTIFY` and what is none by mistake.
+fn loggable(text: &str) -> &str {
+    match Envelope::parse(text) {
+        Ok(envelope) if !matches!(envelope.kind(), None | Some(RequestKind::Identify)) => text,
+        _ => "[withheld]",
+    }
 }
 
 impl Session {
@@ -268,9 +276,8 @@ impl Session {
         let connection = self.member.connection()?;
         match message {
             Message::Text(text) => {
-                // The first one has the secret in it.
                 if let Some(client) = connection.client() {
-                    trace!(?client, text = ?text.as_str(), "received");
+                    trace!(?client, text = ?loggable(text), "received");
                 }
                 let outcome = self.member.handle_text(text);
                 self.pause = Pause::new(outcome.pressed, now);

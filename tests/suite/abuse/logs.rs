@@ -132,10 +132,22 @@ fn no_secret_is_in_the_log_right_or_wrong() {
         .send_text(r#"{"type":"IDENTIFY","name":"alice","version":"0.2.0","secret":"gateway-sesame"}"#)
         .unwrap();
     assert!(alice.read_text().unwrap().contains("HELLO"));
+    // Once more, and by mistake: what can be told of a client's texts is not told of these.
+    for again in [
+        r#"{"type":"IDENTIFY","name":"alice","version":"0.2.0","secret":"gateway-sesame"}"#,
+        r#"{"type":"IDENTIFY","name":"alice","version":"0.2.0","secret":"gateway-sesame",}"#,
+        r#"{"type":"IDENTITY","secret":"gateway-sesame"}"#,
+    ] {
+        alice.send_text(again).unwrap();
+        assert!(alice.read_text().unwrap().contains("ERROR_"));
+    }
+    alice.send_text(r#"{"type":"SELF_FETCH"}"#).unwrap();
+    assert!(alice.read_text().unwrap().contains("SELF_FETCH_RESULT"));
     drop(alice);
     gateway.program.signal(Signal::TERM).unwrap();
     gateway.program.wait_for_success().unwrap();
     let log = gateway.program.stderr();
     assert!(log.contains("a WebSocket ends"), "this is the log of connections:\n{log}");
+    assert!(log.contains("SELF_FETCH"), "it has the texts of clients:\n{log}");
     assert!(!log.contains("sesame") && !reasons.contains("sesame"), "{reasons}\n{log}");
 }
