@@ -243,6 +243,12 @@ impl Shared {
             }
         }
         self.lock_watchers().clear();
+        // Who asks at this moment is answered, too: dropping the channel would lose what is being put into it.
+        barriers.close();
+        while let Some(barrier) = barriers.recv().await {
+            // Whoever waited may have been cancelled.
+            let _ = barrier.send(());
+        }
     }
 
     /// Waits until every watcher can take another event: more wait where they come from, and are counted there.
