@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
+    runtime::Handle,
     sync::mpsc,
     time::{Instant, sleep_until},
 };
@@ -200,8 +201,26 @@ impl Supervisor {
         unsent
     }
 
+    /// Fails what was being put into the queue while it closed. It would stay there, as every handle has a sender, and whoever waits
+    /// for it would do so for ever.
+    fn turn_away_stragglers(&mut self, cause: CloseCause) {
+        let (_, nothing) = mpsc::channel(1);
+        let mut commands = std::mem::replace(&mut self.commands, nothing);
+        // Without a runtime there is nobody left who could be waiting.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                while let Some(command) = commands.recv().await {
+                    if let Command::Request(_, waiter) = command {
+                        waiter.settle(Outcome::Lost(Wire::NotSent, cause.clone()));
+                    }
+                }
+            });
+        }
+    }
+
     fn finish(&mut self, cause: CloseCause) {
         self.finished = true;
+        self.turn_away_stragglers(cause.clone());
         self.link.set_closed(cause);
     }
 }
