@@ -1,3 +1,5 @@
+//! Fuzzes paths, and forms that are uploaded.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| support::fuzz::uploads(bytes));
