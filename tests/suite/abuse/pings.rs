@@ -25,6 +25,7 @@ fn pongs(socket: &mut RawSocket) -> (usize, Frame) {
 }
 
 #[test]
+#[ignore = "takes ten seconds, which is the patience of the gateway: tests/run runs it"]
 fn a_flood_of_pings_is_read_at_its_rate_and_ends_with_4010() {
     // Nobody here answers pings of the gateway.
     let patient = "heartbeat = { interval = \"1h\", timeout = \"2h\" }";
@@ -55,6 +56,7 @@ fn a_burst_is_answered_whole_and_what_follows_it_too() {
 }
 
 #[test]
+#[ignore = "takes ten seconds, which is the patience of the gateway: tests/run runs it"]
 fn pongs_that_nobody_asked_for_are_counted_as_well() {
     let gateway = Gateway::configured("limits.control_frames = \"1/s burst 2\"").unwrap();
     let mut socket = RawSocket::identified(gateway.address(), "alice", "").unwrap();
