@@ -16,6 +16,9 @@ use crate::hub::ClientId;
 /// How much is gathered before it is written. Two of these are in memory for each upload: one that fills, one that is written.
 const PIECE: usize = 64 * 1024;
 
+/// About as many bytes come at once.
+const READ: usize = 16 * 1024;
+
 /// A file on its way in.
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -73,6 +76,10 @@ impl Intake {
             let mut rules = self.files.lock();
             rules.store.grow(ticket, bytes.len() as u64)?;
             rules.tally.received += bytes.len() as u64;
+        }
+        if self.gathered.capacity() == 0 {
+            // Room for the bytes that go over a piece, too: to grow for them would be to double.
+            self.gathered.reserve_exact(PIECE + bytes.len().max(READ));
         }
         self.gathered.extend_from_slice(bytes);
         if self.gathered.len() >= PIECE { self.write().await } else { Ok(()) }
