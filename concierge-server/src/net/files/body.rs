@@ -15,7 +15,7 @@ use super::super::lifetime::Lifetime;
 use super::leased::Leased;
 
 /// How much is read at once. Two of these are in memory for each download: one on its way, one that is read ahead.
-const PIECE: u64 = 128 * 1024;
+const PIECE: u64 = 64 * 1024;
 
 /// The body of an answer.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use crate::files::{FilePath, Ticket};
 use crate::hub::ClientId;
 
 /// How much is gathered before it is written. Two of these are in memory for each upload: one that fills, one that is written.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 32 * 1024;
 
 /// About as many bytes come at once.
 const READ: usize = 16 * 1024;
