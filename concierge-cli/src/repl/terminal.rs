@@ -7,13 +7,16 @@ use std::{
     time::Duration,
 };
 
+// Groups and sessions by `nix`: they have no number here where they began outside of this process's namespace (in a container, say),
+// and are 0 then, which `rustix` takes for impossible.
+use nix::unistd::{getpgid, getpgrp, getpid, getppid, getsid, tcgetpgrp};
 use rustix::{
     io::{Errno, retry_on_intr},
-    process::{Signal, getpgid, getpgrp, getpid, getppid, getsid, kill_current_process_group},
+    process::{Signal, kill_current_process_group},
     stdio::{stdin, stdout},
     termios::{
-        InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp,
-        tcgetwinsize, tcsetattr,
+        InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
+        tcsetattr,
     },
 };
 use tokio::signal::unix::{self, SignalKind, signal};
@@ -189,7 +192,7 @@ fn set(modes: &Termios) -> Result<(), Errno> {
 
 /// Whether there is a shell that would have this process go on: one of the same session that started it as a job of its own.
 fn can_be_resumed() -> bool {
-    let Some(parent) = getppid() else { return false };
+    let parent = getppid();
     let same_session = matches!((getsid(None), getsid(Some(parent))), (Ok(own), Ok(other)) if own == other);
     same_session && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
 }
