@@ -17,7 +17,7 @@ use super::{
     checksum::{Summed, hexadecimal},
     many::{Outcome, Teller, Trouble},
     plan::{Goes, Plan, Wanted},
-    records::{FileFetched, FilesFetched},
+    records::FileFetched,
     stdout::Stdout,
     trouble::{Asked, explain},
 };
@@ -74,7 +74,7 @@ pub(super) async fn get(arguments: GetArgs, context: &Context<'_>) -> Result<(),
     let size = wanted.iter().map(|wanted| wanted.size).sum();
     let transfers = Transfers::start(output, "fetching", wanted.len(), size);
     let work = |wanted| fetch(wanted, arguments.force, &store, &transfers, context);
-    let teller = Teller { output, transfers: Some(&transfers), list: FilesFetched };
+    let teller = Teller { output, transfers: Some(&transfers) };
     // What went to the output is there itself.
     let tell = |fetched: &_| if out { Ok(()) } else { teller.one(fetched) };
     let outcome = Outcome::new(failures).each(wanted, arguments.parallel.into(), work, tell).await?;

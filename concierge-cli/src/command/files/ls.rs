@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{
-    records::Listed,
+    records::{Entries, FileListed},
     trouble::{is_within, listed, no_folder},
 };
 use crate::{
@@ -48,5 +48,6 @@ pub(super) async fn list(arguments: LsArgs, context: &Context<'_>) -> Result<(),
         output.note(&format!("{client} has no files{hint}"));
         return Ok(());
     }
-    output.record(&Listed { client, files })
+    let files: Vec<_> = files.into_iter().map(|file| FileListed { client: client.clone(), file }).collect();
+    output.record(&Entries(&files))
 }

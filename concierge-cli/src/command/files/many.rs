@@ -1,13 +1,14 @@
 //! Doing the same with several files: so many at one time, each failure told, and what that comes to as a whole.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, slice};
 
 use futures_util::{StreamExt, stream};
 
+use super::records::{Entries, Entry};
 use crate::{
     exit::Exit,
     failure::Failure,
-    output::{Format, Output, Record, Transfers},
+    output::{Format, Output, Transfers},
 };
 
 /// What became of several files.
@@ -21,11 +22,9 @@ pub(super) struct Outcome<R> {
 }
 
 /// Who is told what was done: of each file as soon as it is, where each has a line of its own; elsewhere of all of them together.
-pub(super) struct Teller<'a, R, L> {
+pub(super) struct Teller<'a> {
     pub output: &'a Output,
     pub transfers: Option<&'a Transfers>,
-    /// What tells of several.
-    pub list: fn(Vec<R>) -> L,
 }
 
 /// Why something with a file did not come about.
@@ -107,13 +106,13 @@ impl<R> Outcome<R> {
     }
 }
 
-impl<R: Clone, L: Record> Teller<'_, R, L> {
+impl Teller<'_> {
     /// One is done.
-    pub(super) fn one(&self, done: &R) -> Result<(), Failure> {
+    pub(super) fn one(&self, done: &impl Entry) -> Result<(), Failure> {
         if self.output.format() != Format::Ndjson {
             return Ok(());
         }
-        let tell = || self.output.record(&(self.list)(vec![done.clone()]));
+        let tell = || self.output.record(&Entries(slice::from_ref(done)));
         match self.transfers {
             Some(transfers) => transfers.hidden_while(tell),
             None => tell(),
@@ -121,11 +120,11 @@ impl<R: Clone, L: Record> Teller<'_, R, L> {
     }
 
     /// These are, and no more.
-    pub(super) fn all(&self, done: &[R]) -> Result<(), Failure> {
+    pub(super) fn all(&self, done: &[impl Entry]) -> Result<(), Failure> {
         if done.is_empty() || self.output.format() == Format::Ndjson {
             return Ok(());
         }
-        self.output.record(&(self.list)(done.to_vec()))
+        self.output.record(&Entries(done))
     }
 }
 

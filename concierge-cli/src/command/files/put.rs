@@ -11,7 +11,7 @@ use super::{
     gather::{Gathered, Item, Origin, Wanted, gather},
     input::pieces,
     many::{Outcome, Teller, Trouble},
-    records::{FileStored, FilesStored},
+    records::FileStored,
     trouble::listed,
 };
 use crate::{
@@ -74,7 +74,7 @@ pub(super) async fn put(arguments: PutArgs, context: &Context<'_>) -> Result<(),
     let transfers = Transfers::start(output, "storing", items.len(), size);
     let outcome = Outcome::new(failures);
     let work = |item| store_one(item, &owner, &store, &transfers, *place);
-    let teller = Teller { output, transfers: Some(&transfers), list: FilesStored };
+    let teller = Teller { output, transfers: Some(&transfers) };
     let tell = |stored: &_| teller.one(stored);
     let outcome = outcome.each(items, arguments.parallel.into(), work, tell).await?;
     transfers.end();

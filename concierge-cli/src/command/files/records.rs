@@ -9,8 +9,29 @@ use crate::output::{Cell, Record, Role, Table, View, escape, json::object, size}
 /// How many digits of a checksum people are shown.
 const DIGITS: usize = 12;
 
+/// What is told of one file.
+pub(super) trait Entry {
+    /// The type of its object, and that of the list it stands in.
+    const KINDS: (&'static str, &'static str);
+    /// What people see above the columns; nothing where each line speaks for itself.
+    const HEADING: &'static [&'static str] = &[];
+
+    /// What its object has, in order.
+    fn fields(&self) -> Fields;
+
+    /// A line for people.
+    fn cells(&self) -> Vec<Cell>;
+
+    /// Where the file is.
+    fn place(&self) -> String;
+}
+
+type Fields = Vec<(&'static str, Value)>;
+
+/// Several of a kind.
+pub(super) struct Entries<'a, E>(pub &'a [E]);
+
 /// A file that was stored.
-#[derive(Debug, Clone)]
 pub(super) struct FileStored {
     pub client: String,
     pub path: String,
@@ -20,7 +41,6 @@ pub(super) struct FileStored {
 }
 
 /// A file that was fetched.
-#[derive(Debug, Clone)]
 pub(super) struct FileFetched {
     pub client: String,
     pub path: String,
@@ -31,29 +51,21 @@ pub(super) struct FileFetched {
 }
 
 /// A file that was deleted.
-#[derive(Debug, Clone)]
 pub(super) struct FileRemoved {
     pub client: String,
     pub path: String,
 }
 
-/// Everything that was stored.
-pub(super) struct FilesStored(pub Vec<FileStored>);
-
-/// Everything that was fetched.
-pub(super) struct FilesFetched(pub Vec<FileFetched>);
-
-/// Everything that was deleted.
-pub(super) struct FilesRemoved(pub Vec<FileRemoved>);
-
-/// The files of a client.
-pub(super) struct Listed {
+/// A file that is there.
+pub(super) struct FileListed {
     pub client: String,
-    pub files: Vec<FileInfo>,
+    pub file: FileInfo,
 }
 
-impl FileStored {
-    fn fields(&self) -> Vec<(&'static str, Value)> {
+impl Entry for FileStored {
+    const KINDS: (&'static str, &'static str) = ("file_stored", "files_stored");
+
+    fn fields(&self) -> Fields {
         vec![
             ("client", json!(self.client)),
             ("path", json!(self.path)),
@@ -63,13 +75,20 @@ impl FileStored {
         ]
     }
 
-    fn remote(&self) -> String {
+    fn cells(&self) -> Vec<Cell> {
+        let verb = if self.replaced { "replaced" } else { "stored" };
+        moved(verb, &self.place(), self.size, &self.sha256)
+    }
+
+    fn place(&self) -> String {
         format!("{}/{}", self.client, self.path)
     }
 }
 
-impl FileFetched {
-    fn fields(&self) -> Vec<(&'static str, Value)> {
+impl Entry for FileFetched {
+    const KINDS: (&'static str, &'static str) = ("file_fetched", "files_fetched");
+
+    fn fields(&self) -> Fields {
         vec![
             ("client", json!(self.client)),
             ("path", json!(self.path)),
@@ -78,18 +97,40 @@ impl FileFetched {
             ("file", json!(self.file)),
         ]
     }
-}
 
-impl FileRemoved {
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![("client", json!(self.client)), ("path", json!(self.path))]
+    fn cells(&self) -> Vec<Cell> {
+        moved("fetched", &self.file, self.size, &self.sha256)
+    }
+
+    fn place(&self) -> String {
+        self.file.clone()
     }
 }
 
-impl Listed {
-    fn fields(&self, file: &FileInfo) -> Vec<(&'static str, Value)> {
+impl Entry for FileRemoved {
+    const KINDS: (&'static str, &'static str) = ("file_removed", "files_removed");
+
+    fn fields(&self) -> Fields {
+        vec![("client", json!(self.client)), ("path", json!(self.path))]
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        vec![Cell::plain(format!("deleted {}", escape(&self.path)))]
+    }
+
+    fn place(&self) -> String {
+        self.path.clone()
+    }
+}
+
+impl Entry for FileListed {
+    const KINDS: (&'static str, &'static str) = ("file", "files");
+    const HEADING: &'static [&'static str] = &["PATH", "SIZE", "MODIFIED", "SHA-256"];
+
+    fn fields(&self) -> Fields {
+        let Self { client, file } = self;
         vec![
-            ("client", json!(self.client)),
+            ("client", json!(client)),
             ("path", json!(file.path)),
             ("size", json!(file.size)),
             ("modified", json!(time(file.modified))),
@@ -97,152 +138,74 @@ impl Listed {
             ("etag", json!(file.etag)),
         ]
     }
+
+    fn cells(&self) -> Vec<Cell> {
+        let file = &self.file;
+        vec![
+            Cell::plain(escape(&file.path)),
+            Cell::plain(size(file.size)),
+            Cell::new(Role::Dim, time(file.modified).unwrap_or_else(|| "-".to_owned())),
+            Cell::new(Role::Dim, file.sha256.as_deref().map_or_else(|| "-".into(), shortened)),
+        ]
+    }
+
+    fn place(&self) -> String {
+        self.file.path.clone()
+    }
 }
 
-impl Record for FilesStored {
+impl<E: Entry> Record for Entries<'_, E> {
     fn object(&self) -> String {
-        list("files_stored", self.0.iter().map(FileStored::fields))
+        let files = self.0.iter().map(|entry| {
+            Value::Object(entry.fields().into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+        });
+        object(E::KINDS.1, &[("files", files.collect())])
     }
 
     fn human(&self, view: View) -> String {
         let mut table = Table::default();
-        for file in &self.0 {
-            let verb = if file.replaced { "replaced" } else { "stored" };
-            table.row([
-                Cell::plain(format!("{verb} {}", escape(&file.remote()))),
-                Cell::plain(size(file.size)),
-                sum(&file.sha256),
-            ]);
+        if view.terminal && !E::HEADING.is_empty() {
+            table.heading(E::HEADING);
+        }
+        for entry in self.0 {
+            table.row(entry.cells());
         }
         table.render(view.palette)
     }
 
     fn objects(&self) -> Vec<String> {
-        self.0.iter().map(|file| object("file_stored", &file.fields())).collect()
+        self.0.iter().map(|entry| object(E::KINDS.0, &entry.fields())).collect()
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
-        rows(self.0.iter().map(FileStored::fields))
+        // Text as it is, other values as JSON, nothing for what is not known.
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        let row = |entry: &E| entry.fields().into_iter().map(|(_, value)| text(value)).collect();
+        self.0.iter().map(row).collect()
     }
 
     fn raw(&self) -> Vec<String> {
-        self.0.iter().map(FileStored::remote).collect()
+        self.0.iter().map(E::place).collect()
     }
 }
 
-impl Record for FilesFetched {
-    fn object(&self) -> String {
-        list("files_fetched", self.0.iter().map(FileFetched::fields))
-    }
-
-    fn human(&self, view: View) -> String {
-        let mut table = Table::default();
-        for file in &self.0 {
-            table.row([
-                Cell::plain(format!("fetched {}", escape(&file.file))),
-                Cell::plain(size(file.size)),
-                sum(&file.sha256),
-            ]);
-        }
-        table.render(view.palette)
-    }
-
-    fn objects(&self) -> Vec<String> {
-        self.0.iter().map(|file| object("file_fetched", &file.fields())).collect()
-    }
-
-    fn rows(&self) -> Vec<Vec<String>> {
-        rows(self.0.iter().map(FileFetched::fields))
-    }
-
-    fn raw(&self) -> Vec<String> {
-        self.0.iter().map(|file| file.file.clone()).collect()
-    }
-}
-
-impl Record for FilesRemoved {
-    fn object(&self) -> String {
-        list("files_removed", self.0.iter().map(FileRemoved::fields))
-    }
-
-    fn human(&self, _: View) -> String {
-        self.0.iter().fold(String::new(), |text, file| text + &format!("deleted {}\n", escape(&file.path)))
-    }
-
-    fn objects(&self) -> Vec<String> {
-        self.0.iter().map(|file| object("file_removed", &file.fields())).collect()
-    }
-
-    fn rows(&self) -> Vec<Vec<String>> {
-        rows(self.0.iter().map(FileRemoved::fields))
-    }
-
-    fn raw(&self) -> Vec<String> {
-        self.0.iter().map(|file| file.path.clone()).collect()
-    }
-}
-
-impl Record for Listed {
-    fn object(&self) -> String {
-        list("files", self.files.iter().map(|file| self.fields(file)))
-    }
-
-    fn human(&self, view: View) -> String {
-        let mut table = Table::default();
-        if view.terminal {
-            table.heading(&["PATH", "SIZE", "MODIFIED", "SHA-256"]);
-        }
-        for file in &self.files {
-            table.row([
-                Cell::plain(escape(&file.path)),
-                Cell::plain(size(file.size)),
-                Cell::new(Role::Dim, time(file.modified).unwrap_or_else(|| "-".to_owned())),
-                Cell::new(Role::Dim, file.sha256.as_deref().map_or_else(|| "-".into(), shortened)),
-            ]);
-        }
-        table.render(view.palette)
-    }
-
-    fn objects(&self) -> Vec<String> {
-        self.files.iter().map(|file| object("file", &self.fields(file))).collect()
-    }
-
-    fn rows(&self) -> Vec<Vec<String>> {
-        rows(self.files.iter().map(|file| self.fields(file)))
-    }
-
-    fn raw(&self) -> Vec<String> {
-        self.files.iter().map(|file| file.path.clone()).collect()
-    }
-}
-
-type Fields = Vec<(&'static str, Value)>;
-
-fn list(kind: &str, files: impl Iterator<Item = Fields>) -> String {
-    let files: Vec<Value> = files
-        .map(|fields| Value::Object(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()))
-        .collect();
-    object(kind, &[("files", json!(files))])
-}
-
-/// The fields without their names: text as it is, other values as JSON, nothing for what is not known.
-fn rows(files: impl Iterator<Item = Fields>) -> Vec<Vec<String>> {
-    let text = |value: Value| match value {
-        Value::String(text) => text,
-        Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    files.map(|fields| fields.into_iter().map(|(_, value)| text(value)).collect()).collect()
+/// A line about what went over.
+fn moved(verb: &str, place: &str, bytes: u64, sha256: &str) -> Vec<Cell> {
+    vec![
+        Cell::plain(format!("{verb} {}", escape(place))),
+        Cell::plain(size(bytes)),
+        Cell::new(Role::Dim, format!("sha256 {}", shortened(sha256))),
+    ]
 }
 
 /// A time as records have it; none for one that is beyond all calendars.
 fn time(seconds: u64) -> Option<String> {
     let time = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
     Some(format!("{time:.0}"))
-}
-
-fn sum(sha256: &str) -> Cell {
-    Cell::new(Role::Dim, format!("sha256 {}", shortened(sha256)))
 }
 
 /// The beginning of a checksum, which may come from elsewhere.

@@ -8,7 +8,7 @@ use concierge_client::files::{FileError, Files};
 use super::{
     PARALLEL,
     many::{Outcome, Teller, Trouble},
-    records::{FileRemoved, FilesRemoved},
+    records::FileRemoved,
     trouble::{Asked, explain, is_within, listed},
 };
 use crate::{
@@ -54,7 +54,7 @@ pub(super) async fn remove(arguments: RmArgs, context: &Context<'_>) -> Result<(
         Ok(()) => Ok(FileRemoved { client: owner.clone(), path }),
         Err(error) => Err(not_removed(error, &path, &owner, &store, context).await),
     };
-    let teller = Teller { output, transfers: None, list: FilesRemoved };
+    let teller = Teller { output, transfers: None };
     let tell = |removed: &_| teller.one(removed);
     let outcome = Outcome::new(Vec::new()).each(paths, PARALLEL.into(), work, tell).await?;
     teller.all(&outcome.done)?;

@@ -17,10 +17,20 @@ const RECORDS: &[(&str, &str, &[&str])] = &[
     ("command/context.rs", "List", &["contexts", "context"]),
     ("command/context.rs", "Shown", &["context"]),
     ("command/doctor/check.rs", "Report", &["doctor", "doctor_check"]),
-    ("command/files/records.rs", "FilesFetched", &["files_fetched", "file_fetched"]),
-    ("command/files/records.rs", "FilesRemoved", &["files_removed", "file_removed"]),
-    ("command/files/records.rs", "FilesStored", &["files_stored", "file_stored"]),
-    ("command/files/records.rs", "Listed", &["files", "file"]),
+    (
+        "command/files/records.rs",
+        "Entries",
+        &[
+            "files_fetched",
+            "file_fetched",
+            "files_removed",
+            "file_removed",
+            "files_stored",
+            "file_stored",
+            "files",
+            "file",
+        ],
+    ),
     ("command/hold.rs", "Session", &["session"]),
     ("command/hold.rs", "Sessions", &["sessions", "session"]),
     ("command/hold.rs", "Stopped", &["session_stopped"]),
@@ -96,7 +106,7 @@ fn gather(folder: &Path, source: &Path, records: &mut BTreeSet<(String, String)>
             let file = path.strip_prefix(source).unwrap().display().to_string();
             let text = fs::read_to_string(&path).unwrap();
             let names = text.lines().filter_map(|line| {
-                let name = line.strip_prefix("impl Record for ")?;
+                let (_, name) = line.strip_prefix("impl")?.split_once(" Record for ")?;
                 name.split([' ', '<']).next()
             });
             records.extend(names.map(|name| (file.clone(), name.to_owned())));

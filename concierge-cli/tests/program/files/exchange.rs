@@ -1,5 +1,4 @@
 //! What is stored is fetched as it was, and told in each format.
-#![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
 //! What a held session stores.
-#![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
 use std::{fs, path::PathBuf};
 
