@@ -7,18 +7,16 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use concierge_client::payload::Secret;
 use http_body_util::Full;
-use hyper::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 use tracing::info;
 
+use super::answers::{empty, not_allowed, retry_after, text, with};
 use super::drive::Present;
 use super::gateway::{Door, Gateway};
-use super::http::retry_after;
 use super::metrics::TurnedAway;
 
 /// What an operator wants.
@@ -77,15 +75,13 @@ fn perform<B>(
     match read(request.method(), request.uri().path())? {
         Asked::List => {
             let clients: Vec<_> = gateway.drive().present().iter().map(shown).collect();
-            let text = Value::from(clients).to_string() + "\n";
-            let answer = with(plain(StatusCode::OK, text), CONTENT_TYPE, "application/json");
+            let list = Value::from(clients).to_string() + "\n";
+            let answer = with(text(StatusCode::OK, list), CONTENT_TYPE, "application/json");
             Ok(with(answer, CACHE_CONTROL, "no-store"))
         }
         Asked::Kick(name) if gateway.drive().kick(&name) => {
             info!(%address, ?name, "an operator removes a client");
-            let mut answer = Response::new(Full::default());
-            *answer.status_mut() = StatusCode::NO_CONTENT;
-            Ok(answer)
+            Ok(empty(StatusCode::NO_CONTENT))
         }
         Asked::Kick(_) => Err(Refused::NoClient),
     }
@@ -135,41 +131,26 @@ fn shown(client: &Present) -> Value {
 impl Refused {
     fn answer(&self) -> Response<Full<Bytes>> {
         match self {
-            Self::NotFound => plain(StatusCode::NOT_FOUND, "nothing is here\n"),
-            Self::Method(methods) => {
-                let answer =
-                    plain(StatusCode::METHOD_NOT_ALLOWED, format!("the methods here are {methods}\n"));
-                with(answer, ALLOW, methods)
-            }
+            Self::NotFound => text(StatusCode::NOT_FOUND, "nothing is here\n"),
+            Self::Method(methods) => not_allowed(methods),
             Self::NoToken => {
                 let message =
                     "the header Authorization is missing: it has the token, after the word Bearer\n";
-                with(plain(StatusCode::UNAUTHORIZED, message), WWW_AUTHENTICATE, "Bearer")
+                with(text(StatusCode::UNAUTHORIZED, message), WWW_AUTHENTICATE, "Bearer")
             }
             Self::WrongToken => {
-                let answer = plain(StatusCode::UNAUTHORIZED, "this is not the token\n");
+                let answer = text(StatusCode::UNAUTHORIZED, "this is not the token\n");
                 with(answer, WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")
             }
             Self::Wait(wait) => {
                 let message = "too many wrong tokens from this address, try again later\n";
-                let mut answer = plain(StatusCode::TOO_MANY_REQUESTS, message);
+                let mut answer = text(StatusCode::TOO_MANY_REQUESTS, message);
                 answer.headers_mut().insert(RETRY_AFTER, retry_after(*wait));
                 answer
             }
-            Self::NoClient => plain(StatusCode::NOT_FOUND, "no client of this name is connected\n"),
+            Self::NoClient => text(StatusCode::NOT_FOUND, "no client of this name is connected\n"),
         }
     }
-}
-
-fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(body.into()));
-    *answer.status_mut() = status;
-    with(answer, CONTENT_TYPE, "text/plain; charset=utf-8")
-}
-
-fn with(mut answer: Response<Full<Bytes>>, name: HeaderName, value: &'static str) -> Response<Full<Bytes>> {
-    answer.headers_mut().insert(name, HeaderValue::from_static(value));
-    answer
 }
 
 #[cfg(test)]

@@ -5,17 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    CONNECTION, HeaderValue, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -23,6 +21,7 @@ use tokio::sync::{Notify, watch};
 use tracing::debug;
 
 use super::admission::Place;
+use super::answers::{empty, http1, not_allowed, retry_after, text, with};
 use super::files::{self, Asking, Body};
 use super::gateway::{Door, Gateway};
 use super::leftover::{Arriving, Leftover};
@@ -124,12 +123,7 @@ async fn visit(
         let visitor = Arc::clone(&visitor);
         async move { Ok::<_, Infallible>(visitor.answer(request).await) }
     });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head.timeout);
-    // Who has finished sending still waits for its answer.
-    builder.half_close(true);
-    builder.max_headers(head.headers).max_header_size(head.bytes).max_buf_size(head.bytes.max(8192));
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let connection = http1(head).serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
@@ -218,11 +212,8 @@ impl Visitor {
                 });
             }
         }
-        let mut answer = Response::new(Body::default());
-        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let mut answer = to_websocket(empty(StatusCode::SWITCHING_PROTOCOLS));
         let headers = answer.headers_mut();
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(SEC_WEBSOCKET_ACCEPT, key);
         if let Some(subprotocol) = accepted.subprotocol {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
@@ -267,11 +258,6 @@ fn guesses(wait: Duration) -> Answer {
     answer
 }
 
-/// A wait in whole seconds, so that who keeps to it does not come too early.
-pub(super) fn retry_after(wait: Duration) -> HeaderValue {
-    HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
-}
-
 fn no_handshake(reason: NoHandshake) -> Answer {
     match reason {
         NoHandshake::NoUpgrade => {
@@ -279,34 +265,19 @@ fn no_handshake(reason: NoHandshake) -> Answer {
                 StatusCode::UPGRADE_REQUIRED,
                 "this is a WebSocket: connect to it with a client of one\n",
             );
-            asking_for_upgrade(answer)
+            to_websocket(answer)
         }
         NoHandshake::OtherVersion => {
             let answer = text(StatusCode::UPGRADE_REQUIRED, "this WebSocket speaks version 13\n");
-            with(asking_for_upgrade(answer), SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION)
+            with(to_websocket(answer), SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION)
         }
         NoHandshake::Malformed(problem) => text(StatusCode::BAD_REQUEST, format!("{problem}\n")),
     }
 }
 
-fn asking_for_upgrade(answer: Answer) -> Answer {
+/// An answer about the way from HTTP to a WebSocket.
+fn to_websocket(answer: Answer) -> Answer {
     with(with(answer, UPGRADE, "websocket"), CONNECTION, "Upgrade")
-}
-
-fn not_allowed(methods: &'static str) -> Answer {
-    with(text(StatusCode::METHOD_NOT_ALLOWED, format!("the methods here are {methods}\n")), ALLOW, methods)
-}
-
-fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Body::from(body.into()));
-    *answer.status_mut() = status;
-    let answer = with(answer, CONTENT_TYPE, "text/plain; charset=utf-8");
-    with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff")
-}
-
-fn with(mut answer: Answer, name: HeaderName, value: &'static str) -> Answer {
-    answer.headers_mut().insert(name, HeaderValue::from_static(value));
-    answer
 }
 
 #[cfg(test)]

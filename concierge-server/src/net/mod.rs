@@ -7,6 +7,7 @@
 
 mod administration;
 mod admission;
+mod answers;
 mod drive;
 mod ending;
 mod files;

@@ -8,17 +8,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
+use hyper::header::CONTENT_TYPE;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::administration::{self, is_of_administration};
+use super::answers::{http1, not_allowed, text, with};
 use super::gateway::Gateway;
 use super::origin::{self, Allowed};
 
@@ -62,11 +62,8 @@ async fn visit(stream: TcpStream, address: IpAddr, gateway: Arc<Gateway>) {
         let answer = answer(&request, &gateway, address, over_loopback);
         async move { Ok::<_, Infallible>(answer) }
     });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head.timeout).half_close(true);
-    builder.max_headers(head.headers).max_header_size(head.bytes).max_buf_size(head.bytes.max(8192));
     // Whoever breaks off does not want the answer.
-    let _outcome = builder.serve_connection(TokioIo::new(stream), service).await;
+    let _outcome = http1(head).serve_connection(TokioIo::new(stream), service).await;
 }
 
 fn is_loopback(address: &SocketAddr) -> bool {
@@ -77,26 +74,18 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway, address: IpAddr, over_
     let hosts = &gateway.config().allowed_hosts;
     // No page of a browser has a business here, whatever it may do at the other port.
     if origin::check(request.headers(), over_loopback, Allowed { origins: &[], hosts }).is_err() {
-        return text(StatusCode::FORBIDDEN, "text/plain; charset=utf-8", "not from there\n");
+        return text(StatusCode::FORBIDDEN, "not from there\n");
     }
-    let plain = |status, body: &'static str| text(status, "text/plain; charset=utf-8", body);
     match (request.uri().path(), request.method()) {
         (path, _) if is_of_administration(path) => administration::answer(request, gateway, address),
-        (_, method) if !matches!(*method, Method::GET | Method::HEAD) => {
-            plain(StatusCode::METHOD_NOT_ALLOWED, "the methods here are GET, HEAD\n")
+        (_, method) if !matches!(*method, Method::GET | Method::HEAD) => not_allowed("GET, HEAD"),
+        ("/metrics", _) => {
+            with(text(StatusCode::OK, gateway.metrics().read(gateway)), CONTENT_TYPE, OPEN_METRICS)
         }
-        ("/metrics", _) => text(StatusCode::OK, OPEN_METRICS, gateway.metrics().read(gateway)),
-        ("/healthz", _) => plain(StatusCode::OK, "ok\n"),
-        ("/readyz", _) if gateway.stop_by().is_some() => plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
-        ("/readyz", _) if gateway.admission().is_full() => plain(StatusCode::SERVICE_UNAVAILABLE, "full\n"),
-        ("/readyz", _) => plain(StatusCode::OK, "ready\n"),
-        _ => plain(StatusCode::NOT_FOUND, "here are /metrics, /healthz and /readyz\n"),
+        ("/healthz", _) => text(StatusCode::OK, "ok\n"),
+        ("/readyz", _) if gateway.stop_by().is_some() => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+        ("/readyz", _) if gateway.admission().is_full() => text(StatusCode::SERVICE_UNAVAILABLE, "full\n"),
+        ("/readyz", _) => text(StatusCode::OK, "ready\n"),
+        _ => text(StatusCode::NOT_FOUND, "here are /metrics, /healthz and /readyz\n"),
     }
-}
-
-fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer
 }

@@ -8,7 +8,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use super::super::http::retry_after;
+use super::super::answers::retry_after;
 use super::body::Body;
 use crate::files::{FilePath, KeyRefusal, PathRefusal, Refusal, Store};
 use crate::hub::ClientId;

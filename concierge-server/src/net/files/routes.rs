@@ -14,6 +14,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use tracing::debug;
 
+use super::super::answers::empty;
 use super::super::gateway::{Door, Gateway};
 use super::super::leftover::Arriving;
 use super::super::lifetime::Lifetime;
@@ -124,7 +125,7 @@ async fn write(
             Some(boundary) => {
                 check_body(headers)?;
                 Upload::open(files, client)?.form((boundary, body), lifetime).await?;
-                Ok(status(StatusCode::CREATED))
+                Ok(empty(StatusCode::CREATED))
             }
             None => Err(Refused::new(StatusCode::BAD_REQUEST, "no_path", "a path of the file is missing")),
         };
@@ -136,7 +137,7 @@ async fn write(
             store.remove(client, &path).ok_or_else(|| Refused::no_file_at(store, client, &path))?
         };
         files.discard(removed.discard);
-        return Ok(status(StatusCode::OK));
+        return Ok(empty(StatusCode::OK));
     }
     check_body(headers)?;
     let upload = Upload::open(files, client)?;
@@ -145,7 +146,7 @@ async fn write(
         None => upload.raw(path, body, lifetime).await?,
     };
     let is_put = method == Method::PUT;
-    let mut answer = status(if replaced && is_put { StatusCode::NO_CONTENT } else { StatusCode::CREATED });
+    let mut answer = empty(if replaced && is_put { StatusCode::NO_CONTENT } else { StatusCode::CREATED });
     download::tell_digest(answer.headers_mut(), &sha256);
     Ok(answer)
 }
@@ -190,15 +191,9 @@ fn split(path: &str) -> (String, &str) {
     (percent_decode_str(folder).decode_utf8_lossy().into_owned(), path)
 }
 
-fn status(status: StatusCode) -> Response<Body> {
-    let mut answer = Response::new(Body::default());
-    *answer.status_mut() = status;
-    answer
-}
-
 /// What a browser asks before a page of another origin may ask.
 fn preflight() -> Response<Body> {
-    let mut answer = status(StatusCode::NO_CONTENT);
+    let mut answer = empty(StatusCode::NO_CONTENT);
     for (name, value) in [
         (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
         (ACCESS_CONTROL_ALLOW_HEADERS, "x-fs-key, content-type, range"),
