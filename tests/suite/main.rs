@@ -20,6 +20,7 @@ mod doctor;
 mod drill;
 mod ending;
 mod examples;
+mod faults;
 mod files;
 mod fuzz;
 mod guessing;

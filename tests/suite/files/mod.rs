@@ -42,19 +42,19 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// A client with a folder, for as long as this is there.
-struct Member {
+pub(crate) struct Member {
     address: SocketAddr,
     _socket: RawSocket,
     name: &'static str,
     /// Its public id.
-    uuid: String,
+    pub(crate) uuid: String,
     /// What opens its folder.
-    key: String,
+    pub(crate) key: String,
 }
 
 impl Member {
     /// A client of today, which asks for a secret key.
-    fn join(address: SocketAddr, name: &'static str) -> Self {
+    pub(crate) fn join(address: SocketAddr, name: &'static str) -> Self {
         Self::identify(address, name, r#","features":["fs_key"],"intents":[]"#)
     }
 
@@ -75,17 +75,17 @@ impl Member {
     }
 
     /// Asks with this client's key, about its own folder.
-    fn ask(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Response {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Response {
         let key = format!("x-fs-key: {}", self.key);
         let headers: Vec<_> = [key.as_str()].iter().chain(headers).copied().collect();
         ask(self.address, method, &format!("/fs/{}/{path}", self.name), &headers, body)
     }
 
-    fn put(&self, path: &str, body: &[u8]) -> u16 {
+    pub(crate) fn put(&self, path: &str, body: &[u8]) -> u16 {
         self.ask("PUT", path, &[], body).status
     }
 
-    fn get(&self, path: &str) -> Response {
+    pub(crate) fn get(&self, path: &str) -> Response {
         self.ask("GET", path, &[], b"")
     }
 
@@ -98,7 +98,13 @@ impl Member {
 }
 
 /// One request on a connection of its own.
-fn ask(address: SocketAddr, method: &str, target: &str, headers: &[&str], body: &[u8]) -> Response {
+pub(crate) fn ask(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[&str],
+    body: &[u8],
+) -> Response {
     let mut socket = RawSocket::open(address).unwrap();
     let mut request = Handshake::request(method, target, &address.to_string()).with("Connection: close");
     for header in headers {
