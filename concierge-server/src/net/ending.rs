@@ -61,36 +61,37 @@ impl Ending {
         // What was asked before is answered before.
         Self::Close(Close::new(code))
     }
-}
 
-impl Ending {
     /// Who ended it, and how.
     pub(super) fn closed(&self) -> Closed {
+        match (self, self.close()) {
+            (_, Some(close)) => Closed::ByGateway(close.code),
+            (Self::Closed, None) => Closed::ByClient,
+            (_, None) => Closed::Lost,
+        }
+    }
+
+    /// What the gateway closes with, where it is the one that does.
+    fn close(&self) -> Option<Close> {
         match self {
-            Self::Close(close) | Self::Abort(close) => Closed::ByGateway(close.code),
-            Self::Slow => Closed::ByGateway(CloseCode::SlowConsumer),
-            Self::Stop(_) => Closed::ByGateway(CloseCode::GoingAway),
-            Self::Closed => Closed::ByClient,
-            Self::Lost => Closed::Lost,
+            Self::Close(close) | Self::Abort(close) => Some(close.clone()),
+            Self::Slow => Some(Close::new(CloseCode::SlowConsumer)),
+            Self::Stop(_) => Some(Close::new(CloseCode::GoingAway)),
+            Self::Closed | Self::Lost => None,
         }
     }
 }
 
 /// Ends a WebSocket.
 pub(super) async fn finish(mut socket: Socket, outbox: &Outbox, ending: Ending) {
-    let said = match ending {
+    let (patience, waiting) = match ending {
         Ending::Lost => return,
-        Ending::Closed => timeout(PATIENCE, socket.flush()).await,
-        Ending::Close(close) => timeout(PATIENCE, farewell(&mut socket, Some(outbox), close)).await,
-        Ending::Abort(close) => timeout(PATIENCE, farewell(&mut socket, None, close)).await,
-        Ending::Slow => {
-            let close = Close::new(CloseCode::SlowConsumer);
-            timeout(PATIENCE_WITH_SLOW, farewell(&mut socket, None, close)).await
-        }
-        Ending::Stop(within) => {
-            timeout(within, farewell(&mut socket, Some(outbox), Close::new(CloseCode::GoingAway))).await
-        }
+        Ending::Closed | Ending::Abort(_) => (PATIENCE, None),
+        Ending::Close(_) => (PATIENCE, Some(outbox)),
+        Ending::Slow => (PATIENCE_WITH_SLOW, None),
+        Ending::Stop(within) => (within, Some(outbox)),
     };
+    let said = timeout(patience, farewell(&mut socket, waiting, ending.close())).await;
     let stream = socket.into_inner().into_inner();
     if matches!(said, Ok(Ok(()))) {
         linger(stream).await;
@@ -101,12 +102,15 @@ pub(super) async fn finish(mut socket: Socket, outbox: &Outbox, ending: Ending) 
     }
 }
 
-async fn farewell(socket: &mut Socket, outbox: Option<&Outbox>, close: Close) -> Result<(), Error> {
-    while let Some(payload) = outbox.and_then(Outbox::pop) {
+/// Writes what waits, and says why it ends; where the client has said so, its own close frame is echoed.
+async fn farewell(socket: &mut Socket, waiting: Option<&Outbox>, close: Option<Close>) -> Result<(), Error> {
+    while let Some(payload) = waiting.and_then(Outbox::pop) {
         socket.feed(Message::Text(payload.text())).await?;
     }
-    let frame = CloseFrame { code: u16::from(close.code).into(), reason: close.reason.into() };
-    socket.send(Message::Close(Some(frame))).await
+    let Some(Close { code, reason }) = close else { return socket.flush().await };
+    socket
+        .send(Message::Close(Some(CloseFrame { code: u16::from(code).into(), reason: reason.into() })))
+        .await
 }
 
 /// Closes a connection in such a way that the last bytes arrive: closing while the client's bytes are unread would reset the
