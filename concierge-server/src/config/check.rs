@@ -126,6 +126,14 @@ fn sizes(
         );
         return refuse("limits.first_message", problem);
     }
+    let burst = limits.bytes.map(|bytes| usize::try_from(bytes.burst).unwrap_or(usize::MAX));
+    if let Some(burst) = burst.filter(|burst| *burst < limits.message) {
+        let problem = format!(
+            "{burst} at once is less than limits.message, {}: give a burst of at least that",
+            limits.message
+        );
+        return refuse("limits.bytes", problem);
+    }
     // A handshake has five headers that must be there, and browsers send a dozen more.
     if config.head.headers < 16 {
         return refuse("head.headers", "too few for a WebSocket handshake: give at least 16".to_owned());
@@ -200,6 +208,8 @@ mod tests {
                 "limits.message = 2048\nlimits.first_message = 4096",
                 "`limits.first_message` in the configuration: 4096 is more than limits.message, 2048",
             ),
+            ("limits.bytes = \"64KiB/s\"", "65536 at once is less than limits.message, 1048576"),
+            ("limits.bytes = 65536", "expected a rate"),
             ("head.bytes = 10", "too few"),
             ("head.headers = 4", "at least 16"),
             ("limits.unidentified = 0", "let nobody in"),

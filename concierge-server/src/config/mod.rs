@@ -137,6 +137,10 @@ pub struct Limits {
     pub services: Option<usize>,
     /// Services there may be.
     pub services_total: Option<usize>,
+    /// How often a client may send messages.
+    pub messages: Option<Rate>,
+    /// How many bytes a client may send, those around its messages included.
+    pub bytes: Option<Rate>,
     /// How often a client may send control frames: pings, and pongs.
     pub control_frames: Option<Rate>,
     /// Bytes that may wait for a client.
@@ -258,6 +262,8 @@ impl Default for Limits {
             subscriptions: Some(128),
             services: Some(64),
             services_total: Some(10_000),
+            messages: None,
+            bytes: None,
             control_frames: Rate::new(20, 40),
             outbox_bytes: 4 * 1024 * 1024,
             outbox_payloads: Some(16_384),

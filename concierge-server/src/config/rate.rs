@@ -1,4 +1,4 @@
-//! How often something may happen: the value of a setting. What keeps to it is `net/throttle`.
+//! How often something may happen, or how much may come: the value of a setting. What keeps to it is `net/throttle`.
 
 use std::time::Duration;
 
@@ -20,14 +20,17 @@ impl Rate {
         if per_second == 0 || burst == 0 { None } else { Some(Self { per_second, burst }) }
     }
 
-    /// The time from one to the next.
-    pub(crate) fn interval(self) -> Duration {
-        Duration::from_secs(1) / self.per_second.max(1)
+    /// How long so many of them take.
+    pub(crate) fn time_of(self, count: u64) -> Duration {
+        let rate = u64::from(self.per_second.max(1));
+        // What is left of a whole second is less than 2^32: a thousand million times as much fits.
+        Duration::from_secs(count / rate) + Duration::from_nanos(count % rate * 1_000_000_000 / rate)
     }
 }
 
 impl Value for Option<Rate> {
-    const EXPECTED: &'static str = "a rate such as \"20/s\" or \"20/s burst 40\", or \"unlimited\"";
+    const EXPECTED: &'static str =
+        "a rate such as \"20/s\", \"20/s burst 40\" or \"64KiB/s\", or \"unlimited\"";
 
     fn from_text(text: &str) -> Option<Self> {
         if text == "unlimited" {
@@ -44,15 +47,24 @@ impl Value for Option<Rate> {
 
     fn to_toml(&self) -> Option<toml::Value> {
         Some(match self {
-            Some(Rate { per_second, burst }) => format!("{per_second}/s burst {burst}").into(),
+            Some(Rate { per_second, burst }) => {
+                format!("{}/s burst {}", shown(*per_second), shown(*burst)).into()
+            }
             None => "unlimited".into(),
         })
     }
 }
 
-/// Digits and nothing else: `parse` takes a sign as well.
+/// A number, with a unit or without.
 fn number(text: &str) -> Option<u32> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+    usize::from_text(text)?.try_into().ok()
+}
+
+fn shown(number: u32) -> String {
+    match usize::try_from(number).unwrap_or(usize::MAX).to_toml() {
+        Some(toml::Value::String(text)) => text,
+        _ => number.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +77,8 @@ mod tests {
             ("20/s burst 40", "20/s burst 40"),
             ("20/s", "20/s burst 20"),
             ("1/s burst 1", "1/s burst 1"),
+            ("64KiB/s burst 1MiB", "64KiB/s burst 1MiB"),
+            ("1KiB/s", "1024/s burst 1024"),
             ("unlimited", "unlimited"),
         ] {
             let rate = Option::<Rate>::from_text(text).unwrap();
@@ -87,8 +101,19 @@ mod tests {
             "5/s burst",
             "5/s burst x",
             "99999999999/s",
+            "4GiB/s",
+            "1kb/s",
         ] {
             assert_eq!(Option::<Rate>::from_text(text), None, "{text}");
+        }
+    }
+    #[test]
+    fn so_many_take_so_long() {
+        for (rate, count, milliseconds) in
+            [(20, 1, 50), (20, 41, 2050), (1, 3, 3000), (u32::MAX, u64::from(u32::MAX), 1000), (5, 0, 0)]
+        {
+            let rate = Rate::new(rate, 1).unwrap();
+            assert_eq!(rate.time_of(count), Duration::from_millis(milliseconds), "{count} at {rate:?}");
         }
     }
 }

@@ -39,7 +39,7 @@ macro_rules! setting {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 52] = [
+pub(super) const SETTINGS: [Setting; 54] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -70,6 +70,8 @@ pub(super) const SETTINGS: [Setting; 52] = [
     setting!("limits.subscriptions", limits.subscriptions),
     setting!("limits.services", limits.services),
     setting!("limits.services_total", limits.services_total),
+    setting!("limits.messages", limits.messages),
+    setting!("limits.bytes", limits.bytes),
     setting!("limits.control_frames", limits.control_frames),
     setting!("limits.outbox_bytes", limits.outbox_bytes),
     setting!("limits.outbox_payloads", limits.outbox_payloads),

@@ -126,6 +126,10 @@ impl Member {
         self.connection.as_mut()
     }
 
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.from.peer
+    }
+
     pub(super) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }

@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::gateway::Gateway;
+use super::throttle::Kept;
 use crate::files::{Tally, Totals};
 
 /// The one label that some numbers have: its name, and a value that is among a few words of this program.
@@ -33,6 +34,7 @@ struct Happened {
     turned_away: Family<Label, Counter>,
     received: Family<Label, Counter>,
     sent: Family<Label, Counter>,
+    throttled: Family<Label, Counter>,
     closes: Family<Label, Counter>,
     closes_by_code: Family<[(&'static str, u16); 1], Counter>,
     panics: Counter,
@@ -145,6 +147,16 @@ impl Metrics {
         self.happened.in_hub.observe(took.as_secs_f64());
     }
 
+    /// A client came over this rate.
+    pub(super) fn throttle(&self, rate: Kept) {
+        let rate = match rate {
+            Kept::Messages => "messages",
+            Kept::Bytes => "bytes",
+            Kept::ControlFrames => "control_frames",
+        };
+        self.happened.throttled.get_or_create(&[("rate", rate)]).inc();
+    }
+
     pub(super) fn close(&self, closed: Closed) {
         let by = match closed {
             Closed::ByGateway(code) => {
@@ -184,6 +196,7 @@ impl Happened {
             turned_away: Family::default(),
             received: Family::default(),
             sent: Family::default(),
+            throttled: Family::default(),
             closes: Family::default(),
             closes_by_code: Family::default(),
             panics: Counter::default(),
@@ -191,7 +204,8 @@ impl Happened {
             in_hub: histogram(),
             handling: histogram(),
         };
-        let Self { accepted, turned_away, received, sent, closes, closes_by_code, panics, .. } = &happened;
+        let Self { accepted, turned_away, received, sent, throttled, closes, closes_by_code, panics, .. } =
+            &happened;
         registry.register("connections_accepted", "Connections that were accepted", accepted.clone());
         registry.register(
             "connections_refused",
@@ -203,6 +217,11 @@ impl Happened {
             "payloads_sent",
             "Payloads that were put into outboxes, by type, once for each receiver",
             sent.clone(),
+        );
+        registry.register(
+            "throttled",
+            "How often a client came over a rate and was not read from, by rate",
+            throttled.clone(),
         );
         registry.register("closes", "WebSockets that ended, by who ended them", closes.clone());
         registry.register(

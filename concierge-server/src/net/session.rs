@@ -23,7 +23,7 @@ use super::member::{From, Member};
 use super::metered::Metered;
 use super::outbox::Signal;
 use super::pacing::Pause;
-use super::throttle::{Counted, Throttle};
+use super::throttle::{Counted, Piece, Throttle};
 use super::wire::Wire;
 use crate::dialect::concierge::{Close, Step, Timer};
 
@@ -45,10 +45,8 @@ struct Session {
     messages_in_a_row: usize,
     /// Other clients have to catch up before this one is read from.
     pause: Option<Pause>,
-    /// How often the client may send control frames.
-    control_frames: Option<Throttle>,
-    /// Until when nothing is read from it, because it sent too many.
-    throttled_until: Option<Duration>,
+    /// How much the client may send.
+    throttle: Throttle,
     /// This client has to read what it is sent before more is read from it.
     is_held: bool,
     ping_is_due: bool,
@@ -74,7 +72,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from:
     let peer = from.peer;
     let metered = Metered::new(stream, ahead, gateway.frame_limits(), gateway.metrics().traffic());
     let config = gateway.websocket_config();
-    let control_frames = gateway.config().limits.control_frames.map(Throttle::new);
+    let throttle = Throttle::new(&gateway.config().limits);
     let socket = WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await;
     // In one piece on the heap: within the task it would take its room several times.
     let mut session = Box::new(Session {
@@ -82,8 +80,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from:
         member: Member::new(gateway, from, place),
         messages_in_a_row: 0,
         pause: None,
-        control_frames,
-        throttled_until: None,
+        throttle,
         is_held: false,
         ping_is_due: false,
         is_unflushed: false,
@@ -145,7 +142,7 @@ impl Session {
         let stall = self.stalled_since.map(|since| since + STALLED_FOR);
         let pause = self.pause.as_ref().map(Pause::until);
         let gateway = self.member.gateway();
-        match [dialect, stall, pause, self.throttled_until].into_iter().flatten().min() {
+        match [dialect, stall, pause, self.throttle.until()].into_iter().flatten().min() {
             Some(next) => gateway.instant(next),
             None => Instant::now() + STALLED_FOR,
         }
@@ -171,7 +168,7 @@ impl Session {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Occurrence> {
-        if self.throttled_until.is_some() {
+        if self.throttle.until().is_some() {
             // The deadline ends that.
             return Poll::Pending;
         }
@@ -273,6 +270,9 @@ impl Session {
     fn handle_message(&mut self, message: &Message) -> Option<Ending> {
         let now = self.member.gateway().now();
         self.received = self.socket.get_ref().received();
+        if let Some(ending) = self.count(message, now) {
+            return Some(ending);
+        }
         let connection = self.member.connection()?;
         match message {
             Message::Text(text) => {
@@ -292,16 +292,31 @@ impl Session {
             }
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
                 connection.handle_activity(now);
-                match self.control_frames.as_mut()?.count(now) {
-                    Counted::Within => None,
-                    Counted::Wait { until } => {
-                        self.throttled_until = Some(until);
-                        None
-                    }
-                    Counted::TooLong => Some(Ending::Close(Close::new(CloseCode::RateLimited))),
-                }
+                None
             }
             Message::Close(_) => Some(Ending::Closed),
+        }
+    }
+
+    /// Keeps the client to its rates; the end of one that was over one of them for too long.
+    fn count(&mut self, message: &Message, now: Duration) -> Option<Ending> {
+        let piece = match message {
+            Message::Text(_) | Message::Binary(_) => Piece::Message,
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Piece::ControlFrame,
+            Message::Close(_) => return None,
+        };
+        let peer = self.member.peer();
+        match self.throttle.count(piece, self.received, now) {
+            Counted::Within | Counted::StillOver => None,
+            Counted::Over(rate) => {
+                debug!(%peer, ?rate, "a client is over a rate and not read from for a while");
+                self.member.gateway().metrics().throttle(rate);
+                None
+            }
+            Counted::TooLong(rate) => {
+                debug!(%peer, ?rate, "a client was over a rate for too long");
+                Some(Ending::Close(Close::new(CloseCode::RateLimited)))
+            }
         }
     }
 
@@ -310,8 +325,8 @@ impl Session {
         if let Some(pause) = self.pause.take_if(|pause| pause.until() <= now) {
             pause.give_up();
         }
-        let is_throttled = self.throttled_until.is_some();
-        self.throttled_until.take_if(|until| *until <= now);
+        let is_throttled = self.throttle.until().is_some();
+        self.throttle.handle_deadline(now);
         if self.stalled_since.is_some_and(|since| since + STALLED_FOR <= now) {
             return Some(Ending::Slow);
         }

@@ -38,6 +38,7 @@
 //! | many services and subscriptions | `golden/limits.txt`, `golden/limits_exceeded.txt` |
 //! | slow readers | `slow::a_client_that_does_not_read_is_closed_with_4011` |
 //! | floods of pings | `abuse::pings::a_flood_of_pings_is_read_at_its_rate_and_ends_with_4010`, `abuse::pings::a_burst_is_answered_whole_and_what_follows_it_too`, `abuse::pings::pongs_that_nobody_asked_for_are_counted_as_well`, `abuse::pings::without_a_limit_any_number_is_read` |
+//! | more than a rate allows | `abuse::rates::messages_over_their_rate_come_later_and_none_is_lost`, `abuse::rates::bytes_over_their_rate_come_later_and_none_is_lost`, `abuse::rates::who_stays_over_a_rate_for_ten_seconds_is_closed_with_4010` |
 //! | asking without reading | `abuse::greed::who_asks_for_more_than_it_reads_waits_and_loses_nothing` |
 //! | half-closed sockets | `abuse::half_closed::who_has_finished_sending_is_answered_and_then_let_go`, `abuse::half_closed::who_has_finished_before_asking_anything_is_let_go_at_once`, `files::half_closed::a_file_reaches_who_has_finished_sending`, `files::half_closed::a_body_that_ends_too_early_is_noticed_at_once_and_stored_nowhere`, `ending::the_end_of_the_stream_right_behind_requests_waits_for_their_answers` |
 //! | no descriptors left | `abuse::descriptors::a_gateway_without_descriptors_serves_who_is_in_and_recovers`, `abuse::descriptors::a_gateway_with_few_descriptors_turns_away_whom_it_has_no_place_for` |
@@ -53,6 +54,7 @@ mod half_closed;
 mod logs;
 mod payloads;
 mod pings;
+mod rates;
 
 use std::path::Path;
 
