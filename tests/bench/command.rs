@@ -1,6 +1,6 @@
 //! What the command costs: starting it for one thing, and listening to a stream in each format.
 //!
-//! `cargo bench -p concierge-tests --bench command`; `-- --once` does everything once and small, checking counts and no figures.
+//! `cargo bench -p concierge-bench --bench command`; `-- --once` does everything once and small, checking counts and no figures.
 
 #![expect(
     clippy::cast_precision_loss,

@@ -1,6 +1,6 @@
 //! The file store beside nginx, in one run: the same files, the same client, in turn. Then what transfers cost everybody else.
 //!
-//! `cargo bench -p concierge-tests --bench files`, with the gateway built in release; `-- --once` does everything once and small,
+//! `cargo bench -p concierge-bench --bench files`, with the gateway built in release; `-- --once` does everything once and small,
 //! checking counts and no figures. Needs nginx, which in Debian is the package `nginx-light`.
 
 #![expect(

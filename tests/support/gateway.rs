@@ -87,7 +87,8 @@ impl Drop for Gateway {
 pub struct GatewayProcess {
     /// The process.
     pub program: Program,
-    address: SocketAddr,
+    /// Where it listens.
+    pub address: SocketAddr,
 }
 
 impl GatewayProcess {

@@ -30,8 +30,13 @@ impl RawSocket {
 
     /// Opens a WebSocket on `/ws` as any well-behaved client does.
     pub fn upgraded(address: SocketAddr) -> Result<Self> {
+        Self::upgraded_at(address, "/ws")
+    }
+
+    /// Opens a WebSocket somewhere else.
+    pub fn upgraded_at(address: SocketAddr, path: &str) -> Result<Self> {
         let mut socket = Self::open(address)?;
-        let response = socket.ask(&Handshake::upgrade("/ws", &address.to_string()))?;
+        let response = socket.ask(&Handshake::upgrade(path, &address.to_string()))?;
         ensure!(response.accepts_the_upgrade(), "the upgrade was answered by {response:?}");
         Ok(socket)
     }
@@ -45,6 +50,11 @@ impl RawSocket {
         let hello = socket.read_text()?;
         ensure!(hello.starts_with(r#"{"type":"HELLO","#), "IDENTIFY was answered by {hello}");
         Ok(socket)
+    }
+
+    /// The connection, and what was received and not read yet.
+    pub fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.received)
     }
 
     /// Sends a request and reads its answer.

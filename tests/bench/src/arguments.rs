@@ -1,0 +1,67 @@
+//! What the comparison is asked for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::machine::Plan;
+use crate::peer::Peer;
+use crate::scenario::Size;
+
+/// Compare the gateway with others that do the same work
+#[derive(Debug, Parser)]
+pub struct Arguments {
+    /// Do everything once and small, with the gateway alone: check counts, and tell no figures worth anything
+    #[arg(long, conflicts_with = "quick")]
+    once: bool,
+    /// Take a few minutes: a second for each measurement
+    #[arg(long)]
+    quick: bool,
+    /// Only what has this in its name; several are separated by commas
+    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Only these servers, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_enum)]
+    peers: Vec<Peer>,
+    /// How often each measurement is repeated; the median counts
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+    /// How many seconds a measurement takes
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<f64>,
+    /// Write all figures of all rounds as JSON
+    #[arg(long, value_name = "PATH")]
+    pub(crate) json: Option<PathBuf>,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Arguments {
+    pub(crate) fn size(&self) -> Size {
+        if self.once { Size::Small } else { Size::Whole }
+    }
+
+    pub(crate) fn rounds(&self) -> usize {
+        self.rounds.unwrap_or(if self.once { 1 } else { 3 }).max(1)
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        let (warm, span) = match (self.once, self.quick) {
+            (true, _) => (0.0, 0.02),
+            (false, true) => (0.3, 1.0),
+            (false, false) => (1.0, 4.0),
+        };
+        let seconds = self.seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+        Plan { warm: Duration::from_secs_f64(warm), span: Duration::from_secs_f64(seconds.unwrap_or(span)) }
+    }
+
+    pub(crate) fn wants(&self, scenario: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|text| scenario.contains(text.as_str()))
+    }
+
+    pub(crate) fn wants_peer(&self, peer: Peer) -> bool {
+        if self.peers.is_empty() { !self.once || peer.is_ours() } else { self.peers.contains(&peer) }
+    }
+}

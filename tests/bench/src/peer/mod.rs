@@ -1,0 +1,123 @@
+//! The servers that are compared, each with what its clients say and hear. The work has parts, and each part is a connection.
+
+mod concierge;
+mod nats;
+mod relay;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use support::process::Program;
+use support::raw::RawSocket;
+
+use crate::load::Language;
+use crate::machine::Cores;
+
+/// A kind of server, and of clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Peer {
+    /// The gateway, with clients that ask for compact payloads and no news.
+    Ours,
+    /// The gateway, with clients as there were before it.
+    Legacy,
+    /// `nats-server` over WebSocket.
+    Nats,
+    /// The bare relay.
+    Relay,
+}
+
+impl Peer {
+    pub(crate) const ALL: [Self; 4] = [Self::Ours, Self::Legacy, Self::Nats, Self::Relay];
+
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Ours | Self::Legacy)
+    }
+
+    /// Whether each message is answered to its sender, besides being delivered.
+    pub(crate) fn answers(self) -> bool {
+        self.is_ours()
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Legacy => "ours, legacy",
+            Self::Nats => "nats",
+            Self::Relay => "relay",
+        }
+    }
+}
+
+/// What a connection does in the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Sends to all subscribers.
+    Owner,
+    /// Hears the owner.
+    Subscriber(usize),
+    /// Sends to the right one of the same number.
+    Left(usize),
+    /// Sends to the left one of the same number.
+    Right(usize),
+    /// Sends to itself.
+    Alone,
+}
+
+/// A server at work, alone on its core. It is killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    peer: Peer,
+    program: Program,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts one, with room for as many connections as the system gives.
+    pub(crate) fn start(peer: Peer, cores: &Cores, place: &Path) -> Result<Self> {
+        let (program, address) = cores.for_server(|| match peer {
+            Peer::Ours | Peer::Legacy => concierge::start(place),
+            Peer::Nats => nats::start(place),
+            Peer::Relay => relay::start(),
+        })??;
+        Ok(Self { peer, program, address })
+    }
+
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.program.id()
+    }
+
+    /// A connection that is ready for its part.
+    pub(crate) fn connect(&self, part: Part) -> Result<RawSocket> {
+        match self.peer {
+            Peer::Ours => concierge::connect(self.address, part, concierge::COMPACT),
+            Peer::Legacy => concierge::connect(self.address, part, ""),
+            Peer::Nats => nats::connect(self.address, part),
+            Peer::Relay => relay::connect(self.address, part),
+        }
+    }
+
+    /// How a connection hears messages of that size.
+    pub(crate) fn language(&self, part: Part, size: usize) -> Language {
+        match self.peer {
+            Peer::Ours | Peer::Legacy => Language::Concierge,
+            Peer::Nats => nats::language(part, size),
+            Peer::Relay => Language::Frames,
+        }
+    }
+
+    /// The frame with which this part sends a message of that size.
+    pub(crate) fn message(&self, part: Part, size: usize) -> Vec<u8> {
+        let data = format!("\"{}\"", "x".repeat(size.saturating_sub(2)));
+        match self.peer {
+            Peer::Ours | Peer::Legacy => concierge::message(part, &data),
+            Peer::Nats => nats::message(part, &data),
+            Peer::Relay => relay::message(&data),
+        }
+    }
+}
