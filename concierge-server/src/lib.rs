@@ -1,12 +1,14 @@
 //! The reference gateway of the `ert-concierge` protocol: as a library, and as the program `concierge-server`.
 //!
-//! [`hub`] decides who is here and who receives what, [`dialect`] what a text means and which text follows. Both are pure:
-//! no sockets, no clock, no randomness. What is around them needs the feature `net`, which is on by default: [`Server`]
-//! with its [`Config`], and the program in [`cli`].
+//! [`hub`] decides who is here and who receives what, [`dialect`] what a text means and which text follows, [`events`] which
+//! events of web applications somebody wants. All are pure: no sockets, no clock, no randomness. What is around them needs
+//! the feature `net`, which is on by default: [`Server`] with its [`Config`], and the program in [`cli`].
 
 pub mod hub;
 
 pub mod dialect;
+
+pub mod events;
 
 pub mod files;
 

@@ -11,6 +11,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("concierge-client/src/session", &["payload"]),
     ("concierge-server/src/hub", &[]),
     ("concierge-server/src/dialect", &["hub"]),
+    ("concierge-server/src/events", &[]),
     ("concierge-server/src/files", &["hub"]),
 ];
 
