@@ -15,7 +15,7 @@ pub(crate) fn gateway(arguments: &[&str]) -> (GatewayProcess, SocketAddr) {
     (gateway, address)
 }
 
-fn ask(address: SocketAddr, method: &str, target: &str, host: &str) -> Response {
+pub(crate) fn ask(address: SocketAddr, method: &str, target: &str, host: &str) -> Response {
     let request = Handshake::request(method, target, host).with("Connection: close");
     let mut socket = RawSocket::open(address).expect("it listens");
     socket.send_bytes(request.text().as_bytes()).expect("it reads");

@@ -11,7 +11,7 @@ use rustix::process::{Resource, getrlimit};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::admission::{self, Admission};
 use super::drive::Drive;
@@ -21,6 +21,7 @@ use super::leftover::DISCARDING;
 use super::metered::FrameLimits;
 use super::metrics::Metrics;
 use super::outbox::{self, Outbox};
+use super::overload::{Overload, Scarce, Usage, descriptors_used};
 use super::tls::Tls;
 use crate::config::{Config, ConnectionLimit, NamePolicy, Reserved};
 use crate::dialect::concierge::Rules;
@@ -36,6 +37,9 @@ pub(super) struct Gateway {
     rules: Arc<Rules>,
     metrics: Arc<Metrics>,
     drive: Drive,
+    overload: Mutex<Overload>,
+    /// Descriptors that the process may have.
+    descriptors: usize,
     admission: Arc<Admission>,
     guesses: Mutex<Guesses>,
     token_guesses: Mutex<Guesses>,
@@ -106,6 +110,8 @@ impl Gateway {
         Arc::new(Self {
             rules: Arc::new(rules),
             drive: Drive::new(counts, limits.outbox_total_bytes, Arc::clone(&metrics)),
+            overload: Mutex::new(Overload::new()),
+            descriptors: descriptors(),
             metrics,
             admission,
             guesses: Mutex::new(Guesses::new(limits.wrong_secrets)),
@@ -197,6 +203,28 @@ impl Gateway {
         self.sockets.lock().open.values().map(|outbox| outbox.bytes()).max().unwrap_or_default()
     }
 
+    /// What is too scarce for new work, if anything is.
+    pub(super) fn scarce(&self) -> Option<Scarce> {
+        let most = self.config.limits.outbox_total_bytes.unwrap_or(usize::MAX);
+        let outboxes = Usage { used: self.drive.waiting(), most };
+        let descriptors = Usage { used: descriptors_used(), most: self.descriptors };
+        let mut overload = self.overload.lock();
+        let before = overload.scarce();
+        let scarce = overload.judge(outboxes, descriptors, self.now());
+        match (before, scarce) {
+            (None, Some(what)) => {
+                let (waiting, descriptors) = (outboxes.used, descriptors.used);
+                warn!(
+                    scarce = what.as_str(),
+                    waiting, descriptors, "too much to do, refusing new work for a while"
+                );
+            }
+            (Some(_), None) => info!("taking new work again"),
+            _ => {}
+        }
+        scarce
+    }
+
     /// How long an address has to wait, because too many wrong secrets came from there.
     pub(super) fn wait_of(&self, door: Door, address: IpAddr) -> Option<Duration> {
         self.guesses(door).lock().wait(address, self.now())
@@ -249,7 +277,7 @@ impl Gateway {
 }
 
 /// Descriptors that are never connections.
-const LEAST_RESERVE: u64 = 48;
+const LEAST_RESERVE: usize = 48;
 
 fn connections(limit: ConnectionLimit) -> usize {
     match limit {
@@ -257,9 +285,14 @@ fn connections(limit: ConnectionLimit) -> usize {
         ConnectionLimit::Unlimited => usize::MAX,
         ConnectionLimit::Automatic => {
             // A tenth is for other things: listeners, refusals, logs.
-            let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-            let most = (descriptors / 10 * 9).min(descriptors.saturating_sub(LEAST_RESERVE));
-            usize::try_from(most).unwrap_or(usize::MAX)
+            let descriptors = descriptors();
+            (descriptors / 10 * 9).min(descriptors.saturating_sub(LEAST_RESERVE))
         }
     }
+}
+
+/// How many descriptors the process may have.
+fn descriptors() -> usize {
+    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(most).unwrap_or(usize::MAX)
 }

@@ -29,9 +29,9 @@ use super::lifetime::Lifetime;
 use super::member::From;
 use super::metrics::TurnedAway;
 use super::origin::{self, Allowed, Foreign};
-use super::session;
 use super::upgrade::{Accepted, Dialect, NoHandshake, WEBSOCKET_VERSION, handshake};
 use super::wire::Wire;
+use super::{overload, session};
 use crate::config::Config;
 
 type Answer = Response<Body>;
@@ -176,6 +176,10 @@ impl Visitor {
                         self.gateway.metrics().turn_away(TurnedAway::Guesses);
                         return guesses(wait);
                     }
+                    if let Some(what) = self.gateway.scarce() {
+                        self.gateway.metrics().turn_away(TurnedAway::Scarce(what));
+                        return overloaded();
+                    }
                     let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
                     let origin = origin.map(str::to_owned);
                     self.upgrade(&accepted, origin, hyper::upgrade::on(&mut request))
@@ -255,6 +259,13 @@ fn guesses(wait: Duration) -> Answer {
     let mut answer =
         text(StatusCode::TOO_MANY_REQUESTS, "too many wrong secrets from this address, try again later\n");
     answer.headers_mut().insert(RETRY_AFTER, retry_after(wait));
+    answer
+}
+
+/// There is too much to do.
+fn overloaded() -> Answer {
+    let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, "too much to do, try again soon\n");
+    answer.headers_mut().insert(RETRY_AFTER, retry_after(overload::RETRY_AFTER));
     answer
 }
 

@@ -10,6 +10,7 @@ use tracing::debug;
 
 use super::admission::Place;
 use super::gateway::{Door, Gateway};
+use super::metrics::TurnedAway;
 use super::outbox::Outbox;
 use crate::dialect::concierge::{Close, Connection, Input, Joined, Step};
 use crate::files::Holder;
@@ -64,6 +65,13 @@ impl Member {
         if !connection.is_identified() && self.gateway.wait_of(Door::Clients, address).is_some() {
             // Whoever opened many connections first would have as many guesses.
             let close = Some(Close::new(CloseCode::RateLimited));
+            return (None, Outcome { close, pressed: Vec::new() });
+        }
+        if !connection.is_identified()
+            && let Some(what) = self.gateway.scarce()
+        {
+            self.gateway.metrics().turn_away(TurnedAway::Scarce(what));
+            let close = Some(Close::new(CloseCode::TryAgainLater));
             return (None, Outcome { close, pressed: Vec::new() });
         }
         match connection.handle_text(text, now) {

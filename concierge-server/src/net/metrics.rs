@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::gateway::Gateway;
+use super::overload::Scarce;
 use super::throttle::Kept;
 use crate::files::{Tally, Totals};
 
@@ -88,6 +89,8 @@ pub(super) enum TurnedAway {
     Handshake,
     /// Too many wrong secrets came from its address.
     Guesses,
+    /// The gateway has too much to do.
+    Scarce(Scarce),
 }
 
 /// How a WebSocket came to its end.
@@ -126,6 +129,7 @@ impl Metrics {
             TurnedAway::Origin => "origin",
             TurnedAway::Handshake => "handshake",
             TurnedAway::Guesses => "guesses",
+            TurnedAway::Scarce(what) => what.as_str(),
         };
         self.happened.turned_away.get_or_create(&[("cause", why)]).inc();
     }

@@ -1,7 +1,7 @@
 //! The outer half of the gateway: sockets, HTTP, WebSocket frames, outboxes and timers. It drives the pure halves and
 //! performs their effects; what a payload means and who receives what is not decided here.
 //!
-//! The way of a connection: `listener` accepts it, `admission` counts it, `tls` makes it a `wire` that nobody listens in
+//! The way of a connection: `listener` accepts it, `admission` counts it, `overload` may have it come later, `tls` makes it a `wire` that nobody listens in
 //! on where there is a certificate, `guesses` may have it wait, `http` and `upgrade` make it a WebSocket, `session` serves
 //! it by way of `drive`, `ending` closes it. What asks for files goes from `http` to `files`.
 
@@ -23,6 +23,7 @@ mod metrics;
 mod operations;
 mod origin;
 mod outbox;
+mod overload;
 mod pacing;
 mod server;
 mod session;

@@ -21,6 +21,7 @@ use super::administration::{self, is_of_administration};
 use super::answers::{http1, not_allowed, text, with};
 use super::gateway::Gateway;
 use super::origin::{self, Allowed};
+use super::overload::Scarce;
 
 /// How many connections are served at the same time. Others wait.
 const AT_ONCE: usize = 32;
@@ -83,9 +84,23 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway, address: IpAddr, over_
             with(text(StatusCode::OK, gateway.metrics().read(gateway)), CONTENT_TYPE, OPEN_METRICS)
         }
         ("/healthz", _) => text(StatusCode::OK, "ok\n"),
-        ("/readyz", _) if gateway.stop_by().is_some() => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
-        ("/readyz", _) if gateway.admission().is_full() => text(StatusCode::SERVICE_UNAVAILABLE, "full\n"),
-        ("/readyz", _) => text(StatusCode::OK, "ready\n"),
+        ("/readyz", _) => match what_keeps_from_being_ready(gateway) {
+            Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, why),
+            None => text(StatusCode::OK, "ready\n"),
+        },
         _ => text(StatusCode::NOT_FOUND, "here are /metrics, /healthz and /readyz\n"),
+    }
+}
+
+fn what_keeps_from_being_ready(gateway: &Gateway) -> Option<&'static str> {
+    if gateway.stop_by().is_some() {
+        Some("stopping\n")
+    } else if gateway.admission().is_full() {
+        Some("full\n")
+    } else {
+        gateway.scarce().map(|what| match what {
+            Scarce::Outboxes => "overloaded: too much waits to be written to clients\n",
+            Scarce::Descriptors => "overloaded: too few descriptors are left\n",
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 use support::gateway::{GatewayProcess, server_command};
-use support::raw::RawSocket;
+use support::raw::{Handshake, RawSocket};
 
 use super::is_served;
 use crate::files::until;
@@ -64,5 +64,29 @@ fn a_gateway_with_few_descriptors_turns_away_whom_it_has_no_place_for() {
     is_served(&mut member);
     let log = gateway.program.stderr();
     assert!(log.contains("too many connections"), "{log}");
+    stop(gateway);
+}
+
+#[test]
+fn nobody_new_comes_in_while_few_descriptors_are_left() {
+    let gateway = gateway(&["limits.connections=unlimited", "identify_timeout=1h"]);
+    let mut member = RawSocket::identified(gateway.address(), "member", "").unwrap();
+    let upgrade = Handshake::upgrade("/ws", &gateway.address().to_string());
+    let mut flood = Vec::new();
+    let refused = (0..FLOOD).find_map(|_| {
+        let mut socket = RawSocket::open(gateway.address()).unwrap();
+        let answer = socket.ask(&upgrade).unwrap();
+        flood.push(socket);
+        (answer.status != 101).then_some(answer)
+    });
+    let refused = refused.expect("somebody is refused");
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("5")), "{refused:?}");
+    is_served(&mut member);
+    drop(flood);
+    until("there is room again", || RawSocket::identified(gateway.address(), "late", "").is_ok());
+    is_served(&mut member);
+    until("it says so", || gateway.program.stderr().contains("scarce=\"descriptors\""));
+    let log = gateway.program.stderr();
+    assert!(!log.contains("cannot accept"), "{log}");
     stop(gateway);
 }

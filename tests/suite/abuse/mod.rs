@@ -42,6 +42,7 @@
 //! | asking without reading | `abuse::greed::who_asks_for_more_than_it_reads_waits_and_loses_nothing` |
 //! | half-closed sockets | `abuse::half_closed::who_has_finished_sending_is_answered_and_then_let_go`, `abuse::half_closed::who_has_finished_before_asking_anything_is_let_go_at_once`, `files::half_closed::a_file_reaches_who_has_finished_sending`, `files::half_closed::a_body_that_ends_too_early_is_noticed_at_once_and_stored_nowhere`, `ending::the_end_of_the_stream_right_behind_requests_waits_for_their_answers` |
 //! | no descriptors left | `abuse::descriptors::a_gateway_without_descriptors_serves_who_is_in_and_recovers`, `abuse::descriptors::a_gateway_with_few_descriptors_turns_away_whom_it_has_no_place_for` |
+//! | more work than there is room for | `abuse::overload::while_outboxes_are_nearly_full_nobody_new_comes_in_and_members_are_served`, `abuse::descriptors::nobody_new_comes_in_while_few_descriptors_are_left` |
 //! | escapes in the log | `abuse::logs::what_strangers_send_is_harmless_in_the_log_and_one_line_each` |
 //! | escapes on a terminal | `hostile::commands::messages_are_harmless_in_listen`, `hostile::repl::what_arrives_above_the_prompt_is_harmless` |
 //! | secrets in the log | `abuse::logs::no_secret_is_in_the_log_right_or_wrong`, `secrecy::a_key_of_files_is_in_no_log_of_either_side` |
@@ -52,6 +53,7 @@ mod door;
 mod greed;
 mod half_closed;
 mod logs;
+mod overload;
 mod payloads;
 mod pings;
 mod rates;

@@ -6,6 +6,7 @@ use support::gateway::Gateway;
 use support::raw::{Frame, RawSocket};
 
 use super::is_served;
+use crate::files::until;
 use crate::metrics;
 
 /// A request whose answer tells it from others, with so many bytes that mean nothing.
@@ -38,9 +39,9 @@ fn messages_over_their_rate_come_later_and_none_is_lost() {
     let told = metrics::read(metrics);
     let throttled = metrics::number(&told, "concierge_throttled_total{rate=\"messages\"}");
     assert!((throttled - 1.0).abs() < 0.5, "{told}");
+    until("it says so", || gateway.program.stderr().contains("a client is over a rate"));
     let log = gateway.program.stderr();
-    let lines = log.lines().filter(|line| line.contains("a client is over a rate"));
-    assert_eq!(lines.filter(|line| line.contains("rate=Messages")).count(), 1, "{log}");
+    assert_eq!(log.matches("rate=Messages").count(), 1, "{log}");
 }
 
 #[test]

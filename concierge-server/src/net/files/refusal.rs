@@ -8,7 +8,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::json;
 
-use super::super::answers::retry_after;
+use super::super::{answers::retry_after, overload};
 use super::body::Body;
 use crate::files::{FilePath, KeyRefusal, PathRefusal, Refusal, Store};
 use crate::hub::ClientId;
@@ -52,6 +52,13 @@ impl Refused {
         let message = "too many wrong keys or secrets from this address, try again later";
         let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_guesses", message);
         refused.with(RETRY_AFTER, retry_after(wait))
+    }
+
+    /// The gateway has too much to do.
+    pub(super) fn overloaded() -> Self {
+        let message = "the gateway has too much to do, try again soon";
+        let refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message);
+        refused.with(RETRY_AFTER, retry_after(overload::RETRY_AFTER))
     }
 
     pub(super) fn no_such_file() -> Self {

@@ -46,10 +46,10 @@ pub(in crate::net) async fn answer(files: &Arc<Files>, asking: Asking<'_>) -> Re
         preflight()
     } else {
         let (gateway, address) = (asking.gateway, asking.address);
-        let outcome = match gateway.wait_of(Door::Clients, address) {
-            Some(wait) => {
-                gateway.metrics().turn_away(TurnedAway::Guesses);
-                Err(Refused::guesses(wait))
+        let outcome = match turned_away(gateway, address, asking.request.method()) {
+            Some((why, refused)) => {
+                gateway.metrics().turn_away(why);
+                Err(refused)
             }
             None => perform(files, asking).await,
         };
@@ -65,6 +65,16 @@ pub(in crate::net) async fn answer(files: &Arc<Files>, asking: Asking<'_>) -> Re
     };
     protect(answer.headers_mut(), origin);
     answer
+}
+
+/// Whoever is not even looked at: an address that guesses, and what moves files while there is too much to do.
+fn turned_away(gateway: &Gateway, address: IpAddr, method: &Method) -> Option<(TurnedAway, Refused)> {
+    if let Some(wait) = gateway.wait_of(Door::Clients, address) {
+        return Some((TurnedAway::Guesses, Refused::guesses(wait)));
+    }
+    let is_transfer = matches!(*method, Method::GET | Method::PUT | Method::POST);
+    let scarce = if is_transfer { gateway.scarce() } else { None };
+    scarce.map(|what| (TurnedAway::Scarce(what), Refused::overloaded()))
 }
 
 async fn perform(files: &Arc<Files>, asking: Asking<'_>) -> Result<Response<Body>, Refused> {
