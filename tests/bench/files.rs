@@ -12,13 +12,12 @@
 )]
 
 use std::fmt;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use support::gateway::GatewayProcess;
+use support::nginx::Nginx;
 use support::process::{peak_resident_bytes, resident_bytes};
 use support::raw::RawSocket;
 use support::transfer::Store;
@@ -44,11 +43,11 @@ fn main() {
     };
     let place = tempfile::tempdir().unwrap();
     let gateway = start_gateway(place.path());
-    let nginx = Nginx::start(place.path());
+    let (_nginx, theirs) = start_nginx(place.path());
     let (ours, _owner) = Store::of_gateway(gateway.address(), "owner").unwrap();
     let content: Vec<u8> = (0..=250).cycle().take(plan.size).collect();
-    compare(&plan, &content, &ours, &nginx.store);
-    crowd(&plan, &content, &gateway, &ours, &nginx.store);
+    compare(&plan, &content, &ours, &theirs);
+    crowd(&plan, &content, &gateway, &ours, &theirs);
     leaving(&plan, &gateway);
 }
 
@@ -63,50 +62,14 @@ fn start_gateway(place: &Path) -> GatewayProcess {
         .unwrap()
 }
 
-/// nginx with its dav module, as a process of its own that ends with this.
-struct Nginx {
-    process: Child,
-    store: Store,
-}
-
-impl Nginx {
-    fn start(place: &Path) -> Self {
-        let root = place.join("nginx");
-        std::fs::create_dir_all(&root).unwrap();
-        // Free a moment ago, and nobody else starts servers here.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let shown = root.display();
-        let config = root.join("nginx.conf");
-        let text = format!(
-            "daemon off; pid {shown}/pid; error_log {shown}/error.log; worker_processes 2;\nuser {};\n\
-             events {{ worker_connections 1024; }}\nhttp {{ access_log off; sendfile on; tcp_nopush on; client_max_body_size 0;\n\
-             client_body_temp_path {shown}/body; proxy_temp_path {shown}/proxy; fastcgi_temp_path {shown}/fastcgi;\n\
-             uwsgi_temp_path {shown}/uwsgi; scgi_temp_path {shown}/scgi;\n\
-             server {{ listen {address}; root {shown}; location / {{ dav_methods PUT DELETE; }} }} }}\n",
-            std::env::var("USER").unwrap_or_else(|_| "root".to_owned())
-        );
-        std::fs::write(&config, text).unwrap();
-        let process = Command::new("nginx")
-            .args(["-c", config.to_str().unwrap(), "-e", root.join("start.log").to_str().unwrap()])
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("nginx is installed: in Debian the package nginx-light");
-        let start = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(30), "nginx does not listen");
-            std::thread::yield_now();
-        }
-        Self { process, store: Store { address, folder: "/".to_owned(), headers: String::new() } }
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        // Gently, so that its workers go with it.
-        let _gone = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _status = self.process.wait();
-    }
+/// nginx with its dav module.
+fn start_nginx(place: &Path) -> (Nginx, Store) {
+    let root = place.join("nginx");
+    std::fs::create_dir_all(&root).unwrap();
+    let server = format!("root {}; location / {{ dav_methods PUT DELETE; }}", root.display());
+    let nginx = Nginx::start(&root, &server).unwrap();
+    let store = Store { address: nginx.address(), folder: "/".to_owned(), headers: String::new() };
+    (nginx, store)
 }
 
 /// The same files to the gateway and to nginx, and back, in turn.

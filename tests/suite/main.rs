@@ -29,6 +29,7 @@ mod hostile;
 mod manual;
 mod memory;
 mod metrics;
+mod proxied;
 mod proxies;
 mod readme;
 mod secrecy;

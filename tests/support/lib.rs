@@ -7,6 +7,7 @@ pub mod company;
 pub mod emulator;
 pub mod fuzz;
 pub mod gateway;
+pub mod nginx;
 pub mod peer;
 pub mod process;
 pub mod proxy;

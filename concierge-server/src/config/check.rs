@@ -6,6 +6,7 @@ use concierge_client::payload::{ClientName, Nickname, ServiceName};
 
 use super::Config;
 use super::error::ConfigError;
+use super::network::Network;
 use super::value::{ConnectionLimit, NamePolicy};
 
 /// The smallest message that still holds an `IDENTIFY` with a secret.
@@ -36,6 +37,17 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
              secret_file, or allow_anonymous = true, or listen on 127.0.0.1"
         );
         return refuse("bind", problem);
+    }
+    if let Some(network) = config.trusted_proxies.iter().find(|network| network.is_everything()) {
+        let problem = format!(
+            "with {network} whoever asks could say that it is somebody else: name the proxies, or the network they are in"
+        );
+        return refuse("trusted_proxies", problem);
+    }
+    let inexact = |network: &Network| network.corrected().map(|corrected| (*network, corrected));
+    if let Some((network, corrected)) = config.trusted_proxies.iter().find_map(inexact) {
+        let problem = format!("{network} has bits beyond its prefix: the network is {corrected}");
+        return refuse("trusted_proxies", problem);
     }
     let too_long = |name: &ClientName| name.chars().count() > config.limits.name;
     let foreign = |name: &ClientName| config.names == NamePolicy::Ascii && !name.is_ascii();
@@ -215,6 +227,9 @@ mod tests {
             ("limits.unidentified = 0", "let nobody in"),
             ("limits.connections = 0", "let nobody in"),
             ("limits.message = \"unlimited\"", "expected a number"),
+            ("trusted_proxies = [\"127.0.0.1\", \"::/0\"]", "with ::/0 whoever asks"),
+            ("trusted_proxies = \"10.1.2.3/8\"", "the network is 10.0.0.0/8"),
+            ("trusted_proxies = [\"nginx\"]", "expected addresses or networks"),
         ] {
             let message = refusal(text);
             assert!(message.contains(part), "{text}: {message}");

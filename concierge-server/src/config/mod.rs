@@ -9,6 +9,7 @@ mod check;
 mod error;
 mod layers;
 mod nearest;
+mod network;
 mod rate;
 mod secrets;
 mod settings;
@@ -23,6 +24,7 @@ use concierge_client::payload::{ClientName, DEFAULT_PORT, Nickname, Secret, Serv
 
 pub use self::error::{ConfigError, Source};
 pub use self::layers::Sources;
+pub use self::network::{Network, NotANetwork};
 pub use self::rate::Rate;
 pub use self::value::{ConnectionLimit, LogFormat, LogLevel, NamePolicy};
 
@@ -74,6 +76,8 @@ pub struct Config {
     /// Names by which the gateway may be called over the loopback address, beside those of the loopback address: that of a
     /// proxy on the same machine. Without a port.
     pub allowed_hosts: Vec<String>,
+    /// Proxies that are believed when they say whom they ask for: then that is where a request comes from.
+    pub trusted_proxies: Vec<Network>,
     /// The file store.
     pub files: Files,
     /// What those who run it can ask.
@@ -227,6 +231,7 @@ impl Default for Config {
             head: Head { bytes: 16 * 1024, headers: 64, timeout: Duration::from_secs(5) },
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             files: Files::default(),
             metrics: Metrics { bind: Vec::new(), admin_secret: None },
             log: Log { level: LogLevel::Info, format: LogFormat::Text },

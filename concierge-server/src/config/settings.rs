@@ -39,7 +39,7 @@ macro_rules! setting {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 54] = [
+pub(super) const SETTINGS: [Setting; 55] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -85,6 +85,7 @@ pub(super) const SETTINGS: [Setting; 54] = [
     setting!("head.timeout", head.timeout),
     setting!("allowed_origins", allowed_origins),
     setting!("allowed_hosts", allowed_hosts),
+    setting!("trusted_proxies", trusted_proxies),
     setting!("files.serve", files.serve),
     setting!("files.dir", files.dir),
     setting!("files.legacy_key", files.legacy_key),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use concierge_client::payload::Secret;
 
+use super::network::Network;
 use crate::files::LegacyKeys;
 
 /// A value as it was given.
@@ -287,13 +288,24 @@ impl Value for Vec<SocketAddr> {
         list(text).map(address).collect()
     }
     fn from_toml(value: &toml::Value) -> Option<Self> {
-        match value.as_array() {
-            Some(values) => values.iter().map(|value| address(value.as_str()?)).collect(),
-            None => Some(vec![address(value.as_str()?)?]),
-        }
+        one_or_more(value, address)
     }
     fn to_toml(&self) -> Option<toml::Value> {
-        Some(self.iter().map(SocketAddr::to_string).collect::<Vec<_>>().into())
+        Some(self.iter().map(ToString::to_string).collect::<Vec<_>>().into())
+    }
+}
+
+impl Value for Vec<Network> {
+    const EXPECTED: &'static str =
+        "addresses or networks of proxies, such as \"192.0.2.1\" or \"10.0.0.0/8\"";
+    fn from_text(text: &str) -> Option<Self> {
+        list(text).map(|network| network.parse().ok()).collect()
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        one_or_more(value, |network| network.parse().ok())
+    }
+    fn to_toml(&self) -> Option<toml::Value> {
+        Some(self.iter().map(ToString::to_string).collect::<Vec<_>>().into())
     }
 }
 
@@ -307,6 +319,14 @@ impl Value for Vec<String> {
     }
     fn to_toml(&self) -> Option<toml::Value> {
         Some(self.clone().into())
+    }
+}
+
+/// A list, or its only element.
+fn one_or_more<T>(value: &toml::Value, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    match value.as_array() {
+        Some(values) => values.iter().map(|value| read(value.as_str()?)).collect(),
+        None => Some(vec![read(value.as_str()?)?]),
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) struct Admission {
 struct Counts {
     connections: usize,
     unidentified: usize,
+    /// Of those that are unidentified.
     by_address: HashMap<IpAddr, usize>,
 }
 
@@ -34,30 +35,34 @@ struct Counts {
 #[derive(Debug)]
 pub(super) struct Place {
     admission: Arc<Admission>,
-    /// Whose address it counts for, as long as nobody knows who it is.
-    unidentified: Option<IpAddr>,
+    is_unidentified: bool,
+    /// Whose address it counts for, as long as nobody knows who it is. None for a proxy that asks for nobody right now.
+    address: Option<IpAddr>,
 }
+
+/// There are as many connections from an address as there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooMany;
 
 impl Admission {
     pub(super) fn new(bounds: Bounds) -> Arc<Self> {
         Arc::new(Self { bounds, counts: Mutex::default(), emptied: Notify::new() })
     }
 
-    /// Takes a place for a connection from that address, if there is one.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let address = neighbourhood(address);
+    /// Takes a place for a connection from that address, if there is one. That of a proxy counts for no address: see
+    /// [`Place::count_for`].
+    pub(super) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
+        let address = address.map(neighbourhood);
         let mut counts = self.counts.lock();
-        let from_there = counts.by_address.get(&address).copied().unwrap_or_default();
-        if counts.connections >= self.bounds.connections
-            || counts.unidentified >= self.bounds.unidentified
-            || from_there >= self.bounds.unidentified_per_address
-        {
+        if counts.connections >= self.bounds.connections || counts.unidentified >= self.bounds.unidentified {
             return None;
+        }
+        if let Some(address) = address {
+            counts.add(address, self.bounds.unidentified_per_address).ok()?;
         }
         counts.connections += 1;
         counts.unidentified += 1;
-        counts.by_address.insert(address, from_there + 1);
-        Some(Place { admission: Arc::clone(self), unidentified: Some(address) })
+        Some(Place { admission: Arc::clone(self), is_unidentified: true, address })
     }
 
     /// Whether nobody could connect, wherever from.
@@ -86,8 +91,26 @@ impl Admission {
 impl Place {
     /// The client has said who it is: it counts no longer as one of the unknown.
     pub(super) fn identify(&mut self) {
-        if let Some(address) = self.unidentified.take() {
-            self.admission.counts.lock().forget(address);
+        self.count_for_nobody();
+        if std::mem::take(&mut self.is_unidentified) {
+            self.admission.counts.lock().unidentified -= 1;
+        }
+    }
+
+    /// The proxy whose connection this is asks for a client of that address. Fails when there are too many from there.
+    pub(super) fn count_for(&mut self, address: IpAddr) -> Result<(), TooMany> {
+        self.count_for_nobody();
+        let address = neighbourhood(address);
+        let most = self.admission.bounds.unidentified_per_address;
+        self.admission.counts.lock().add(address, most)?;
+        self.address = Some(address);
+        Ok(())
+    }
+
+    /// The proxy has its answer.
+    pub(super) fn count_for_nobody(&mut self) {
+        if let Some(address) = self.address.take() {
+            self.admission.counts.lock().remove(address);
         }
     }
 }
@@ -104,8 +127,16 @@ impl Drop for Place {
 }
 
 impl Counts {
-    fn forget(&mut self, address: IpAddr) {
-        self.unidentified -= 1;
+    fn add(&mut self, address: IpAddr, most: usize) -> Result<(), TooMany> {
+        let from_there = self.by_address.get(&address).copied().unwrap_or_default();
+        if from_there >= most {
+            return Err(TooMany);
+        }
+        self.by_address.insert(address, from_there + 1);
+        Ok(())
+    }
+
+    fn remove(&mut self, address: IpAddr) {
         if let Some(count) = self.by_address.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
@@ -141,31 +172,60 @@ mod tests {
     #[test]
     fn an_address_has_so_many_unknown_connections_and_others_are_not_hurt() {
         let admission = admission(100, 100, 2);
-        let mut places: Vec<_> = (0..3).map(|_| admission.admit(address("192.0.2.1"))).collect();
+        let mut places: Vec<_> = (0..3).map(|_| admission.admit(Some(address("192.0.2.1")))).collect();
         assert!(places[1].is_some() && places[2].is_none());
-        assert!(admission.admit(address("::ffff:192.0.2.1")).is_none());
-        let _other = admission.admit(address("192.0.2.2")).expect("another address has room");
+        assert!(admission.admit(Some(address("::ffff:192.0.2.1"))).is_none());
+        let _other = admission.admit(Some(address("192.0.2.2"))).expect("another address has room");
         places[0].as_mut().unwrap().identify();
-        assert!(admission.admit(address("192.0.2.1")).is_some(), "who is known does not count");
+        assert!(admission.admit(Some(address("192.0.2.1"))).is_some(), "who is known does not count");
     }
 
     #[test]
     fn an_ipv6_network_counts_as_one_address() {
         let admission = admission(100, 100, 1);
-        let _place = admission.admit(address("2001:db8::1")).unwrap();
-        assert!(admission.admit(address("2001:db8::2")).is_none());
-        assert!(admission.admit(address("2001:db8:0:1::1")).is_some());
+        let _place = admission.admit(Some(address("2001:db8::1"))).unwrap();
+        assert!(admission.admit(Some(address("2001:db8::2"))).is_none());
+        assert!(admission.admit(Some(address("2001:db8:0:1::1"))).is_some());
     }
 
     #[test]
     fn dropped_places_are_free_again_and_leave_nothing_behind() {
         let admission = admission(2, 100, 100);
-        let mut known = admission.admit(address("::1")).unwrap();
+        let mut known = admission.admit(Some(address("::1"))).unwrap();
         known.identify();
-        let unknown = admission.admit(address("::1")).unwrap();
-        assert!(admission.admit(address("::1")).is_none());
+        let unknown = admission.admit(Some(address("::1"))).unwrap();
+        assert!(admission.admit(Some(address("::1"))).is_none());
         drop((known, unknown));
         let counts = admission.counts.lock();
         assert_eq!((counts.connections, counts.unidentified, counts.by_address.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_proxy_counts_for_whom_it_asks_as_long_as_it_does() {
+        let admission = admission(100, 100, 1);
+        let mut places: Vec<_> = (0..3).map(|_| admission.admit(None).expect("a proxy has room")).collect();
+        let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
+        assert_eq!(places[0].count_for(one), Ok(()));
+        assert_eq!(places[0].count_for(one), Ok(()), "it is the same request's");
+        assert_eq!(places[1].count_for(one), Err(TooMany));
+        assert!(
+            admission.admit(Some(one)).is_none(),
+            "who comes without the proxy counts together with those"
+        );
+        assert_eq!(places[1].count_for(other), Ok(()));
+        places[0].count_for_nobody();
+        assert_eq!(places[2].count_for(one), Ok(()));
+        places[2].identify();
+        assert_eq!(places[0].count_for(one), Ok(()));
+        drop(places);
+        let counts = admission.counts.lock();
+        assert_eq!((counts.connections, counts.unidentified, counts.by_address.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_proxy_has_no_more_places_than_there_are() {
+        let admission = admission(100, 2, 100);
+        let _places = [admission.admit(None).unwrap(), admission.admit(None).unwrap()];
+        assert!(admission.admit(None).is_none());
     }
 }

@@ -3,7 +3,6 @@
 //! all clients see one order. It is never held across an await.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -14,6 +13,7 @@ use uuid::Uuid;
 
 use super::metrics::Metrics;
 use super::outbox::{Outbox, Payload, Pressure};
+use super::peer::Peer;
 use crate::dialect::concierge::{Answer, Close, Connection, Delivery, Ids, Input, Recipients};
 use crate::hub::{ClientId, Hub, Limits};
 
@@ -40,7 +40,7 @@ struct Core {
 #[derive(Debug)]
 struct Seat {
     outbox: Arc<Outbox>,
-    peer: SocketAddr,
+    peer: Peer,
     since: SystemTime,
 }
 
@@ -48,7 +48,7 @@ struct Seat {
 #[derive(Debug)]
 pub(super) struct Present {
     pub(super) info: Client,
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Peer,
     pub(super) since: SystemTime,
     /// Bytes that wait for it.
     pub(super) outbox_bytes: usize,
@@ -88,7 +88,7 @@ impl Drive {
         &self,
         connection: &mut Connection,
         input: Input<'_>,
-        (outbox, peer): (&Arc<Outbox>, SocketAddr),
+        (outbox, peer): (&Arc<Outbox>, Peer),
         now: Duration,
     ) -> Performed {
         let joins = !connection.is_identified();
@@ -191,11 +191,13 @@ impl Drive {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
     use crate::dialect::concierge::{Rules, Step};
     use crate::net::outbox::Bounds;
 
-    const HOME: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7);
+    const HOME: Peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: Some(7) };
 
     fn outbox() -> Arc<Outbox> {
         Arc::new(Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }))

@@ -6,22 +6,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concierge_client::payload::{Data, Limits as ToldLimits};
+use hyper::HeaderMap;
 use parking_lot::Mutex;
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-use super::admission::{self, Admission};
+use super::admission::{self, Admission, Place};
 use super::drive::Drive;
 use super::files::Files;
+use super::forwarded::{Whom, whom};
 use super::guesses::Guesses;
 use super::leftover::DISCARDING;
 use super::metered::FrameLimits;
 use super::metrics::Metrics;
 use super::outbox::{self, Outbox};
 use super::overload::{Overload, Scarce, Usage, descriptors_used};
+use super::peer::Peer;
 use super::tls::Tls;
 use crate::config::{Config, ConnectionLimit, NamePolicy, Reserved};
 use crate::dialect::concierge::Rules;
@@ -58,6 +61,15 @@ pub(super) enum Door {
     Clients,
     /// That of operators.
     Administration,
+}
+
+/// Who asks for something.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker {
+    /// Where it comes from: if it is by a trusted proxy, from where it came to that.
+    pub(super) peer: Peer,
+    /// Whether it is on this machine when its connection is over the loopback address.
+    pub(super) is_at_hand: bool,
 }
 
 /// Every WebSocket, identified or not.
@@ -223,6 +235,34 @@ impl Gateway {
             _ => {}
         }
         scarce
+    }
+
+    /// Whether what comes from there is believed when it says whom it asks for.
+    pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
+        self.config.trusted_proxies.iter().any(|network| network.contains(address))
+    }
+
+    /// Takes a place for a connection from that address, if there is one.
+    pub(super) fn admit(&self, address: IpAddr) -> Option<Place> {
+        self.admission.admit(Some(address).filter(|address| !self.is_proxy(*address)))
+    }
+
+    /// Who asks with a request that comes from there.
+    pub(super) fn asker(&self, peer: Peer, headers: &HeaderMap) -> Asker {
+        if !self.is_proxy(peer.address) {
+            return Asker { peer, is_at_hand: true };
+        }
+        match whom(headers, &self.config.trusted_proxies) {
+            Whom::Itself => Asker { peer, is_at_hand: true },
+            Whom::Client(client) => {
+                Asker { peer: client, is_at_hand: client.address.to_canonical().is_loopback() }
+            }
+            Whom::Unclear(why) => {
+                self.metrics.miss_client(why);
+                debug!(%peer, ?why, "a proxy does not say clearly whom it asks for");
+                Asker { peer, is_at_hand: false }
+            }
+        }
     }
 
     /// How long an address has to wait, because too many wrong secrets came from there.

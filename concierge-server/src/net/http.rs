@@ -1,7 +1,6 @@
 //! What the gateway's port answers over plain HTTP, and the way from there to a WebSocket.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,12 +22,13 @@ use tracing::debug;
 use super::admission::Place;
 use super::answers::{empty, http1, not_allowed, retry_after, text, with};
 use super::files::{self, Asking, Body};
-use super::gateway::{Door, Gateway};
+use super::gateway::{Asker, Door, Gateway};
 use super::leftover::{Arriving, Leftover};
 use super::lifetime::Lifetime;
 use super::member::From;
-use super::metrics::TurnedAway;
-use super::origin::{self, Allowed, Foreign};
+use super::metrics::{Metrics, TurnedAway};
+use super::origin::{self, Allowed, Foreign, Way};
+use super::peer::Peer;
 use super::upgrade::{Accepted, Dialect, NoHandshake, WEBSOCKET_VERSION, handshake};
 use super::wire::Wire;
 use super::{overload, session};
@@ -39,8 +39,10 @@ type Answer = Response<Body>;
 /// A connection that speaks plain HTTP so far.
 struct Visitor {
     gateway: Arc<Gateway>,
-    peer: SocketAddr,
+    peer: Peer,
     over_loopback: bool,
+    /// Whether it is believed when it says whom it asks for.
+    is_proxy: bool,
     lifetime: Lifetime,
     leftover: Leftover,
     asked_for_files: Arc<Notify>,
@@ -55,7 +57,7 @@ struct Visitor {
 pub(super) async fn serve(
     gateway: Arc<Gateway>,
     stream: TcpStream,
-    peer: SocketAddr,
+    peer: Peer,
     place: Place,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -78,7 +80,7 @@ pub(super) async fn serve(
 async fn wire(
     gateway: &Gateway,
     stream: TcpStream,
-    peer: SocketAddr,
+    peer: Peer,
     stopping: &mut watch::Receiver<bool>,
 ) -> Option<Wire> {
     let Some(tls) = gateway.tls() else { return Some(Wire::Plain(stream)) };
@@ -98,7 +100,7 @@ async fn wire(
 async fn visit(
     gateway: Arc<Gateway>,
     stream: Wire,
-    peer: SocketAddr,
+    peer: Peer,
     place: Place,
     mut stopping: watch::Receiver<bool>,
     asked_for_files: Arc<Notify>,
@@ -109,10 +111,12 @@ async fn visit(
     let (lifetime, leftover) = (Lifetime::new(), Leftover::default());
     let shared = Arc::clone(&gateway);
     let place = Mutex::new(Some(place));
+    let is_proxy = gateway.is_proxy(peer.address);
     let visitor = Arc::new(Visitor {
         gateway,
         peer,
         over_loopback,
+        is_proxy,
         lifetime: lifetime.clone(),
         leftover: leftover.clone(),
         asked_for_files,
@@ -143,7 +147,15 @@ async fn visit(
 impl Visitor {
     async fn answer(&self, request: Request<Incoming>) -> Answer {
         self.lifetime.extend();
-        let mut answer = self.perform(self.leftover.follow(request)).await;
+        let request = self.leftover.follow(request);
+        let asker = self.gateway.asker(self.peer, request.headers());
+        let mut answer = if self.counts_for(asker) {
+            self.perform(request, asker).await
+        } else {
+            drop(request);
+            too_many(asker, self.gateway.metrics())
+        };
+        self.has_answered();
         let status = answer.status();
         if self.leftover.is_unread() && (status.is_client_error() || status.is_server_error()) {
             // Who hears of it in time need not send the rest.
@@ -152,11 +164,26 @@ impl Visitor {
         answer
     }
 
-    async fn perform(&self, mut request: Request<Arriving>) -> Answer {
+    /// Whether there may be another connection of whom a proxy asks for. For others that was seen to when they connected.
+    fn counts_for(&self, asker: Asker) -> bool {
+        let mut place = self.place.lock();
+        let place = place.as_mut().filter(|_| self.is_proxy);
+        place.is_none_or(|place| place.count_for(asker.peer.address).is_ok())
+    }
+
+    /// A proxy goes on to ask for others.
+    fn has_answered(&self) {
+        if let Some(place) = self.place.lock().as_mut().filter(|_| self.is_proxy) {
+            place.count_for_nobody();
+        }
+    }
+
+    async fn perform(&self, mut request: Request<Arriving>, asker: Asker) -> Answer {
         let Config { allowed_origins: origins, allowed_hosts: hosts, .. } = self.gateway.config();
-        if let Err(foreign) = origin::check(request.headers(), self.over_loopback, Allowed { origins, hosts })
-        {
-            debug!(peer = %self.peer, ?foreign, "refused a request");
+        let Asker { peer, is_at_hand } = asker;
+        let way = Way::of(self.over_loopback, is_at_hand);
+        if let Err(foreign) = origin::check(request.headers(), way, Allowed { origins, hosts }) {
+            debug!(%peer, ?foreign, "refused a request");
             self.gateway.metrics().turn_away(match foreign {
                 Foreign::NoHost | Foreign::Host => TurnedAway::Host,
                 Foreign::Origin => TurnedAway::Origin,
@@ -165,14 +192,14 @@ impl Visitor {
         }
         if let Some(files) = self.gateway.files().filter(|_| is_of_files(request.uri().path())) {
             self.asked_for_files.notify_one();
-            let (address, lifetime) = (self.peer.ip(), self.lifetime.clone());
+            let (address, lifetime) = (peer.address, self.lifetime.clone());
             let gateway = &self.gateway;
             return files::answer(files, Asking { request, gateway, address, lifetime }).await;
         }
         match (request.uri().path(), request.method()) {
             ("/ws", &Method::GET) => match handshake(request.version(), request.headers()) {
                 Ok(accepted) => {
-                    if let Some(wait) = self.gateway.wait_of(Door::Clients, self.peer.ip()) {
+                    if let Some(wait) = self.gateway.wait_of(Door::Clients, peer.address) {
                         self.gateway.metrics().turn_away(TurnedAway::Guesses);
                         return guesses(wait);
                     }
@@ -182,7 +209,7 @@ impl Visitor {
                     }
                     let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
                     let origin = origin.map(str::to_owned);
-                    self.upgrade(&accepted, origin, hyper::upgrade::on(&mut request))
+                    self.upgrade(&accepted, From { peer, origin }, hyper::upgrade::on(&mut request))
                 }
                 Err(reason) => {
                     self.gateway.metrics().turn_away(TurnedAway::Handshake);
@@ -198,7 +225,7 @@ impl Visitor {
     }
 
     /// Answers 101, and leaves the connection to a task of its own, which holds nothing of the request any more.
-    fn upgrade(&self, accepted: &Accepted, origin: Option<String>, upgrade: OnUpgrade) -> Answer {
+    fn upgrade(&self, accepted: &Accepted, from: From, upgrade: OnUpgrade) -> Answer {
         let Some(place) = self.place.lock().take() else {
             return text(StatusCode::BAD_REQUEST, "this connection was upgraded already\n");
         };
@@ -208,7 +235,6 @@ impl Visitor {
         match accepted.dialect {
             Dialect::Concierge => {
                 let gateway = Arc::clone(&self.gateway);
-                let from = From { peer: self.peer, origin };
                 self.messages.spawn(async move {
                     let Ok(upgraded) = upgrade.await else { return };
                     let Ok(parts) = upgraded.downcast::<TokioIo<Wire>>() else { return };
@@ -252,6 +278,14 @@ fn refusal(foreign: Foreign) -> Answer {
             "pages of this origin may not connect: the gateway's allowed_origins has a list of those that may\n",
         ),
     }
+}
+
+/// The same as who has no proxy hears from the listener.
+fn too_many(asker: Asker, metrics: &Metrics) -> Answer {
+    metrics.turn_away(TurnedAway::Full);
+    debug!(peer = %asker.peer, "refused a request: too many connections from there");
+    let answer = text(StatusCode::SERVICE_UNAVAILABLE, "too many connections, try again soon\n");
+    with(answer, RETRY_AFTER, "5")
 }
 
 /// Too many wrong secrets came from there.
@@ -314,9 +348,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
-        let place = gateway.admission().admit(peer.ip()).unwrap();
+        let place = gateway.admit(peer.ip()).unwrap();
         let (_running, stopping) = watch::channel(false);
-        tokio::spawn(serve(gateway, stream, peer, place, stopping));
+        tokio::spawn(serve(gateway, stream, peer.into(), place, stopping));
         let mut read = [0; 1024];
         for request in 0..4 {
             client.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();

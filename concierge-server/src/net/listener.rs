@@ -56,9 +56,9 @@ pub(super) async fn accept(listener: TcpListener, gateway: Arc<Gateway>, stoppin
         pause = Duration::ZERO;
         // Only latency is at stake.
         let _with_delay = stream.set_nodelay(true);
-        if let Some(place) = gateway.admission().admit(peer.ip()) {
+        if let Some(place) = gateway.admit(peer.ip()) {
             gateway.metrics().accept();
-            tokio::spawn(http::serve(Arc::clone(&gateway), stream, peer, place, stopping.clone()));
+            tokio::spawn(http::serve(Arc::clone(&gateway), stream, peer.into(), place, stopping.clone()));
             continue;
         }
         gateway.metrics().turn_away(TurnedAway::Full);

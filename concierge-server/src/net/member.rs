@@ -1,7 +1,6 @@
 //! A WebSocket's part in the gateway: its outbox, its dialect's state, its place. However the connection ends, a panic
 //! included, dropping this takes all of it out.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +11,7 @@ use super::admission::Place;
 use super::gateway::{Door, Gateway};
 use super::metrics::TurnedAway;
 use super::outbox::Outbox;
+use super::peer::Peer;
 use crate::dialect::concierge::{Close, Connection, Input, Joined, Step};
 use crate::files::Holder;
 
@@ -30,7 +30,7 @@ pub(super) struct Member {
 /// Where a WebSocket comes from.
 #[derive(Debug, Clone)]
 pub(super) struct From {
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Peer,
     /// The page, when it is one's.
     pub(super) origin: Option<String>,
 }
@@ -61,7 +61,7 @@ impl Member {
     fn carry_out(&mut self, text: &str) -> (Option<RequestKind>, Outcome) {
         let Some(connection) = &mut self.connection else { return (None, Outcome::default()) };
         let now = self.gateway.now();
-        let address = self.from.peer.ip();
+        let address = self.from.peer.address;
         if !connection.is_identified() && self.gateway.wait_of(Door::Clients, address).is_some() {
             // Whoever opened many connections first would have as many guesses.
             let close = Some(Close::new(CloseCode::RateLimited));
@@ -112,7 +112,7 @@ impl Member {
         if let Some(files) = self.gateway.files() {
             let From { peer, origin } = self.from.clone();
             let Joined { client, uuid, fs_key } = joined;
-            files.join(client, Holder { name, uuid, secret: fs_key, address: peer.ip(), origin });
+            files.join(client, Holder { name, uuid, secret: fs_key, address: peer.address, origin });
         }
     }
 
@@ -134,7 +134,7 @@ impl Member {
         self.connection.as_mut()
     }
 
-    pub(super) fn peer(&self) -> SocketAddr {
+    pub(super) fn peer(&self) -> Peer {
         self.from.peer
     }
 

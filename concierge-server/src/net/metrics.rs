@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::forwarded::Unclear;
 use super::gateway::Gateway;
 use super::overload::Scarce;
 use super::throttle::Kept;
@@ -33,6 +34,7 @@ pub(super) struct Metrics {
 struct Happened {
     accepted: Counter,
     turned_away: Family<Label, Counter>,
+    unclear: Family<Label, Counter>,
     received: Family<Label, Counter>,
     sent: Family<Label, Counter>,
     throttled: Family<Label, Counter>,
@@ -134,6 +136,16 @@ impl Metrics {
         self.happened.turned_away.get_or_create(&[("cause", why)]).inc();
     }
 
+    /// A trusted proxy did not say clearly whom it asks for.
+    pub(super) fn miss_client(&self, why: Unclear) {
+        let why = match why {
+            Unclear::Hidden => "hidden",
+            Unclear::Broken => "broken",
+            Unclear::Contradiction => "contradiction",
+        };
+        self.happened.unclear.get_or_create(&[("cause", why)]).inc();
+    }
+
     /// A text of a client came in and was carried out; none for one that is no valid request.
     pub(super) fn receive(&self, request: Option<RequestKind>, took: Duration) {
         let kind = request.map_or("invalid", RequestKind::as_str);
@@ -198,6 +210,7 @@ impl Happened {
         let happened = Self {
             accepted: Counter::default(),
             turned_away: Family::default(),
+            unclear: Family::default(),
             received: Family::default(),
             sent: Family::default(),
             throttled: Family::default(),
@@ -208,13 +221,28 @@ impl Happened {
             in_hub: histogram(),
             handling: histogram(),
         };
-        let Self { accepted, turned_away, received, sent, throttled, closes, closes_by_code, panics, .. } =
-            &happened;
+        let Self {
+            accepted,
+            turned_away,
+            unclear,
+            received,
+            sent,
+            throttled,
+            closes,
+            closes_by_code,
+            panics,
+            ..
+        } = &happened;
         registry.register("connections_accepted", "Connections that were accepted", accepted.clone());
         registry.register(
             "connections_refused",
             "Connections and requests that were turned away, by cause",
             turned_away.clone(),
+        );
+        registry.register(
+            "proxied_unclear",
+            "Requests of which a trusted proxy did not say clearly whose they are, by cause",
+            unclear.clone(),
         );
         registry.register("payloads_received", "Texts that clients sent, by type", received.clone());
         registry.register(

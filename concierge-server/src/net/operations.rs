@@ -1,7 +1,7 @@
 //! The listener for those who run the gateway: its metrics, whether it is ready, and the way to its administration. Clients have nothing to ask here.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +20,9 @@ use tracing::debug;
 use super::administration::{self, is_of_administration};
 use super::answers::{http1, not_allowed, text, with};
 use super::gateway::Gateway;
-use super::origin::{self, Allowed};
+use super::origin::{self, Allowed, Way};
 use super::overload::Scarce;
+use super::peer::Peer;
 
 /// How many connections are served at the same time. Others wait.
 const AT_ONCE: usize = 32;
@@ -48,7 +49,7 @@ pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
         };
         let gateway = Arc::clone(&gateway);
         tokio::spawn(async move {
-            if timeout(LONGEST, visit(stream, peer.ip(), gateway)).await.is_err() {
+            if timeout(LONGEST, visit(stream, peer.into(), gateway)).await.is_err() {
                 debug!(%peer, "a connection for metrics took too long");
             }
             drop(place);
@@ -56,11 +57,11 @@ pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
     }
 }
 
-async fn visit(stream: TcpStream, address: IpAddr, gateway: Arc<Gateway>) {
+async fn visit(stream: TcpStream, peer: Peer, gateway: Arc<Gateway>) {
     let over_loopback = stream.local_addr().is_ok_and(|address| is_loopback(&address));
     let head = gateway.config().head;
     let service = service_fn(move |request| {
-        let answer = answer(&request, &gateway, address, over_loopback);
+        let answer = answer(&request, &gateway, peer, over_loopback);
         async move { Ok::<_, Infallible>(answer) }
     });
     // Whoever breaks off does not want the answer.
@@ -71,14 +72,18 @@ fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-fn answer(request: &Request<Incoming>, gateway: &Gateway, address: IpAddr, over_loopback: bool) -> Answer {
+fn answer(request: &Request<Incoming>, gateway: &Gateway, peer: Peer, over_loopback: bool) -> Answer {
     let hosts = &gateway.config().allowed_hosts;
     // No page of a browser has a business here, whatever it may do at the other port.
-    if origin::check(request.headers(), over_loopback, Allowed { origins: &[], hosts }).is_err() {
+    let asker = gateway.asker(peer, request.headers());
+    let way = Way::of(over_loopback, asker.is_at_hand);
+    if origin::check(request.headers(), way, Allowed { origins: &[], hosts }).is_err() {
         return text(StatusCode::FORBIDDEN, "not from there\n");
     }
     match (request.uri().path(), request.method()) {
-        (path, _) if is_of_administration(path) => administration::answer(request, gateway, address),
+        (path, _) if is_of_administration(path) => {
+            administration::answer(request, gateway, asker.peer.address)
+        }
         (_, method) if !matches!(*method, Method::GET | Method::HEAD) => not_allowed("GET, HEAD"),
         ("/metrics", _) => {
             with(text(StatusCode::OK, gateway.metrics().read(gateway)), CONTENT_TYPE, OPEN_METRICS)

@@ -24,16 +24,38 @@ pub(super) struct Allowed<'c> {
     pub(super) hosts: &'c [String],
 }
 
-/// Checks `Host` and `Origin` of a request that came over the loopback address, or not.
-pub(super) fn check(headers: &HeaderMap, over_loopback: bool, allowed: Allowed<'_>) -> Result<(), Foreign> {
+/// The way that a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Over a network, from wherever.
+    Network,
+    /// Over the loopback address, from this machine.
+    Loopback,
+    /// Over the loopback address, by a proxy on this machine for somebody elsewhere.
+    Proxied,
+}
+
+impl Way {
+    /// Who is at hand is on this machine when it comes over the loopback address.
+    pub(super) fn of(over_loopback: bool, is_at_hand: bool) -> Self {
+        match (over_loopback, is_at_hand) {
+            (false, _) => Self::Network,
+            (true, true) => Self::Loopback,
+            (true, false) => Self::Proxied,
+        }
+    }
+}
+
+/// Checks `Host` and `Origin` of a request that came that way.
+pub(super) fn check(headers: &HeaderMap, way: Way, allowed: Allowed<'_>) -> Result<(), Foreign> {
     let host = only(headers, &HOST).map_err(|()| Foreign::NoHost)?.ok_or(Foreign::NoHost)?;
     let is_named = || allowed.hosts.iter().any(|entry| entry.eq_ignore_ascii_case(host_of(host)));
-    if over_loopback && !is_loopback(host_of(host)) && !is_named() {
+    if way != Way::Network && !is_loopback(host_of(host)) && !is_named() {
         return Err(Foreign::Host);
     }
     let Some(origin) = only(headers, &ORIGIN).map_err(|()| Foreign::Origin)? else { return Ok(()) };
     let is_ours = origin.split_once("://").is_some_and(|(scheme, authority)| {
-        is_same_host(scheme, authority, host) || (over_loopback && is_loopback(host_of(authority)))
+        is_same_host(scheme, authority, host) || (way == Way::Loopback && is_loopback(host_of(authority)))
     });
     if is_ours || allowed.origins.iter().any(|entry| entry == "*" || entry == origin) {
         Ok(())
@@ -88,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    fn checked(host: &str, origin: Option<&str>, loopback: bool, allowed: &[&str]) -> Result<(), Foreign> {
+    fn checked(host: &str, origin: Option<&str>, way: Way, allowed: &[&str]) -> Result<(), Foreign> {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_str(host).unwrap());
         if let Some(origin) = origin {
@@ -96,19 +118,19 @@ mod tests {
         }
         let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
         let hosts = ["proxied.example".to_owned()];
-        check(&headers, loopback, Allowed { origins: &allowed, hosts: &hosts })
+        check(&headers, way, Allowed { origins: &allowed, hosts: &hosts })
     }
 
     #[test]
     fn a_proxy_on_the_same_machine_has_a_name_that_is_listed() {
-        assert_eq!(checked("Proxied.example:8080", None, true, &[]), Ok(()));
-        assert_eq!(checked("proxied.example", Some("https://proxied.example"), true, &[]), Ok(()));
-        assert_eq!(checked("other.example", None, true, &[]), Err(Foreign::Host));
+        assert_eq!(checked("Proxied.example:8080", None, Way::Loopback, &[]), Ok(()));
+        assert_eq!(checked("proxied.example", Some("https://proxied.example"), Way::Loopback, &[]), Ok(()));
+        assert_eq!(checked("other.example", None, Way::Loopback, &[]), Err(Foreign::Host));
     }
 
     #[test]
     fn no_origin_is_no_browser() {
-        assert_eq!(checked("gateway.example", None, false, &[]), Ok(()));
+        assert_eq!(checked("gateway.example", None, Way::Network, &[]), Ok(()));
     }
 
     #[test]
@@ -120,7 +142,7 @@ mod tests {
             ("gateway.example:443", "https://gateway.example"),
             ("[2001:db8::1]:80", "http://[2001:db8::1]"),
         ] {
-            assert_eq!(checked(host, Some(origin), false, &[]), Ok(()), "{host} {origin}");
+            assert_eq!(checked(host, Some(origin), Way::Network, &[]), Ok(()), "{host} {origin}");
         }
     }
 
@@ -137,7 +159,7 @@ mod tests {
             "null",
             "",
         ] {
-            let outcome = checked("gateway.example:64209", Some(origin), false, &[]);
+            let outcome = checked("gateway.example:64209", Some(origin), Way::Network, &[]);
             assert_eq!(outcome, Err(Foreign::Origin), "{origin}");
         }
     }
@@ -146,9 +168,9 @@ mod tests {
     fn pages_of_this_machine_are_fine_when_only_it_is_listened_to() {
         for origin in ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443", "http://LOCALHOST"]
         {
-            assert_eq!(checked("127.0.0.1:64209", Some(origin), true, &[]), Ok(()), "{origin}");
+            assert_eq!(checked("127.0.0.1:64209", Some(origin), Way::Loopback, &[]), Ok(()), "{origin}");
             assert_eq!(
-                checked("gateway.example", Some(origin), false, &[]),
+                checked("gateway.example", Some(origin), Way::Network, &[]),
                 Err(Foreign::Origin),
                 "{origin}"
             );
@@ -156,23 +178,35 @@ mod tests {
         for origin in
             ["http://localhost.evil.example", "http://127.0.0.1.evil.example", "http://127.0.0.1@evil"]
         {
-            assert_eq!(checked("127.0.0.1:64209", Some(origin), true, &[]), Err(Foreign::Origin), "{origin}");
+            assert_eq!(
+                checked("127.0.0.1:64209", Some(origin), Way::Loopback, &[]),
+                Err(Foreign::Origin),
+                "{origin}"
+            );
         }
+    }
+
+    #[test]
+    fn what_comes_by_a_proxy_from_elsewhere_is_of_no_page_of_this_machine() {
+        let checked = |host, origin| checked(host, origin, Way::Proxied, &[]);
+        assert_eq!(checked("proxied.example", Some("https://proxied.example")), Ok(()));
+        assert_eq!(checked("proxied.example", Some("http://localhost:3000")), Err(Foreign::Origin));
+        assert_eq!(checked("other.example", None), Err(Foreign::Host));
     }
 
     #[test]
     fn listed_origins_are_compared_exactly() {
         let allowed = ["https://app.example", "null"];
         for origin in allowed {
-            assert_eq!(checked("gateway.example", Some(origin), false, &allowed), Ok(()), "{origin}");
+            assert_eq!(checked("gateway.example", Some(origin), Way::Network, &allowed), Ok(()), "{origin}");
         }
         for origin in
             ["https://app.example:8443", "http://app.example", "https://app.example.evil.example", "*"]
         {
-            let outcome = checked("gateway.example", Some(origin), false, &allowed);
+            let outcome = checked("gateway.example", Some(origin), Way::Network, &allowed);
             assert_eq!(outcome, Err(Foreign::Origin), "{origin}");
         }
-        assert_eq!(checked("gateway.example", Some("https://anything"), false, &["*"]), Ok(()));
+        assert_eq!(checked("gateway.example", Some("https://anything"), Way::Network, &["*"]), Ok(()));
     }
 
     #[test]
@@ -180,25 +214,25 @@ mod tests {
         for host in
             ["localhost", "localhost:1", "127.0.0.1:64209", "127.1.2.3", "[::1]:64209", "[::ffff:127.0.0.1]"]
         {
-            assert_eq!(checked(host, None, true, &[]), Ok(()), "{host}");
+            assert_eq!(checked(host, None, Way::Loopback, &[]), Ok(()), "{host}");
         }
         for host in
             ["evil.example", "evil.example:64209", "127.0.0.1.evil.example", "192.0.2.1", "[::2]", "", "::1"]
         {
-            assert_eq!(checked(host, None, true, &[]), Err(Foreign::Host), "{host}");
-            assert_eq!(checked(host, None, false, &[]), Ok(()), "{host}");
+            assert_eq!(checked(host, None, Way::Loopback, &[]), Err(Foreign::Host), "{host}");
+            assert_eq!(checked(host, None, Way::Network, &[]), Ok(()), "{host}");
         }
     }
 
     #[test]
     fn two_hosts_or_two_origins_are_none() {
         let mut headers = HeaderMap::new();
-        assert_eq!(check(&headers, false, Allowed { origins: &[], hosts: &[] }), Err(Foreign::NoHost));
+        assert_eq!(check(&headers, Way::Network, Allowed { origins: &[], hosts: &[] }), Err(Foreign::NoHost));
         headers.append(HOST, HeaderValue::from_static("a"));
         headers.append(ORIGIN, HeaderValue::from_static("http://a"));
         headers.append(ORIGIN, HeaderValue::from_static("http://b"));
-        assert_eq!(check(&headers, false, Allowed { origins: &[], hosts: &[] }), Err(Foreign::Origin));
+        assert_eq!(check(&headers, Way::Network, Allowed { origins: &[], hosts: &[] }), Err(Foreign::Origin));
         headers.append(HOST, HeaderValue::from_static("b"));
-        assert_eq!(check(&headers, false, Allowed { origins: &[], hosts: &[] }), Err(Foreign::NoHost));
+        assert_eq!(check(&headers, Way::Network, Allowed { origins: &[], hosts: &[] }), Err(Foreign::NoHost));
     }
 }

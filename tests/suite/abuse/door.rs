@@ -63,18 +63,9 @@ fn one_address_does_not_take_the_places_of_others() {
     let address = gateway.address();
     let _strangers: Vec<_> = (0..4).map(|_| RawSocket::open(address).unwrap()).collect();
     until("the places are taken", || RawSocket::upgraded(address).is_err());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut elsewhere = runtime.block_on(async {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-        socket.connect(address).await.unwrap().into_std().unwrap()
-    });
-    elsewhere.set_nonblocking(false).unwrap();
-    elsewhere.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    elsewhere.write_all(Handshake::upgrade("/ws", &address.to_string()).text().as_bytes()).unwrap();
-    let mut answer = [0; 12];
-    elsewhere.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 101");
+    let mut elsewhere = RawSocket::open_from([127, 0, 0, 2].into(), address).unwrap();
+    let answer = elsewhere.ask(&Handshake::upgrade("/ws", &address.to_string())).unwrap();
+    assert_eq!(answer.status, 101);
 }
 
 #[test]

@@ -22,6 +22,8 @@
 //! | abuse of names | `golden/names.txt`, `golden/names_ascii.txt`, `golden/names_limits.txt` |
 //! | abuse of services | `golden/services.txt`, `golden/subscriptions.txt`, `golden/messages_service.txt` |
 //! | wrong secrets | `golden/identify_secret.txt` |
+//! | an address that is not one's own | `proxied::who_is_not_trusted_is_not_believed`, `proxied::one_connection_carries_requests_of_several_clients` |
+//! | strangers behind a proxy | `proxied::a_proxy_is_not_one_stranger_and_a_stranger_behind_it_is` |
 //! | guessing of secrets | `guessing::who_guesses_secrets_is_refused_and_another_address_is_not`, `guessing::who_guesses_file_keys_is_refused_but_not_who_comes_with_its_old_one` |
 //! | somebody else under the name of a bot | `golden/identify_reserved.txt` |
 //! | strangers at the administration | `administration::without_the_token_nobody_learns_anything`, `administration::who_guesses_tokens_has_to_wait_even_with_the_right_one_but_clients_have_not` |

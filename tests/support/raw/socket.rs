@@ -1,10 +1,11 @@
 //! The socket: bytes out, frames and answers in, every wait bounded.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use tokio::net::TcpSocket;
 
 use super::{Close, Frame, Handshake, Opcode, Response};
 
@@ -22,7 +23,23 @@ pub struct RawSocket {
 impl RawSocket {
     /// Opens a TCP connection and says nothing.
     pub fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
+        Self::over(TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?)
+    }
+
+    /// The same from one of this machine's addresses: all that begin with 127 are its own.
+    pub fn open_from(own: IpAddr, address: SocketAddr) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let stream = runtime.block_on(async {
+            let socket = TcpSocket::new_v4()?;
+            socket.bind(SocketAddr::new(own, 0))?;
+            socket.connect(address).await?.into_std()
+        });
+        let stream = stream.with_context(|| format!("cannot connect to {address} from {own}"))?;
+        stream.set_nonblocking(false)?;
+        Self::over(stream)
+    }
+
+    fn over(stream: TcpStream) -> Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self { stream, received: Vec::new(), patience: PATIENCE })
