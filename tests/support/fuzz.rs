@@ -13,6 +13,7 @@ use concierge_client::payload::{
 use concierge_client::session::{Connection as Session, Encoded, Heard, Waiting};
 use concierge_server::Config;
 use concierge_server::dialect::concierge::{Connection, Delivery, Ids, Recipients, Rules, Step};
+use concierge_server::events::filter::{Filter, FilterIndex, Subject};
 use concierge_server::files::FilePath;
 use concierge_server::hub::{ClientId, Hub, Limits};
 use uuid::Uuid;
@@ -24,13 +25,14 @@ use crate::raw::{Handshake, RawSocket};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("payloads", payloads),
     ("configuration", configuration),
     ("hub", hub),
     ("session", session),
     ("frames", frames),
     ("uploads", uploads),
+    ("filters", filters),
 ];
 
 /// A text is a payload or is none. One that is read, written and read again is the same.
@@ -346,6 +348,34 @@ pub fn uploads(bytes: &[u8]) {
     let key = hello.get("uuid").and_then(serde_json::Value::as_str).expect("its public id").to_owned();
     let status = post(gateway, &name, &key, bytes);
     assert!(matches!(status, 201 | 400 | 408 | 409 | 413 | 422 | 428), "an upload is answered with {status}");
+}
+
+/// A line is a filter or is none, and the rest is an event. The canonical form of a filter is its own and means the same, and an
+/// index finds what the filter does.
+///
+/// # Panics
+///
+/// When that does not hold.
+pub fn filters(bytes: &[u8]) {
+    let Some((filter, event)) = std::str::from_utf8(bytes).ok().and_then(|text| text.split_once('\n')) else {
+        return;
+    };
+    let json = |text| serde_json::from_str::<serde_json::Value>(text);
+    let (Ok(filter), Ok(event)) = (json(filter), json(event)) else { return };
+    let Ok(filter) = Filter::from_json(&filter) else { return };
+    let canonical = json(filter.canonical()).expect("the canonical form is JSON");
+    // What it says may be longer than what was given: it is a filter unless it is too long.
+    if filter.canonical().len() <= Filter::MAX_BYTES {
+        let again = Filter::from_json(&canonical).expect("the canonical form is a filter");
+        assert_eq!(again.canonical(), filter.canonical());
+    }
+    let subject = Subject { data: &event, meta: &event };
+    let mut index = FilterIndex::default();
+    let id = index.intern(filter.clone()).expect("there is room for one");
+    let found = index.matching(subject).contains(&id);
+    assert_eq!(found, filter.matches(subject), "{filter} for {event}");
+    index.release(id);
+    assert!(index.is_empty());
 }
 
 /// Sends a form to a client's folder; the status of the answer.
