@@ -8,13 +8,13 @@ use std::time::Duration;
 use concierge_client::payload::{Data, Limits as ToldLimits};
 use hyper::HeaderMap;
 use parking_lot::Mutex;
-use rustix::process::{Resource, getrlimit};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tracing::{debug, info, warn};
 
 use super::admission::{self, Admission, Place};
+use super::descriptors::Descriptors;
 use super::drive::Drive;
 use super::files::Files;
 use super::forwarded::{Whom, whom};
@@ -26,7 +26,7 @@ use super::outbox::{self, Outbox};
 use super::overload::{Overload, Scarce, Usage, descriptors_used};
 use super::peer::Peer;
 use super::tls::Tls;
-use crate::config::{Config, ConnectionLimit, NamePolicy, Reserved};
+use crate::config::{Config, NamePolicy, Reserved};
 use crate::dialect::concierge::Rules;
 use crate::hub;
 
@@ -41,13 +41,15 @@ pub(super) struct Gateway {
     metrics: Arc<Metrics>,
     drive: Drive,
     overload: Mutex<Overload>,
-    /// Descriptors that the process may have.
-    descriptors: usize,
+    descriptors: Descriptors,
     admission: Arc<Admission>,
     guesses: Mutex<Guesses>,
     token_guesses: Mutex<Guesses>,
     files: Option<Arc<Files>>,
     tls: Option<Tls>,
+    /// For connections that are told why they are refused, and for those of operators.
+    refusals: Arc<Semaphore>,
+    operators: Arc<Semaphore>,
     /// For connections that discard what is left of a request.
     discarding: Semaphore,
     started: Instant,
@@ -113,8 +115,9 @@ impl Gateway {
             services: limits.services,
             services_total: limits.services_total,
         };
+        let descriptors = Descriptors::of_process();
         let admission = Admission::new(admission::Bounds {
-            connections: connections(limits.connections),
+            connections: descriptors.connections(limits.connections),
             unidentified: limits.unidentified.unwrap_or(usize::MAX),
             unidentified_per_address: limits.unidentified_per_address.unwrap_or(usize::MAX),
         });
@@ -123,7 +126,9 @@ impl Gateway {
             rules: Arc::new(rules),
             drive: Drive::new(counts, limits.outbox_total_bytes, Arc::clone(&metrics)),
             overload: Mutex::new(Overload::new()),
-            descriptors: descriptors(),
+            refusals: Arc::new(Semaphore::new(descriptors.refusals())),
+            operators: Arc::new(Semaphore::new(descriptors.operators())),
+            descriptors,
             metrics,
             admission,
             guesses: Mutex::new(Guesses::new(limits.wrong_secrets)),
@@ -170,6 +175,16 @@ impl Gateway {
                 outbox.stop();
             }
         }
+    }
+
+    /// Permits to tell a connection why it is refused.
+    pub(super) fn refusals(&self) -> &Arc<Semaphore> {
+        &self.refusals
+    }
+
+    /// Permits to serve an operator.
+    pub(super) fn operators(&self) -> &Arc<Semaphore> {
+        &self.operators
     }
 
     /// Permits to discard what is left of a request.
@@ -219,7 +234,7 @@ impl Gateway {
     pub(super) fn scarce(&self) -> Option<Scarce> {
         let most = self.config.limits.outbox_total_bytes.unwrap_or(usize::MAX);
         let outboxes = Usage { used: self.drive.waiting(), most };
-        let descriptors = Usage { used: descriptors_used(), most: self.descriptors };
+        let descriptors = Usage { used: descriptors_used(), most: self.descriptors.most() };
         let mut overload = self.overload.lock();
         let before = overload.scarce();
         let scarce = overload.judge(outboxes, descriptors, self.now());
@@ -314,25 +329,4 @@ impl Gateway {
     pub(super) fn admission(&self) -> &Arc<Admission> {
         &self.admission
     }
-}
-
-/// Descriptors that are never connections.
-const LEAST_RESERVE: usize = 48;
-
-fn connections(limit: ConnectionLimit) -> usize {
-    match limit {
-        ConnectionLimit::AtMost(most) => most,
-        ConnectionLimit::Unlimited => usize::MAX,
-        ConnectionLimit::Automatic => {
-            // A tenth is for other things: listeners, refusals, logs.
-            let descriptors = descriptors();
-            (descriptors / 10 * 9).min(descriptors.saturating_sub(LEAST_RESERVE))
-        }
-    }
-}
-
-/// How many descriptors the process may have.
-fn descriptors() -> usize {
-    let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(most).unwrap_or(usize::MAX)
 }

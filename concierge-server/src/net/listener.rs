@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
@@ -18,9 +18,6 @@ use super::metrics::TurnedAway;
 
 /// How many connections the system keeps until they are accepted.
 const BACKLOG: u32 = 1024;
-
-/// How many refused connections are told so at the same time. Those beyond are just closed.
-const REFUSALS: usize = 32;
 
 /// The longest pause after the system refused a descriptor.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -39,7 +36,6 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Accepts connections until it is dropped.
 pub(super) async fn accept(listener: TcpListener, gateway: Arc<Gateway>, stopping: watch::Receiver<bool>) {
-    let refusals = Arc::new(Semaphore::new(REFUSALS));
     let mut pause = Duration::ZERO;
     let mut warned: Option<Instant> = None;
     loop {
@@ -70,7 +66,8 @@ pub(super) async fn accept(listener: TcpListener, gateway: Arc<Gateway>, stoppin
             // To say so would take a handshake.
             continue;
         }
-        if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+        // Those that are too many to be told are just closed.
+        if let Ok(permit) = Arc::clone(gateway.refusals()).try_acquire_owned() {
             tokio::spawn(async move {
                 refuse(stream, peer).await;
                 drop(permit);

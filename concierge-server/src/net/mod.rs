@@ -8,6 +8,7 @@
 mod administration;
 mod admission;
 mod answers;
+mod descriptors;
 mod drive;
 mod ending;
 mod files;

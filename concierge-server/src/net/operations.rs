@@ -13,7 +13,6 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
@@ -23,9 +22,6 @@ use super::gateway::Gateway;
 use super::origin::{self, Allowed, Way};
 use super::overload::Scarce;
 use super::peer::Peer;
-
-/// How many connections are served at the same time. Others wait.
-const AT_ONCE: usize = 32;
 
 /// How long one of them may last.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -40,9 +36,9 @@ type Answer = Response<Full<Bytes>>;
 
 /// Answers until it is dropped.
 pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        // Those who are too many wait.
+        let Ok(place) = Arc::clone(gateway.operators()).acquire_owned().await else { return };
         let Ok((stream, peer)) = listener.accept().await else {
             sleep(PAUSE).await;
             continue;

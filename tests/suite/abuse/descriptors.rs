@@ -52,8 +52,11 @@ fn a_gateway_without_descriptors_serves_who_is_in_and_recovers() {
 
 #[test]
 fn a_gateway_with_few_descriptors_turns_away_whom_it_has_no_place_for() {
-    let gateway = gateway(&["head.timeout=1h"]);
+    let mut gateway = gateway(&["head.timeout=1h", "metrics.bind=127.0.0.1:0"]);
+    let line = gateway.program.next_line().unwrap();
+    let metrics = line.strip_prefix("metrics on http://").unwrap().parse().unwrap();
     let mut member = RawSocket::identified(gateway.address(), "member", "").unwrap();
+    let _watchers: Vec<_> = (0..FLOOD).map(|_| RawSocket::open(metrics).unwrap()).collect();
     let mut flood: Vec<_> = (0..FLOOD).map(|_| RawSocket::open(gateway.address()).unwrap()).collect();
     let refused = flood.last_mut().unwrap().read_response();
     // Told why, or closed without a word when there are too many to be told.
@@ -64,6 +67,7 @@ fn a_gateway_with_few_descriptors_turns_away_whom_it_has_no_place_for() {
     is_served(&mut member);
     let log = gateway.program.stderr();
     assert!(log.contains("too many connections"), "{log}");
+    assert!(!log.contains("cannot accept"), "{log}");
     stop(gateway);
 }
 
