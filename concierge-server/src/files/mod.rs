@@ -4,6 +4,18 @@
 //! Pure, like the hub: keys, ids and sizes come in, what is to be done goes out. What is looked up is in memory alone, as a
 //! client's folder lives no longer than its connection.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+// What is decided here is decided in whole: there is nothing that could panic half-way.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 mod keys;
 #[cfg(test)]

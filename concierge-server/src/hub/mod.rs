@@ -8,6 +8,18 @@
 //! What changes the registry ([`Hub::change`]) is kept apart from what only reads it ([`Hub::fetch`], [`Hub::route`]):
 //! several gateways can apply the same ordered log of changes, each to its own hub, and route messages between them.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+// What is decided here is decided in whole: there is nothing that could panic half-way.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 mod change;
 mod clients;

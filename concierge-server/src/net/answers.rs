@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::server::conn::http1;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioTimer;
@@ -34,6 +34,12 @@ pub(super) fn text<B: From<Bytes>>(status: StatusCode, body: impl Into<Bytes>) -
     *answer.status_mut() = status;
     let answer = with(answer, CONTENT_TYPE, "text/plain; charset=utf-8");
     with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff")
+}
+
+/// The gateway's own code failed. Nobody knows what is left of the request: the connection ends with it.
+pub(super) fn failure<B: From<Bytes>>() -> Response<B> {
+    let answer = text(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed at this; that is a bug\n");
+    with(answer, CONNECTION, "close")
 }
 
 /// There is something, but it has only these methods.

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use concierge_client::payload::Client;
+use concierge_client::payload::{Client, CloseCode};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::metrics::Metrics;
 use super::outbox::{Outbox, Payload, Pressure};
+use super::panics::Panics;
+#[cfg(test)]
+use super::panics::tests::Fault;
 use super::peer::Peer;
 use crate::dialect::concierge::{Answer, Close, Connection, Delivery, Ids, Input, Recipients};
-use crate::hub::{ClientId, Hub, Limits};
+use crate::hub::{Change, ClientId, Hub, Limits};
 
 /// The hub and who is connected to it.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ pub(super) struct Drive {
     waiting: Arc<AtomicUsize>,
     most_waiting: usize,
     metrics: Arc<Metrics>,
+    panics: Panics,
 }
 
 #[derive(Debug)]
@@ -66,7 +70,11 @@ pub(super) struct Performed {
 }
 
 impl Drive {
-    pub(super) fn new(limits: Limits, most_waiting: Option<usize>, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        limits: Limits,
+        most_waiting: Option<usize>,
+        (metrics, panics): (Arc<Metrics>, Panics),
+    ) -> Self {
         let core =
             Core { hub: Hub::new(limits), seats: HashMap::new(), next_client: 0, deliveries: Vec::new() };
         Self {
@@ -74,6 +82,7 @@ impl Drive {
             waiting: Arc::new(AtomicUsize::new(0)),
             most_waiting: most_waiting.unwrap_or(usize::MAX),
             metrics,
+            panics,
         }
     }
 
@@ -97,18 +106,34 @@ impl Drive {
         let mut core = self.core.lock();
         let begun = Instant::now();
         let core = &mut *core;
-        // If the hub panicked the last time, what it had decided until then concerns nobody.
-        core.deliveries.clear();
         let ids = Ids { client: ClientId(core.next_client), uuid, fs_key };
-        let close = connection.perform(input, &mut core.hub, ids, now, &mut core.deliveries);
-        if joins && connection.client() == Some(ids.client) {
+        if joins {
             core.next_client += 1;
-            let seat = Seat { outbox: Arc::clone(outbox), peer, since: SystemTime::now() };
-            core.seats.insert(ids.client, seat);
         }
-        let mut pressed = self.deliver(core);
+        let performed = self.panics.contain(|| {
+            #[cfg(test)]
+            self.panics.inject(Fault::BeforeTheHub);
+            let close = connection.perform(input, &mut core.hub, ids, now, &mut core.deliveries);
+            #[cfg(test)]
+            self.panics.inject(Fault::AfterTheHub);
+            close
+        });
+        if joins {
+            match performed {
+                Some(_) if connection.client() == Some(ids.client) => {
+                    let seat = Seat { outbox: Arc::clone(outbox), peer, since: SystemTime::now() };
+                    core.seats.insert(ids.client, seat);
+                }
+                Some(_) => {}
+                // Nobody has heard of it, and the connection may not know that it is in.
+                None => core.evict(ids.client),
+            }
+        }
+        let (mut pressed, is_whole) = self.deliver(core);
         pressed.retain(|receiver| !Arc::ptr_eq(receiver, outbox));
         self.metrics.observe_hub(begun.elapsed());
+        let failed = Close::new(CloseCode::InternalError);
+        let close = performed.filter(|_| is_whole).unwrap_or(Some(failed));
         Performed { close, pressed }
     }
 
@@ -117,9 +142,16 @@ impl Drive {
         let Some(client) = connection.client() else { return Vec::new() };
         let core = &mut *self.core.lock();
         core.seats.remove(&client);
-        core.deliveries.clear();
-        connection.leave(&mut core.hub, &mut core.deliveries);
-        self.deliver(core)
+        let left = self.panics.contain(|| {
+            #[cfg(test)]
+            self.panics.inject(Fault::Leave);
+            connection.leave(&mut core.hub, &mut core.deliveries);
+        });
+        if left.is_none() {
+            // Better that nobody is told than that it stays.
+            core.evict(client);
+        }
+        self.deliver(core).0
     }
 
     /// How much waits in all outboxes, in bytes.
@@ -154,11 +186,32 @@ impl Drive {
         })
     }
 
-    /// Hands out what the hub decided, in that order.
-    fn deliver(&self, core: &mut Core) -> Vec<Arc<Outbox>> {
-        let mut pressed = Vec::new();
+    /// Hands out what the hub decided, in that order. Whose outboxes are over half full by it, and whether nothing of it failed: what
+    /// fails is one payload, and the others arrive.
+    fn deliver(&self, core: &mut Core) -> (Vec<Arc<Outbox>>, bool) {
+        let (mut pressed, mut is_whole) = (Vec::new(), true);
         let Core { seats, deliveries, .. } = core;
-        for Delivery { to, kind, text } in deliveries.drain(..) {
+        let mut rest = deliveries.drain(..);
+        while self.panics.contain(|| self.hand_out(rest.by_ref(), seats, &mut pressed)).is_none() {
+            is_whole = false;
+        }
+        while self.waiting.load(Ordering::Relaxed) > self.most_waiting {
+            let fullest = seats.values().map(|seat| &seat.outbox).max_by_key(|outbox| outbox.bytes());
+            let Some(fullest) = fullest.filter(|outbox| outbox.bytes() > 0) else { break };
+            fullest.overflow();
+        }
+        (pressed, is_whole)
+    }
+
+    fn hand_out(
+        &self,
+        deliveries: impl Iterator<Item = Delivery>,
+        seats: &HashMap<ClientId, Seat>,
+        pressed: &mut Vec<Arc<Outbox>>,
+    ) {
+        for Delivery { to, kind, text } in deliveries {
+            #[cfg(test)]
+            self.panics.inject(Fault::Deliver);
             let payload = Payload::new(text, &self.waiting);
             let mut push = |client: &ClientId| {
                 if let Some(Seat { outbox, .. }) = seats.get(client)
@@ -180,12 +233,14 @@ impl Drive {
             };
             self.metrics.send(kind, receivers);
         }
-        while self.waiting.load(Ordering::Relaxed) > self.most_waiting {
-            let fullest = seats.values().map(|seat| &seat.outbox).max_by_key(|outbox| outbox.bytes());
-            let Some(fullest) = fullest.filter(|outbox| outbox.bytes() > 0) else { break };
-            fullest.overflow();
-        }
-        pressed
+    }
+}
+
+impl Core {
+    /// Takes a client out of the hub without a word, after a failure: that does not fail.
+    fn evict(&mut self, client: ClientId) {
+        self.deliveries.clear();
+        self.hub.change(Change::Leave { client }, &mut Vec::new());
     }
 }
 
@@ -201,6 +256,11 @@ mod tests {
 
     fn outbox() -> Arc<Outbox> {
         Arc::new(Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }))
+    }
+
+    fn counted() -> (Arc<Metrics>, Panics) {
+        let panics = Panics::default();
+        (Arc::new(Metrics::new(&panics)), panics)
     }
 
     /// Gives a connection a text, as a session does.
@@ -227,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_joiner_hears_hello_and_the_others_hear_of_it_until_it_leaves() {
-        let drive = Drive::new(Limits::default(), None, Arc::new(Metrics::new()));
+        let drive = Drive::new(Limits::default(), None, counted());
         let (_alice, alice_outbox, _) = join(&drive, "alice");
         let (bob, bob_outbox, _) = join(&drive, "bob");
         assert_eq!((kinds(&bob_outbox), drive.counts()), (vec!["HELLO".to_owned()], (2, 0)));
@@ -238,7 +298,7 @@ mod tests {
 
     #[test]
     fn who_is_present_is_told_and_removed_by_name() {
-        let drive = Drive::new(Limits::default(), None, Arc::new(Metrics::new()));
+        let drive = Drive::new(Limits::default(), None, counted());
         let ((mut alice, alice_outbox, _), (bob, ..)) = (join(&drive, "alice"), join(&drive, "bob"));
         say(&drive, &mut alice, &alice_outbox, r#"{"type":"SERVICE_CREATE","service":"a"}"#);
         let told: Vec<_> =
@@ -254,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_taken_leaves_no_outbox_behind() {
-        let drive = Drive::new(Limits::default(), None, Arc::new(Metrics::new()));
+        let drive = Drive::new(Limits::default(), None, counted());
         let (_alice, ..) = join(&drive, "alice");
         let (_second, _, close) = join(&drive, "alice");
         assert!(close.is_some());
@@ -263,8 +323,22 @@ mod tests {
     }
 
     #[test]
+    fn a_join_that_fails_leaves_nobody_behind_even_if_nobody_leaves() {
+        let (metrics, panics) = counted();
+        let drive = Drive::new(Limits::default(), None, (metrics, panics.clone()));
+        panics.arm(Fault::AfterTheHub);
+        let (connection, outbox, close) = join(&drive, "alice");
+        assert_eq!(close, Some(Close::new(CloseCode::InternalError)));
+        assert_eq!((drive.counts(), drive.core.lock().seats.len(), kinds(&outbox).len()), ((0, 0), 0, 0));
+        let (_second, _, close) = join(&drive, "alice");
+        assert_eq!((close, panics.counter().get()), (None, 1));
+        drive.leave(connection);
+        assert_eq!(drive.counts(), (1, 0), "nobody leaves for another");
+    }
+
+    #[test]
     fn over_the_total_the_fullest_outbox_is_given_up_first() {
-        let drive = Drive::new(Limits::default(), Some(6000), Arc::new(Metrics::new()));
+        let drive = Drive::new(Limits::default(), Some(6000), counted());
         let (mut alice, alice_outbox, _) = join(&drive, "alice");
         let ((_bob, bob_outbox, _), (_carol, carol_outbox, _)) = (join(&drive, "bob"), join(&drive, "carol"));
         let message = |to: &str, size: usize| {
@@ -281,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_sender_is_told_whose_outbox_it_filled_but_not_of_its_own() {
-        let drive = Drive::new(Limits::default(), None, Arc::new(Metrics::new()));
+        let drive = Drive::new(Limits::default(), None, counted());
         let (mut alice, alice_outbox, _) = join(&drive, "alice");
         let (_bob, bob_outbox, _) = join(&drive, "bob");
         let data = "x".repeat(600_000);

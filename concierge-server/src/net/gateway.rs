@@ -8,6 +8,7 @@ use std::time::Duration;
 use concierge_client::payload::{Data, Limits as ToldLimits};
 use hyper::HeaderMap;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -24,6 +25,7 @@ use super::metered::FrameLimits;
 use super::metrics::Metrics;
 use super::outbox::{self, Outbox};
 use super::overload::{Overload, Scarce, Usage, descriptors_used};
+use super::panics::Panics;
 use super::peer::Peer;
 use super::tls::Tls;
 use crate::config::{Config, NamePolicy, Reserved};
@@ -39,6 +41,7 @@ pub(super) struct Gateway {
     config: Config,
     rules: Arc<Rules>,
     metrics: Arc<Metrics>,
+    panics: Panics,
     drive: Drive,
     overload: Mutex<Overload>,
     descriptors: Descriptors,
@@ -121,10 +124,12 @@ impl Gateway {
             unidentified: limits.unidentified.unwrap_or(usize::MAX),
             unidentified_per_address: limits.unidentified_per_address.unwrap_or(usize::MAX),
         });
-        let metrics = Arc::new(Metrics::new());
+        let panics = files.as_ref().map(|files| files.panics().clone()).unwrap_or_default();
+        let metrics = Arc::new(Metrics::new(&panics));
         Arc::new(Self {
             rules: Arc::new(rules),
-            drive: Drive::new(counts, limits.outbox_total_bytes, Arc::clone(&metrics)),
+            drive: Drive::new(counts, limits.outbox_total_bytes, (Arc::clone(&metrics), panics.clone())),
+            panics,
             overload: Mutex::new(Overload::new()),
             refusals: Arc::new(Semaphore::new(descriptors.refusals())),
             operators: Arc::new(Semaphore::new(descriptors.operators())),
@@ -298,6 +303,28 @@ impl Gateway {
             Door::Clients => &self.guesses,
             Door::Administration => &self.token_guesses,
         }
+    }
+
+    /// Does something beside everything else; if it panics, that ends with it.
+    pub(super) fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_on(&Handle::current(), work);
+    }
+
+    /// The same on other threads.
+    pub(super) fn spawn_on(
+        self: &Arc<Self>,
+        threads: &Handle,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let panics = self.panics.clone();
+        drop(threads.spawn(async move {
+            let _panicked = panics.watch(work).await;
+        }));
+    }
+
+    /// What contains failures.
+    pub(super) fn panics(&self) -> &Panics {
+        &self.panics
     }
 
     pub(super) fn metrics(&self) -> &Metrics {

@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 use tracing::debug;
 
 use super::admission::Place;
-use super::answers::{empty, http1, not_allowed, retry_after, text, with};
+use super::answers::{empty, failure, http1, not_allowed, retry_after, text, with};
 use super::files::{self, Asking, Body};
 use super::gateway::{Asker, Door, Gateway};
 use super::leftover::{Arriving, Leftover};
@@ -28,6 +28,8 @@ use super::lifetime::Lifetime;
 use super::member::From;
 use super::metrics::{Metrics, TurnedAway};
 use super::origin::{self, Allowed, Foreign, Way};
+#[cfg(test)]
+use super::panics::tests::Fault;
 use super::peer::Peer;
 use super::upgrade::{Accepted, Dialect, NoHandshake, WEBSOCKET_VERSION, handshake};
 use super::wire::Wire;
@@ -64,7 +66,10 @@ pub(super) async fn serve(
     let Some(stream) = wire(&gateway, stream, peer, &mut stopping).await else { return };
     let asked_for_files = Arc::new(Notify::new());
     let visit = visit(Arc::clone(&gateway), stream, peer, place, stopping, Arc::clone(&asked_for_files));
-    let mut visit = Box::pin(visit);
+    let panics = gateway.panics().clone();
+    let mut visit = Box::pin(async move {
+        let _panicked = panics.watch(visit).await;
+    });
     tokio::select! {
         biased;
         () = &mut visit => {}
@@ -150,7 +155,7 @@ impl Visitor {
         let request = self.leftover.follow(request);
         let asker = self.gateway.asker(self.peer, request.headers());
         let mut answer = if self.counts_for(asker) {
-            self.perform(request, asker).await
+            self.gateway.panics().watch(self.perform(request, asker)).await.unwrap_or_else(failure)
         } else {
             drop(request);
             too_many(asker, self.gateway.metrics())
@@ -179,6 +184,8 @@ impl Visitor {
     }
 
     async fn perform(&self, mut request: Request<Arriving>, asker: Asker) -> Answer {
+        #[cfg(test)]
+        self.gateway.panics().inject(Fault::Http);
         let Config { allowed_origins: origins, allowed_hosts: hosts, .. } = self.gateway.config();
         let Asker { peer, is_at_hand } = asker;
         let way = Way::of(self.over_loopback, is_at_hand);
@@ -235,7 +242,7 @@ impl Visitor {
         match accepted.dialect {
             Dialect::Concierge => {
                 let gateway = Arc::clone(&self.gateway);
-                self.messages.spawn(async move {
+                self.gateway.spawn_on(&self.messages, async move {
                     let Ok(upgraded) = upgrade.await else { return };
                     let Ok(parts) = upgraded.downcast::<TokioIo<Wire>>() else { return };
                     session::run(gateway, parts.io.into_inner(), parts.read_buf, from, place).await;

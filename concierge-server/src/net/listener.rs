@@ -15,6 +15,8 @@ use super::ending::linger;
 use super::gateway::Gateway;
 use super::http;
 use super::metrics::TurnedAway;
+#[cfg(test)]
+use super::panics::tests::Fault;
 
 /// How many connections the system keeps until they are accepted.
 const BACKLOG: u32 = 1024;
@@ -35,7 +37,7 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts connections until it is dropped.
-pub(super) async fn accept(listener: TcpListener, gateway: Arc<Gateway>, stopping: watch::Receiver<bool>) {
+pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, stopping: &watch::Receiver<bool>) {
     let mut pause = Duration::ZERO;
     let mut warned: Option<Instant> = None;
     loop {
@@ -50,11 +52,13 @@ pub(super) async fn accept(listener: TcpListener, gateway: Arc<Gateway>, stoppin
             }
         };
         pause = Duration::ZERO;
+        #[cfg(test)]
+        gateway.panics().inject(Fault::Accept);
         // Only latency is at stake.
         let _with_delay = stream.set_nodelay(true);
         if let Some(place) = gateway.admit(peer.ip()) {
             gateway.metrics().accept();
-            tokio::spawn(http::serve(Arc::clone(&gateway), stream, peer.into(), place, stopping.clone()));
+            gateway.spawn(http::serve(Arc::clone(gateway), stream, peer.into(), place, stopping.clone()));
             continue;
         }
         gateway.metrics().turn_away(TurnedAway::Full);
@@ -68,7 +72,7 @@ pub(super) async fn accept(listener: TcpListener, gateway: Arc<Gateway>, stoppin
         }
         // Those that are too many to be told are just closed.
         if let Ok(permit) = Arc::clone(gateway.refusals()).try_acquire_owned() {
-            tokio::spawn(async move {
+            gateway.spawn(async move {
                 refuse(stream, peer).await;
                 drop(permit);
             });

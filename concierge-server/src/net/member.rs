@@ -11,6 +11,8 @@ use super::admission::Place;
 use super::gateway::{Door, Gateway};
 use super::metrics::TurnedAway;
 use super::outbox::Outbox;
+#[cfg(test)]
+use super::panics::tests::Fault;
 use super::peer::Peer;
 use crate::dialect::concierge::{Close, Connection, Input, Joined, Step};
 use crate::files::Holder;
@@ -74,6 +76,8 @@ impl Member {
             let close = Some(Close::new(CloseCode::TryAgainLater));
             return (None, Outcome { close, pressed: Vec::new() });
         }
+        #[cfg(test)]
+        self.gateway.panics().inject(Fault::Decode);
         match connection.handle_text(text, now) {
             Step::Nothing => (None, Outcome::default()),
             Step::Close(close) => {
@@ -122,7 +126,8 @@ impl Member {
         if let Some(files) = self.gateway.files()
             && let Some(client) = self.connection.as_ref().and_then(Connection::client)
         {
-            files.leave(client);
+            // Whatever fails there, it leaves the hub.
+            self.gateway.panics().contain(|| files.leave(client));
         }
         match self.connection.take() {
             Some(connection) if self.gateway.stop_by().is_none() => self.gateway.drive().leave(connection),

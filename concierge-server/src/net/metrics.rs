@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::forwarded::Unclear;
 use super::gateway::Gateway;
 use super::overload::Scarce;
+use super::panics::Panics;
 use super::throttle::Kept;
 use crate::files::{Tally, Totals};
 
@@ -40,7 +41,6 @@ struct Happened {
     throttled: Family<Label, Counter>,
     closes: Family<Label, Counter>,
     closes_by_code: Family<[(&'static str, u16); 1], Counter>,
-    panics: Counter,
     traffic: Traffic,
     in_hub: Histogram,
     handling: Histogram,
@@ -107,8 +107,9 @@ pub(super) enum Closed {
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(panics: &Panics) -> Self {
         let mut registry = Registry::with_prefix("concierge");
+        registry.register("panics", "Failures of the gateway's own code", panics.counter().clone());
         let happened = Happened::register(&mut registry);
         let there_is = ThereIs::register(&mut registry);
         let files = Files::register(registry.sub_registry_with_prefix("files"));
@@ -185,11 +186,6 @@ impl Metrics {
         self.happened.closes.get_or_create(&[("by", by)]).inc();
     }
 
-    /// The gateway's own code failed.
-    pub(super) fn panic(&self) {
-        self.happened.panics.inc();
-    }
-
     /// All of it as text, in the format of `OpenMetrics`.
     pub(super) fn read(&self, gateway: &Gateway) -> String {
         self.there_is.ask(gateway);
@@ -216,22 +212,12 @@ impl Happened {
             throttled: Family::default(),
             closes: Family::default(),
             closes_by_code: Family::default(),
-            panics: Counter::default(),
             traffic: Traffic::default(),
             in_hub: histogram(),
             handling: histogram(),
         };
         let Self {
-            accepted,
-            turned_away,
-            unclear,
-            received,
-            sent,
-            throttled,
-            closes,
-            closes_by_code,
-            panics,
-            ..
+            accepted, turned_away, unclear, received, sent, throttled, closes, closes_by_code, ..
         } = &happened;
         registry.register("connections_accepted", "Connections that were accepted", accepted.clone());
         registry.register(
@@ -261,7 +247,6 @@ impl Happened {
             "WebSockets that the gateway closed, by close code",
             closes_by_code.clone(),
         );
-        registry.register("panics", "Failures of the gateway's own code", panics.clone());
         let Traffic { received, sent } = &happened.traffic;
         registry.register_with_unit(
             "received",

@@ -27,6 +27,7 @@ mod origin;
 mod outbox;
 mod overload;
 mod pacing;
+mod panics;
 mod peer;
 mod server;
 mod session;

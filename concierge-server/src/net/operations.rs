@@ -17,10 +17,12 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use super::administration::{self, is_of_administration};
-use super::answers::{http1, not_allowed, text, with};
+use super::answers::{failure, http1, not_allowed, text, with};
 use super::gateway::Gateway;
 use super::origin::{self, Allowed, Way};
 use super::overload::Scarce;
+#[cfg(test)]
+use super::panics::tests::Fault;
 use super::peer::Peer;
 
 /// How long one of them may last.
@@ -35,7 +37,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 type Answer = Response<Full<Bytes>>;
 
 /// Answers until it is dropped.
-pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
+pub(super) async fn serve(listener: &TcpListener, gateway: &Arc<Gateway>) {
     loop {
         // Those who are too many wait.
         let Ok(place) = Arc::clone(gateway.operators()).acquire_owned().await else { return };
@@ -43,9 +45,9 @@ pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>) {
             sleep(PAUSE).await;
             continue;
         };
-        let gateway = Arc::clone(&gateway);
-        tokio::spawn(async move {
-            if timeout(LONGEST, visit(stream, peer.into(), gateway)).await.is_err() {
+        let visited = Arc::clone(gateway);
+        gateway.spawn(async move {
+            if timeout(LONGEST, visit(stream, peer.into(), visited)).await.is_err() {
                 debug!(%peer, "a connection for metrics took too long");
             }
             drop(place);
@@ -57,7 +59,8 @@ async fn visit(stream: TcpStream, peer: Peer, gateway: Arc<Gateway>) {
     let over_loopback = stream.local_addr().is_ok_and(|address| is_loopback(&address));
     let head = gateway.config().head;
     let service = service_fn(move |request| {
-        let answer = answer(&request, &gateway, peer, over_loopback);
+        let perform = || answer(&request, &gateway, peer, over_loopback);
+        let answer = gateway.panics().contain(perform).unwrap_or_else(failure);
         async move { Ok::<_, Infallible>(answer) }
     });
     // Whoever breaks off does not want the answer.
@@ -69,6 +72,8 @@ fn is_loopback(address: &SocketAddr) -> bool {
 }
 
 fn answer(request: &Request<Incoming>, gateway: &Gateway, peer: Peer, over_loopback: bool) -> Answer {
+    #[cfg(test)]
+    gateway.panics().inject(Fault::Operations);
     let hosts = &gateway.config().allowed_hosts;
     // No page of a browser has a business here, whatever it may do at the other port.
     let asker = gateway.asker(peer, request.headers());

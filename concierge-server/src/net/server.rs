@@ -186,12 +186,20 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let mut accepting = JoinSet::new();
         for listener in listeners {
-            accepting.spawn(listener::accept(listener, Arc::clone(&gateway), stopping.clone()));
+            let (gateway, stopping) = (Arc::clone(&gateway), stopping.clone());
+            accepting.spawn(async move {
+                let accept = || listener::accept(&listener, &gateway, &stopping);
+                while gateway.panics().watch(accept()).await.is_none() {}
+            });
         }
         // They tell of the stop, too, and end with it.
         let mut operations = JoinSet::new();
         for listener in metrics_listeners {
-            operations.spawn(operations::serve(listener, Arc::clone(&gateway)));
+            let gateway = Arc::clone(&gateway);
+            operations.spawn(async move {
+                let serve = || operations::serve(&listener, &gateway);
+                while gateway.panics().watch(serve()).await.is_none() {}
+            });
         }
         info!(?addresses, "serving");
         until.await;
@@ -212,6 +220,11 @@ impl Server {
 }
 
 impl ServerHandle {
+    #[cfg(test)]
+    pub(super) fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     /// Where it listens.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses

@@ -1,7 +1,6 @@
 //! One WebSocket, from the upgrade to its end: reads and writes at the same time, keeps the deadlines, and leaves by the
 //! one way out. What the texts mean is the dialect's affair.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tracing::{debug, error, trace};
+use tracing::{debug, trace};
 
 use super::admission::Place;
 use super::ending::{Ending, Socket, finish};
@@ -23,6 +22,8 @@ use super::member::{From, Member};
 use super::metered::Metered;
 use super::outbox::Signal;
 use super::pacing::Pause;
+#[cfg(test)]
+use super::panics::tests::Fault;
 use super::throttle::{Counted, Piece, Throttle};
 use super::wire::Wire;
 use crate::dialect::concierge::{Close, Step, Timer};
@@ -89,7 +90,9 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from:
         received: 0,
     });
     debug!(%peer, "a WebSocket opened");
-    let ending = session.until_end().await;
+    let panics = session.member.gateway().panics().clone();
+    let failed = || Ending::Abort(Close::new(CloseCode::InternalError));
+    let ending = panics.watch(session.until_end()).await.unwrap_or_else(failed);
     debug!(%peer, ?ending, "a WebSocket ends");
     // The rest of the way is rare and large: on the heap it costs those nothing that are not there yet.
     Box::pin(session.end(ending)).await;
@@ -113,15 +116,8 @@ impl Session {
                 timer.as_mut().reset(next);
             }
             let occurrence = std::future::poll_fn(|context| self.poll(context, timer.as_mut())).await;
-            let handled = catch_unwind(AssertUnwindSafe(|| self.handle(occurrence)));
-            match handled {
-                Ok(None) => {}
-                Ok(Some(ending)) => return ending,
-                Err(_panic) => {
-                    self.member.gateway().metrics().panic();
-                    error!("a connection failed within the gateway and is closed; this is a bug");
-                    return Ending::Abort(Close::new(CloseCode::InternalError));
-                }
+            if let Some(ending) = self.handle(occurrence) {
+                return ending;
             }
         }
     }
@@ -222,6 +218,10 @@ impl Session {
     fn poll_payloads(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut socket = Pin::new(&mut self.socket);
         let mut copied = 0;
+        #[cfg(test)]
+        if !self.member.outbox().is_empty() {
+            self.member.gateway().panics().inject(Fault::Write);
+        }
         for _ in 0..PAYLOADS_IN_A_ROW {
             if copied >= BYTES_IN_A_ROW {
                 break;

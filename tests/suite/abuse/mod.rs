@@ -1,7 +1,7 @@
 //! What clients do who mean harm, or are broken: it hurts nobody but themselves.
 //!
 //! Each threat has a test that tries it, over a raw socket. Those that are part of a greater subject stand there; the rest
-//! is here. A test of this module holds the table true.
+//! is here, or beside the code where it needs what no program has that is released. A test of this module holds the table true.
 //!
 //! | threat | held by |
 //! | --- | --- |
@@ -45,6 +45,7 @@
 //! | half-closed sockets | `abuse::half_closed::who_has_finished_sending_is_answered_and_then_let_go`, `abuse::half_closed::who_has_finished_before_asking_anything_is_let_go_at_once`, `files::half_closed::a_file_reaches_who_has_finished_sending`, `files::half_closed::a_body_that_ends_too_early_is_noticed_at_once_and_stored_nowhere`, `ending::the_end_of_the_stream_right_behind_requests_waits_for_their_answers` |
 //! | no descriptors left | `abuse::descriptors::a_gateway_without_descriptors_serves_who_is_in_and_recovers`, `abuse::descriptors::a_gateway_with_few_descriptors_turns_away_whom_it_has_no_place_for` |
 //! | more work than there is room for | `abuse::overload::while_outboxes_are_nearly_full_nobody_new_comes_in_and_members_are_served`, `abuse::descriptors::nobody_new_comes_in_while_few_descriptors_are_left` |
+//! | failures of the gateway's own code | `concierge_server::net::panics::tests::a_failure_anywhere_ends_what_it_happened_to_and_nobody_else_notices`, `concierge_server::net::panics::tests::a_thousand_failures_leave_nothing_behind` |
 //! | escapes in the log | `abuse::logs::what_strangers_send_is_harmless_in_the_log_and_one_line_each` |
 //! | escapes on a terminal | `hostile::commands::messages_are_harmless_in_listen`, `hostile::repl::what_arrives_above_the_prompt_is_harmless` |
 //! | secrets in the log | `abuse::logs::no_secret_is_in_the_log_right_or_wrong`, `secrecy::a_key_of_files_is_in_no_log_of_either_side` |
@@ -87,7 +88,11 @@ fn the_table_names_tests_that_are_there() {
             assert!(tests.join(name).is_file(), "there is no transcript {name}");
             continue;
         };
-        let source = tests.join("suite").join(module.replace("::", "/")).with_extension("rs");
+        let source = match module.strip_prefix("concierge_server::") {
+            Some(module) => tests.join("../concierge-server/src").join(module.replace("::", "/")),
+            None => tests.join("suite").join(module.replace("::", "/")),
+        };
+        let source = source.with_extension("rs");
         let source = std::fs::read_to_string(&source).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(source.contains(&format!("fn {test}()")), "there is no test {name}");
     }

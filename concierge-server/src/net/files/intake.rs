@@ -8,6 +8,8 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
+#[cfg(test)]
+use super::super::panics::tests::Fault;
 use super::Files;
 use super::refusal::Refused;
 use crate::files::{FilePath, Ticket};
@@ -105,7 +107,11 @@ impl Intake {
         let piece = std::mem::take(&mut self.gathered);
         let (disk, reserve) = (Arc::clone(&self.files.disk), self.files.reserve);
         let id = self.ticket.as_ref().map(Ticket::id);
+        #[cfg(test)]
+        let panics = self.files.panics.clone();
         let writing = self.files.work(move || {
+            #[cfg(test)]
+            panics.inject(Fault::Disk);
             let mut file = match (written.file.take(), id) {
                 (None, Some(id)) => disk.append(id)?,
                 (file, _) => file.ok_or(io::ErrorKind::NotFound)?,

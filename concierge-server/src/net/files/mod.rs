@@ -20,6 +20,7 @@ pub(super) use disk::Disk;
 pub(super) use routes::{Asking, answer};
 
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+use super::panics::Panics;
 use crate::config;
 use crate::files::{FileId, Holder, Keys, Store, Tally, Totals};
 use crate::hub::ClientId;
@@ -38,6 +40,7 @@ pub(super) struct Files {
     rules: Mutex<Rules>,
     disk: Arc<Disk>,
     threads: Threads,
+    panics: Panics,
     /// Bytes that others are to find free on the disk.
     reserve: u64,
     /// How long a body may bring nothing.
@@ -63,6 +66,7 @@ impl Files {
             rules: Mutex::new(rules),
             disk: Arc::new(disk),
             threads: Threads::start()?,
+            panics: Panics::default(),
             reserve: config.reserve,
             patience: config.body_timeout,
         })
@@ -72,6 +76,11 @@ impl Files {
     pub(super) fn counts(&self) -> (Totals, Tally) {
         let rules = self.lock();
         (rules.store.totals(), rules.tally.clone())
+    }
+
+    /// What contains failures, here and in the rest of the gateway.
+    pub(super) fn panics(&self) -> &Panics {
+        &self.panics
     }
 
     /// Takes over a connection that moves files.
@@ -110,19 +119,21 @@ impl Files {
     }
 
     fn removal(&self, files: Vec<FileId>) -> impl FnOnce() + Send + 'static {
-        let disk = Arc::clone(&self.disk);
+        let (disk, panics) = (Arc::clone(&self.disk), self.panics.clone());
         move || {
             for id in files {
-                if let Err(error) = disk.remove(id) {
+                if let Some(Err(error)) = panics.contain(|| disk.remove(id)) {
                     warn!(%error, ?id, "a file could not be removed");
                 }
             }
         }
     }
 
-    /// Does something that waits for the disk.
+    /// Does something that waits for the disk. Who waits for it learns of a failure.
     fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        self.threads.work(work)
+        let panics = self.panics.clone();
+        self.threads
+            .work(move || panics.contain(work).unwrap_or_else(|| resume_unwind(Box::new("contained"))))
     }
 
     fn lock(&self) -> MutexGuard<'_, Rules> {

@@ -19,6 +19,8 @@ use super::super::gateway::{Door, Gateway};
 use super::super::leftover::Arriving;
 use super::super::lifetime::Lifetime;
 use super::super::metrics::TurnedAway;
+#[cfg(test)]
+use super::super::panics::tests::Fault;
 use super::body::Body;
 use super::refusal::Refused;
 use super::upload::{Placed, Upload};
@@ -78,6 +80,8 @@ fn turned_away(gateway: &Gateway, address: IpAddr, method: &Method) -> Option<(T
 }
 
 async fn perform(files: &Arc<Files>, asking: Asking<'_>) -> Result<Response<Body>, Refused> {
+    #[cfg(test)]
+    files.panics.inject(Fault::FileRoute);
     let Asking { request, address, lifetime, .. } = asking;
     let (head, body) = request.into_parts();
     let (folder, path) = split(head.uri.path());
