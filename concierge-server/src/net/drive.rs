@@ -142,12 +142,13 @@ impl Drive {
         let Some(client) = connection.client() else { return Vec::new() };
         let core = &mut *self.core.lock();
         core.seats.remove(&client);
-        let left = self.panics.contain(|| {
+        let mut leave = || {
             #[cfg(test)]
             self.panics.inject(Fault::Leave);
             connection.leave(&mut core.hub, &mut core.deliveries);
-        });
-        if left.is_none() {
+        };
+        // A second time nothing is left to be done of what the hub has decided already.
+        if self.panics.contain(&mut leave).is_none() && self.panics.contain(leave).is_none() {
             // Better that nobody is told than that it stays.
             core.evict(client);
         }
@@ -334,6 +335,18 @@ mod tests {
         assert_eq!((close, panics.counter().get()), (None, 1));
         drive.leave(connection);
         assert_eq!(drive.counts(), (1, 0), "nobody leaves for another");
+    }
+
+    #[test]
+    fn who_leaves_has_left_for_everybody_even_if_that_fails_at_first() {
+        let (metrics, panics) = counted();
+        let drive = Drive::new(Limits::default(), None, (metrics, panics.clone()));
+        let (_alice, alice_outbox, _) = join(&drive, "alice");
+        let (bob, ..) = join(&drive, "bob");
+        panics.arm(Fault::Leave);
+        drive.leave(bob);
+        assert_eq!((panics.counter().get(), drive.counts()), (1, (1, 0)));
+        assert_eq!(kinds(&alice_outbox), ["HELLO", "CLIENT_JOINED", "CLIENT_LEFT"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concierge_client::payload::{Data, Limits as ToldLimits};
+use futures_util::FutureExt as _;
 use hyper::HeaderMap;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -316,10 +317,7 @@ impl Gateway {
         threads: &Handle,
         work: impl Future<Output = ()> + Send + 'static,
     ) {
-        let panics = self.panics.clone();
-        drop(threads.spawn(async move {
-            let _panicked = panics.watch(work).await;
-        }));
+        drop(threads.spawn(self.panics.watch(work).map(drop)));
     }
 
     /// What contains failures.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::header::{
     CONNECTION, HeaderValue, ORIGIN, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL,
@@ -66,10 +67,7 @@ pub(super) async fn serve(
     let Some(stream) = wire(&gateway, stream, peer, &mut stopping).await else { return };
     let asked_for_files = Arc::new(Notify::new());
     let visit = visit(Arc::clone(&gateway), stream, peer, place, stopping, Arc::clone(&asked_for_files));
-    let panics = gateway.panics().clone();
-    let mut visit = Box::pin(async move {
-        let _panicked = panics.watch(visit).await;
-    });
+    let mut visit = Box::pin(gateway.panics().watch(visit).map(drop));
     tokio::select! {
         biased;
         () = &mut visit => {}

@@ -26,11 +26,13 @@ impl Panics {
         outcome.ok()
     }
 
-    /// The same for what takes its time.
-    pub(super) async fn watch<F: Future>(&self, work: F) -> Option<F::Output> {
-        let outcome = AssertUnwindSafe(work).catch_unwind().await;
-        self.count(outcome.is_err());
-        outcome.ok()
+    /// The same for what takes its time. It has hardly more room than the work itself, which a function that is `async` would double.
+    pub(super) fn watch<F: Future>(&self, work: F) -> impl Future<Output = Option<F::Output>> + use<F> {
+        let panics = self.clone();
+        AssertUnwindSafe(work).catch_unwind().map(move |outcome| {
+            panics.count(outcome.is_err());
+            outcome.ok()
+        })
     }
 
     /// How many there were.

@@ -118,7 +118,7 @@ impl Connection {
     }
 
     /// The connection is gone, for whatever reason: so is its client.
-    pub fn leave(self, hub: &mut Hub, deliveries: &mut Vec<Delivery>) {
+    pub fn leave(&self, hub: &mut Hub, deliveries: &mut Vec<Delivery>) {
         if let Some(client) = self.client() {
             let mut effects = Vec::new();
             hub.change(Change::Leave { client }, &mut effects);

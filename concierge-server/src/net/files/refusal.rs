@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde_json::json;
+use tokio::task::JoinError;
 
 use super::super::{answers::retry_after, overload};
 use super::body::Body;
@@ -79,6 +80,11 @@ impl Refused {
         use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
             return Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", "the gateway's disk is full");
+        }
+        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<JoinError>) {
+            // It was not the disk, and the log has it already.
+            let message = "the gateway failed at this; that is a bug";
+            return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", message);
         }
         tracing::error!(%error, "the disk of the file store failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "disk_failed", "the gateway's disk failed")

@@ -244,7 +244,8 @@ async fn provoke(
             arm();
             match fault {
                 Fault::FileRoute | Fault::Disk => {
-                    assert_eq!(http(address, &put, "content").await.0, 500);
+                    let (status, answer) = http(address, &put, "content").await;
+                    assert!(status == 500 && answer.contains("the gateway failed at this"), "{answer}");
                     victim.socket.close(None).await.unwrap();
                 }
                 Fault::Leave => victim.socket.close(None).await.unwrap(),
