@@ -138,7 +138,7 @@ impl Drive {
     }
 
     /// Takes the client of a connection out, if it was in. Returns whose outboxes are over half full by it.
-    pub(super) fn leave(&self, connection: Connection) -> Vec<Arc<Outbox>> {
+    pub(super) fn leave(&self, connection: &Connection) -> Vec<Arc<Outbox>> {
         let Some(client) = connection.client() else { return Vec::new() };
         let core = &mut *self.core.lock();
         core.seats.remove(&client);
@@ -292,7 +292,7 @@ mod tests {
         let (_alice, alice_outbox, _) = join(&drive, "alice");
         let (bob, bob_outbox, _) = join(&drive, "bob");
         assert_eq!((kinds(&bob_outbox), drive.counts()), (vec!["HELLO".to_owned()], (2, 0)));
-        drive.leave(bob);
+        drive.leave(&bob);
         assert_eq!(kinds(&alice_outbox), ["HELLO", "CLIENT_JOINED", "CLIENT_LEFT"]);
         assert_eq!((kinds(&bob_outbox), drive.counts()), (Vec::new(), (1, 0)));
     }
@@ -307,9 +307,9 @@ mod tests {
         assert_eq!(told, [("alice".parse().unwrap(), HOME, 1), ("bob".parse().unwrap(), HOME, 0)]);
         assert!(drive.kick("alice") && !drive.kick("carol"));
         assert_eq!(alice_outbox.bytes(), 0, "what waited for her is dropped");
-        drive.leave(alice);
+        drive.leave(&alice);
         assert!(!drive.kick("alice"));
-        drive.leave(bob);
+        drive.leave(&bob);
         assert!(drive.present().is_empty());
     }
 
@@ -333,7 +333,7 @@ mod tests {
         assert_eq!((drive.counts(), drive.core.lock().seats.len(), kinds(&outbox).len()), ((0, 0), 0, 0));
         let (_second, _, close) = join(&drive, "alice");
         assert_eq!((close, panics.counter().get()), (None, 1));
-        drive.leave(connection);
+        drive.leave(&connection);
         assert_eq!(drive.counts(), (1, 0), "nobody leaves for another");
     }
 
@@ -344,7 +344,7 @@ mod tests {
         let (_alice, alice_outbox, _) = join(&drive, "alice");
         let (bob, ..) = join(&drive, "bob");
         panics.arm(Fault::Leave);
-        drive.leave(bob);
+        drive.leave(&bob);
         assert_eq!((panics.counter().get(), drive.counts()), (1, (1, 0)));
         assert_eq!(kinds(&alice_outbox), ["HELLO", "CLIENT_JOINED", "CLIENT_LEFT"]);
     }

@@ -130,7 +130,7 @@ impl Member {
             self.gateway.panics().contain(|| files.leave(client));
         }
         match self.connection.take() {
-            Some(connection) if self.gateway.stop_by().is_none() => self.gateway.drive().leave(connection),
+            Some(connection) if self.gateway.stop_by().is_none() => self.gateway.drive().leave(&connection),
             _ => Vec::new(),
         }
     }
