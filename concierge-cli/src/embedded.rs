@@ -49,7 +49,7 @@ impl Embedded {
 
 async fn bind(port: u16) -> Result<Server, ServeError> {
     let mut config = Config::from_toml("")?;
-    config.bind = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
+    config.bind = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()];
     Server::bind(config).await
 }
 

@@ -196,7 +196,7 @@ impl ClientBuilder {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let config = concierge_server::Config::from_toml("bind = \"127.0.0.1:0\"")?;
     /// # let server = concierge_server::Server::bind(config).await?;
-    /// # let address = server.local_addr();
+    /// # let address = server.local_addr().unwrap();
     /// # tokio::spawn(server.run(std::future::pending()));
     /// use concierge_client::Client;
     /// use tokio::net::TcpStream;

@@ -178,7 +178,7 @@ async fn a_gateway_that_stops_says_so() {
 async fn stoppable() -> (std::net::SocketAddr, impl AsyncFnOnce()) {
     let config = Config::from_toml("bind = \"127.0.0.1:0\"").expect("it is valid");
     let server = Server::bind(config).await.expect("there is a free port");
-    let address = server.local_addr();
+    let address = server.local_addr().expect("it listens over TCP");
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(server.run(async { drop(stopped.await) }));
     (address, async move || {

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use anyhow::Context as _;
 use concierge_client::{Client, Event, Events, ReconnectPolicy};
 use concierge_examples::say;
 use concierge_server::{Config, Server};
@@ -20,7 +21,8 @@ impl Gateway {
     async fn start(address: SocketAddr) -> anyhow::Result<Self> {
         let config = Config::from_toml(&format!("bind = \"{address}\""))?;
         let server = Server::bind(config).await?;
-        let (url, address) = (server.url(), server.local_addr());
+        let url = server.url();
+        let address = server.local_addr().context("it listens over TCP")?;
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(async {
             server.run(async { drop(stopped.await) }).await;

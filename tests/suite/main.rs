@@ -43,3 +43,4 @@ mod surroundings;
 mod terminal;
 mod tls;
 mod transcripts;
+mod unix_sockets;

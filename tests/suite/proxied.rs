@@ -182,7 +182,7 @@ fn guesses_of_tokens_are_those_of_whom_the_proxy_asks_for() {
 }
 
 /// nginx with the settings that are recommended.
-fn nginx(folder: &std::path::Path, gateway: &str) -> Nginx {
+pub(crate) fn nginx(folder: &std::path::Path, gateway: &str) -> Nginx {
     let page = include_str!("../../concierge-server/OPERATING.md");
     let recommended = page.split("```nginx\n").nth(1).unwrap().split("```").next().unwrap();
     let upstream = "http://127.0.0.1:64209";

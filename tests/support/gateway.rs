@@ -52,7 +52,8 @@ impl Gateway {
                     Ok(server) => server,
                     Err(error) => return drop(started.send(Err(error))),
                 };
-                if started.send(Ok(server.local_addr())).is_ok() {
+                let address = server.local_addr().ok_or_else(|| "it has no port".to_owned());
+                if started.send(address).is_ok() {
                     server.run(async { drop(stopped.await) }).await;
                 }
             });

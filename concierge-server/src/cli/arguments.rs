@@ -24,7 +24,7 @@ Examples:
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Where to listen [default: 127.0.0.1:64209]; port 0 picks a free one; may be given several times
+    /// Where to listen [default: 127.0.0.1:64209]; port 0 picks a free one, unix:PATH is a Unix socket; may be given several times
     #[arg(long, value_name = "ADDRESS")]
     bind: Vec<String>,
 

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::ErrorKind;
 
+use crate::config::BindAddress;
 use crate::{ConfigError, ServeError};
 
 /// An error with its causes, and a hint below it where there is one.
@@ -34,6 +35,13 @@ fn without_numbers(text: &str) -> String {
 /// What to try. A configuration that is refused says so itself.
 fn hint(error: &ServeError) -> Option<&'static str> {
     match error {
+        ServeError::CannotBind { address: BindAddress::Unix(_), cause } => match cause.kind() {
+            ErrorKind::AddrInUse => Some("another program listens there; give each a path of its own"),
+            ErrorKind::AlreadyExists => Some("give another path, or remove what is there if nobody needs it"),
+            ErrorKind::NotFound => Some("the folder has to be there already"),
+            ErrorKind::PermissionDenied => Some("it takes a folder that this program may write to"),
+            _ => None,
+        },
         ServeError::CannotBind { cause, .. } => match cause.kind() {
             ErrorKind::AddrInUse => Some("something listens there already; port 0 picks a free one"),
             ErrorKind::AddrNotAvailable => {
@@ -62,12 +70,17 @@ mod tests {
 
     #[test]
     fn an_error_is_told_once_without_its_number_and_with_a_hint_below_it() {
-        let address = "127.0.0.1:80".parse().unwrap();
-        for (errno, said, hint) in [
-            (Errno::ADDRINUSE, "cannot listen on 127.0.0.1:80: Address already in use", "free one"),
-            (Errno::ACCESS, "cannot listen on 127.0.0.1:80: Permission denied", "1024"),
+        for (address, errno, said, hint) in [
+            (
+                "127.0.0.1:80",
+                Errno::ADDRINUSE,
+                "cannot listen on 127.0.0.1:80: Address already in use",
+                "free one",
+            ),
+            ("unix:/a", Errno::ADDRINUSE, "cannot listen on unix:/a: Address already in use", "own"),
+            ("127.0.0.1:80", Errno::ACCESS, "cannot listen on 127.0.0.1:80: Permission denied", "1024"),
         ] {
-            let cause = io::Error::from(errno);
+            let (address, cause) = (address.parse().unwrap(), io::Error::from(errno));
             let complaint = complaint(&ServeError::CannotBind { address, cause });
             let lines: Vec<_> = complaint.lines().collect();
             assert_eq!(lines.first(), Some(&format!("error: {said}").as_str()));

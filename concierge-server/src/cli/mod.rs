@@ -21,11 +21,12 @@ pub use self::arguments::Args;
 use self::arguments::Task;
 use self::complaint::{complaint, told};
 use self::signals::{Asked, Signals};
+use crate::config::BindAddress;
 use crate::{ServeError, Server, ServerHandle};
 
 /// Runs a gateway with these arguments until a signal ends it, on a runtime of its own.
 ///
-/// The first line on stdout for each listener is `listening on ws://ADDRESS/ws`, with TLS `wss://`; everything else goes to stderr. Exit
+/// The first line on stdout for each listener is `listening on ws://ADDRESS/ws`, with TLS `wss://`, or `unix:PATH`; everything else goes to stderr. Exit
 /// codes: 0 stopped, by a signal too; 10 an address cannot be listened on; 78 the configuration is refused.
 ///
 /// # Panics
@@ -135,10 +136,16 @@ fn announce(server: &Server) {
     let scheme = if server.handle().is_secure() { "wss" } else { "ws" };
     for address in server.addresses() {
         // A closed stdout does not keep a gateway from serving.
-        let _closed = writeln!(out, "listening on {scheme}://{address}/ws");
+        let _closed = match address {
+            BindAddress::Tcp(address) => writeln!(out, "listening on {scheme}://{address}/ws"),
+            BindAddress::Unix(_) => writeln!(out, "listening on {address}"),
+        };
     }
     for address in server.metrics_addresses() {
-        let _closed = writeln!(out, "metrics on http://{address}");
+        let _closed = match address {
+            BindAddress::Tcp(address) => writeln!(out, "metrics on http://{address}"),
+            BindAddress::Unix(_) => writeln!(out, "metrics on {address}"),
+        };
     }
     let _closed = out.flush();
 }

@@ -27,7 +27,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         let problem = "contradicts the secret, which every client must present: leave one of them out";
         return refuse("allow_anonymous", problem.to_owned());
     }
-    let public = config.bind.iter().find(|address| !address.ip().is_loopback());
+    let public = config.bind.iter().find(|address| address.is_public());
     if let Some(address) = public
         && config.secret.is_none()
         && !config.allow_anonymous
@@ -38,14 +38,15 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         );
         return refuse("bind", problem);
     }
-    if let Some(network) = config.trusted_proxies.iter().find(|network| network.is_everything()) {
+    let networks = || config.trusted_proxies.iter().filter_map(|proxy| proxy.network());
+    if let Some(network) = networks().find(Network::is_everything) {
         let problem = format!(
             "with {network} whoever asks could say that it is somebody else: name the proxies, or the network they are in"
         );
         return refuse("trusted_proxies", problem);
     }
-    let inexact = |network: &Network| network.corrected().map(|corrected| (*network, corrected));
-    if let Some((network, corrected)) = config.trusted_proxies.iter().find_map(inexact) {
+    let inexact = |network: Network| network.corrected().map(|corrected| (network, corrected));
+    if let Some((network, corrected)) = networks().find_map(inexact) {
         let problem = format!("{network} has bits beyond its prefix: the network is {corrected}");
         return refuse("trusted_proxies", problem);
     }
@@ -190,7 +191,9 @@ mod tests {
             Config::from_toml(&format!("bind = \"{address}\"\nallow_anonymous = true")).unwrap();
             Config::from_toml(&format!("bind = \"{address}\"\nsecret = \"sesame\"")).unwrap();
         }
-        Config::from_toml("bind = \"[::1]:0\"").unwrap();
+        for nobody_elses in ["[::1]:0", "[::ffff:127.0.0.1]:0", "unix:/run/concierge.sock"] {
+            Config::from_toml(&format!("bind = \"{nobody_elses}\"")).unwrap();
+        }
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! A setting is taken from the first of these that has it: a flag, a variable `CONCIERGE_SERVER_<KEY>` (dots as `__`), the
 //! file given with `--config`, the default.
 
+mod bind;
 mod certificate;
 mod check;
 mod error;
 mod layers;
 mod nearest;
 mod network;
+mod proxy;
 mod rate;
 mod secrets;
 mod settings;
@@ -22,9 +24,11 @@ use std::time::Duration;
 
 use concierge_client::payload::{ClientName, DEFAULT_PORT, Nickname, Secret, ServiceName};
 
+pub use self::bind::{BindAddress, NotABindAddress};
 pub use self::error::{ConfigError, Source};
 pub use self::layers::Sources;
 pub use self::network::{Network, NotANetwork};
+pub use self::proxy::TrustedProxy;
 pub use self::rate::Rate;
 pub use self::value::{ConnectionLimit, LogFormat, LogLevel, NamePolicy};
 
@@ -49,8 +53,8 @@ use self::layers::Origins;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Config {
-    /// Where to listen. Port 0 picks a free one.
-    pub bind: Vec<SocketAddr>,
+    /// Where to listen.
+    pub bind: Vec<BindAddress>,
     /// What every client must present.
     pub secret: Option<Secret>,
     /// Whether to listen on public addresses without a secret.
@@ -77,7 +81,7 @@ pub struct Config {
     /// proxy on the same machine. Without a port.
     pub allowed_hosts: Vec<String>,
     /// Proxies that are believed when they say whom they ask for: then that is where a request comes from.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// The file store.
     pub files: Files,
     /// What those who run it can ask.
@@ -199,8 +203,8 @@ pub struct Files {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Where to listen for them; nowhere by default. Port 0 picks a free one.
-    pub bind: Vec<SocketAddr>,
+    /// Where to listen for them; nowhere by default.
+    pub bind: Vec<BindAddress>,
     /// The token that administration asks for; without one there is none.
     pub admin_secret: Option<Secret>,
 }
@@ -218,7 +222,7 @@ pub struct Log {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))],
+            bind: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)).into()],
             secret: None,
             allow_anonymous: false,
             reserved: Vec::new(),

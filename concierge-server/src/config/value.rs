@@ -1,12 +1,12 @@
 //! How a text or a TOML value becomes the value of a setting.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use concierge_client::payload::Secret;
 
-use super::network::Network;
+use super::bind::BindAddress;
+use super::proxy::TrustedProxy;
 use crate::files::LegacyKeys;
 
 /// A value as it was given.
@@ -282,32 +282,32 @@ impl Value for Option<PathBuf> {
     }
 }
 
-impl Value for Vec<SocketAddr> {
-    const EXPECTED: &'static str = "addresses with a port, such as \"127.0.0.1:64209\" or \"[::1]:0\"";
-    fn from_text(text: &str) -> Option<Self> {
-        list(text).map(address).collect()
-    }
-    fn from_toml(value: &toml::Value) -> Option<Self> {
-        one_or_more(value, address)
-    }
-    fn to_toml(&self) -> Option<toml::Value> {
-        Some(self.iter().map(ToString::to_string).collect::<Vec<_>>().into())
-    }
+/// A list of what is written as a text; in a file also one of them alone.
+macro_rules! list {
+    ($type:ty, $expected:literal) => {
+        impl Value for Vec<$type> {
+            const EXPECTED: &'static str = $expected;
+            fn from_text(text: &str) -> Option<Self> {
+                list(text).map(|part| part.parse().ok()).collect()
+            }
+            fn from_toml(value: &toml::Value) -> Option<Self> {
+                match value.as_array() {
+                    Some(values) => values.iter().map(|value| value.as_str()?.parse().ok()).collect(),
+                    None => Some(vec![value.as_str()?.parse().ok()?]),
+                }
+            }
+            fn to_toml(&self) -> Option<toml::Value> {
+                Some(self.iter().map(ToString::to_string).collect::<Vec<_>>().into())
+            }
+        }
+    };
 }
 
-impl Value for Vec<Network> {
-    const EXPECTED: &'static str =
-        "addresses or networks of proxies, such as \"192.0.2.1\" or \"10.0.0.0/8\"";
-    fn from_text(text: &str) -> Option<Self> {
-        list(text).map(|network| network.parse().ok()).collect()
-    }
-    fn from_toml(value: &toml::Value) -> Option<Self> {
-        one_or_more(value, |network| network.parse().ok())
-    }
-    fn to_toml(&self) -> Option<toml::Value> {
-        Some(self.iter().map(ToString::to_string).collect::<Vec<_>>().into())
-    }
-}
+list!(
+    BindAddress,
+    "addresses with a port, such as \"127.0.0.1:64209\" or \"[::1]:0\", or \"unix:/run/concierge.sock\""
+);
+list!(TrustedProxy, "addresses or networks of proxies, such as \"192.0.2.1\" or \"10.0.0.0/8\", or \"unix\"");
 
 impl Value for Vec<String> {
     const EXPECTED: &'static str = "a list of texts";
@@ -322,24 +322,9 @@ impl Value for Vec<String> {
     }
 }
 
-/// A list, or its only element.
-fn one_or_more<T>(value: &toml::Value, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    match value.as_array() {
-        Some(values) => values.iter().map(|value| read(value.as_str()?)).collect(),
-        None => Some(vec![read(value.as_str()?)?]),
-    }
-}
-
 /// Flags and variables have lists with commas between.
 fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
-}
-
-fn address(text: &str) -> Option<SocketAddr> {
-    match text.strip_prefix("localhost:") {
-        Some(port) => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?))),
-        None => text.parse().ok(),
-    }
 }
 
 #[cfg(test)]
@@ -390,10 +375,13 @@ mod tests {
 
     #[test]
     fn addresses_are_lists_with_commas_and_know_localhost() {
-        let addresses = Vec::<SocketAddr>::from_text("localhost:1, [::1]:2,0.0.0.0:3").unwrap();
-        assert_eq!(addresses, ["127.0.0.1:1", "[::1]:2", "0.0.0.0:3"].map(|text| text.parse().unwrap()));
-        for text in ["example.org:1", "127.0.0.1", "64209", "localhost:x", "localhost"] {
-            assert_eq!(Vec::<SocketAddr>::from_text(text), None, "{text}");
+        let addresses = Vec::<BindAddress>::from_text("localhost:1, [::1]:2,unix:/a b").unwrap();
+        let expected = ["127.0.0.1:1", "[::1]:2"].map(|text| BindAddress::Tcp(text.parse().unwrap()));
+        assert_eq!(addresses[..2], expected);
+        assert_eq!(addresses[2..], [BindAddress::Unix("/a b".into())]);
+        for text in ["example.org:1", "127.0.0.1", "64209", "localhost:x", "localhost", "unix:", "unix", "/a"]
+        {
+            assert_eq!(Vec::<BindAddress>::from_text(text), None, "{text}");
         }
     }
 }

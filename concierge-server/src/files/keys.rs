@@ -3,13 +3,13 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
-    net::IpAddr,
 };
 
 use concierge_client::payload::ClientName;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::Address;
 use crate::hub::ClientId;
 
 /// How many keys of clients that left are told from keys that never were.
@@ -60,7 +60,7 @@ pub struct Holder {
     /// Its secret key, when it asked for one.
     pub secret: Option<Uuid>,
     /// Where its connection comes from.
-    pub address: IpAddr,
+    pub address: Address,
     /// The page its connection comes from, when it comes from one.
     pub origin: Option<String>,
 }
@@ -71,7 +71,7 @@ pub struct Caller<'a> {
     /// The value of `x-fs-key`.
     pub key: Option<&'a str>,
     /// Where the request comes from.
-    pub address: IpAddr,
+    pub address: Address,
     /// The page it comes from.
     pub origin: Option<&'a str>,
 }
@@ -193,7 +193,7 @@ impl Keys {
             LegacyKeys::Deny => Err(KeyRefusal::PublicId),
             LegacyKeys::Bound => {
                 let same_page = caller.origin.is_none() || caller.origin == holder.origin.as_deref();
-                if same_page && are_same(holder.address, caller.address) {
+                if same_page && holder.address.is_same_place(caller.address) {
                     Ok(())
                 } else {
                     Err(KeyRefusal::Elsewhere)
@@ -201,13 +201,6 @@ impl Keys {
             }
         }
     }
-}
-
-/// Whether two addresses are one place: an IPv4 address stays one when it is written as IPv6, and a machine has many loopback
-/// addresses.
-fn are_same(one: IpAddr, other: IpAddr) -> bool {
-    let (one, other) = (one.to_canonical(), other.to_canonical());
-    one == other || (one.is_loopback() && other.is_loopback())
 }
 
 fn hash(key: Uuid) -> [u8; 32] {
@@ -222,6 +215,10 @@ mod tests {
     const NEW: ClientId = ClientId(2);
     const HOME: &str = "192.0.2.1";
 
+    fn at(address: &str) -> Address {
+        Address::Ip(address.parse().unwrap())
+    }
+
     fn uuid(number: u128) -> Uuid {
         Uuid::from_u128(number)
     }
@@ -232,7 +229,7 @@ mod tests {
             name: name.parse().unwrap(),
             uuid: uuid(number),
             secret,
-            address: HOME.parse().unwrap(),
+            address: at(HOME),
             origin: None,
         };
         keys.join(OLD, holder("old", 1, None));
@@ -248,17 +245,13 @@ mod tests {
         address: &str,
     ) -> Result<ClientId, KeyRefusal> {
         let key = uuid(key).to_string();
-        keys.check(
-            Caller { key: Some(&key), address: address.parse().unwrap(), origin: None },
-            folder,
-            access,
-        )
+        keys.check(Caller { key: Some(&key), address: at(address), origin: None }, folder, access)
     }
 
     #[test]
     fn a_key_must_be_there_be_one_and_be_alive() {
         let keys = keys(LegacyKeys::Bound, true);
-        let caller = |key| Caller { key, address: HOME.parse().unwrap(), origin: None };
+        let caller = |key| Caller { key, address: at(HOME), origin: None };
         assert_eq!(keys.check(caller(None), "old", Access::Read), Err(KeyRefusal::Missing));
         assert_eq!(keys.check(caller(Some("x")), "old", Access::Read), Err(KeyRefusal::NotAUuid));
         assert_eq!(ask(&keys, 9, "old", Access::Read, HOME), Err(KeyRefusal::Unknown));
@@ -298,25 +291,18 @@ mod tests {
     }
 
     #[test]
-    fn all_loopback_addresses_are_one_place() {
-        assert!(are_same("127.0.0.1".parse().unwrap(), "::1".parse().unwrap()));
-        assert!(are_same("127.0.0.1".parse().unwrap(), "::ffff:127.9.9.9".parse().unwrap()));
-        assert!(!are_same("127.0.0.1".parse().unwrap(), "192.0.2.1".parse().unwrap()));
-    }
-
-    #[test]
     fn a_bound_id_comes_from_the_page_its_connection_comes_from() {
         let mut keys = Keys::default();
         let holder = Holder {
             name: "page".parse().unwrap(),
             uuid: uuid(3),
             secret: None,
-            address: HOME.parse().unwrap(),
+            address: at(HOME),
             origin: Some("https://a.example".to_owned()),
         };
         keys.join(OLD, holder);
         let key = uuid(3).to_string();
-        let from = |origin| Caller { key: Some(&key), address: HOME.parse().unwrap(), origin };
+        let from = |origin| Caller { key: Some(&key), address: at(HOME), origin };
         assert_eq!(keys.check(from(Some("https://a.example")), "page", Access::Write), Ok(OLD));
         assert_eq!(keys.check(from(None), "page", Access::Write), Ok(OLD));
         let elsewhere = keys.check(from(Some("https://b.example")), "page", Access::Write);
@@ -344,7 +330,7 @@ mod tests {
         let last = EXPIRED as u64 + 9;
         for number in 0..=last {
             let name = format!("client_{number}").parse().unwrap();
-            let address = HOME.parse().unwrap();
+            let address = at(HOME);
             let holder = Holder { name, uuid: uuid(number.into()), secret: None, address, origin: None };
             keys.join(ClientId(number), holder);
             keys.leave(ClientId(number));
@@ -362,7 +348,7 @@ mod tests {
 
     #[test]
     fn nothing_that_is_shown_has_a_key_in_it() {
-        let address = HOME.parse().unwrap();
+        let address = at(HOME);
         let name = "new".parse().unwrap();
         let holder = Holder { name, uuid: uuid(2), secret: Some(uuid(20)), address, origin: None };
         let key = uuid(20).to_string();

@@ -17,6 +17,7 @@
     )
 )]
 
+mod address;
 mod keys;
 #[cfg(test)]
 mod model;
@@ -26,6 +27,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use address::Address;
 pub use keys::{Access, Caller, Holder, KeyRefusal, Keys, LegacyKeys};
 pub use path::{FilePath, PathRefusal};
 pub use store::{Committed, FileId, Lease, Limits, Refusal, Retired, Store, StoredFile, Ticket, Totals};

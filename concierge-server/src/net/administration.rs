@@ -1,7 +1,6 @@
 //! Administration, on the listener of those who run the gateway: who is here, and that somebody goes. Only with the token that
 //! the configuration has; where it has none, there is nothing here.
 
-use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use super::answers::{empty, not_allowed, retry_after, text, with};
 use super::drive::Present;
 use super::gateway::{Door, Gateway};
 use super::metrics::TurnedAway;
+use crate::files::Address;
 
 /// What an operator wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(super) fn is_of_administration(path: &str) -> bool {
 }
 
 /// Answers a request from that address.
-pub(super) fn answer<B>(request: &Request<B>, gateway: &Gateway, address: IpAddr) -> Response<Full<Bytes>> {
+pub(super) fn answer<B>(request: &Request<B>, gateway: &Gateway, address: Address) -> Response<Full<Bytes>> {
     perform(request, gateway, address).unwrap_or_else(|refused| {
         match refused {
             Refused::WrongToken => gateway.count_guess(Door::Administration, address),
@@ -65,7 +65,7 @@ pub(super) fn answer<B>(request: &Request<B>, gateway: &Gateway, address: IpAddr
 fn perform<B>(
     request: &Request<B>,
     gateway: &Gateway,
-    address: IpAddr,
+    address: Address,
 ) -> Result<Response<Full<Bytes>>, Refused> {
     let token = gateway.config().metrics.admin_secret.as_ref().ok_or(Refused::NotFound)?;
     if let Some(wait) = gateway.wait_of(Door::Administration, address) {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::files::Address;
+
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
@@ -28,7 +30,7 @@ struct Counts {
     connections: usize,
     unidentified: usize,
     /// Of those that are unidentified.
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<Address, usize>,
 }
 
 /// A connection's place. It is free again when dropped.
@@ -37,7 +39,7 @@ pub(super) struct Place {
     admission: Arc<Admission>,
     is_unidentified: bool,
     /// Whose address it counts for, as long as nobody knows who it is. None for a proxy that asks for nobody right now.
-    address: Option<IpAddr>,
+    address: Option<Address>,
 }
 
 /// There are as many connections from an address as there may be.
@@ -51,7 +53,7 @@ impl Admission {
 
     /// Takes a place for a connection from that address, if there is one. That of a proxy counts for no address: see
     /// [`Place::count_for`].
-    pub(super) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Place> {
+    pub(super) fn admit(self: &Arc<Self>, address: Option<Address>) -> Option<Place> {
         let address = address.map(neighbourhood);
         let mut counts = self.counts.lock();
         if counts.connections >= self.bounds.connections || counts.unidentified >= self.bounds.unidentified {
@@ -98,7 +100,7 @@ impl Place {
     }
 
     /// The proxy whose connection this is asks for a client of that address. Fails when there are too many from there.
-    pub(super) fn count_for(&mut self, address: IpAddr) -> Result<(), TooMany> {
+    pub(super) fn count_for(&mut self, address: Address) -> Result<(), TooMany> {
         self.count_for_nobody();
         let address = neighbourhood(address);
         let most = self.admission.bounds.unidentified_per_address;
@@ -127,7 +129,7 @@ impl Drop for Place {
 }
 
 impl Counts {
-    fn add(&mut self, address: IpAddr, most: usize) -> Result<(), TooMany> {
+    fn add(&mut self, address: Address, most: usize) -> Result<(), TooMany> {
         let from_there = self.by_address.get(&address).copied().unwrap_or_default();
         if from_there >= most {
             return Err(TooMany);
@@ -136,7 +138,7 @@ impl Counts {
         Ok(())
     }
 
-    fn remove(&mut self, address: IpAddr) {
+    fn remove(&mut self, address: Address) {
         if let Some(count) = self.by_address.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
@@ -148,21 +150,22 @@ impl Counts {
 
 /// What counts as one address: an IPv6 network of 64 bits belongs to one household, and an IPv4 address is the same in
 /// IPv6 clothing.
-pub(super) fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
+pub(super) fn neighbourhood(address: Address) -> Address {
+    let Address::Ip(address) = address else { return address };
+    Address::Ip(match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
         }
         address => address,
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn address(text: &str) -> Address {
+        Address::Ip(text.parse().unwrap())
     }
 
     fn admission(connections: usize, unidentified: usize, unidentified_per_address: usize) -> Arc<Admission> {
@@ -186,6 +189,14 @@ mod tests {
         let _place = admission.admit(Some(address("2001:db8::1"))).unwrap();
         assert!(admission.admit(Some(address("2001:db8::2"))).is_none());
         assert!(admission.admit(Some(address("2001:db8:0:1::1"))).is_some());
+    }
+
+    #[test]
+    fn who_comes_over_a_unix_socket_counts_by_user() {
+        let admission = admission(100, 100, 1);
+        let _place = admission.admit(Some(Address::User(7))).unwrap();
+        assert!(admission.admit(Some(Address::User(7))).is_none());
+        assert!(admission.admit(Some(Address::User(8))).is_some());
     }
 
     #[test]

@@ -247,13 +247,12 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
     use super::*;
     use crate::dialect::concierge::{Rules, Step};
+    use crate::files::Address;
     use crate::net::outbox::Bounds;
 
-    const HOME: Peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: Some(7) };
+    const HOME: Peer = Peer { address: Address::User(7), port: None };
 
     fn outbox() -> Arc<Outbox> {
         Arc::new(Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }))

@@ -96,9 +96,8 @@ pub(super) async fn finish(mut socket: Socket, outbox: &Outbox, ending: Ending) 
     if matches!(said, Ok(Ok(()))) {
         linger(stream).await;
     } else {
-        // It takes nothing: what the system holds for it is dropped at once, and the client sees a reset. Where that
-        // cannot be had, the ordinary close must do.
-        let _ordinary = stream.tcp().set_zero_linger();
+        // It takes nothing: what the system holds for it is dropped at once, and the client sees a reset.
+        stream.give_up();
     }
 }
 

@@ -10,7 +10,7 @@ use hyper::HeaderMap;
 use hyper::header::{FORWARDED, HeaderName, HeaderValue};
 
 use super::peer::Peer;
-use crate::config::Network;
+use crate::config::TrustedProxy;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -37,7 +37,7 @@ pub(super) enum Unclear {
 }
 
 /// Reads for whom a trusted proxy asks.
-pub(super) fn whom(headers: &HeaderMap, trusted: &[Network]) -> Whom {
+pub(super) fn whom(headers: &HeaderMap, trusted: &[TrustedProxy]) -> Whom {
     let by = |name: &HeaderName, read: fn(&[u8]) -> Result<Peer, Unclear>| {
         let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes).rev();
         client(lines.flat_map(elements_from_the_end).map(read), trusted)
@@ -51,11 +51,11 @@ pub(super) fn whom(headers: &HeaderMap, trusted: &[Network]) -> Whom {
 }
 
 /// Walks from the nearest on to the first that is no trusted proxy.
-fn client(peers: impl Iterator<Item = Result<Peer, Unclear>>, trusted: &[Network]) -> Whom {
+fn client(peers: impl Iterator<Item = Result<Peer, Unclear>>, trusted: &[TrustedProxy]) -> Whom {
     let mut nearest = Whom::Itself;
     for peer in peers {
         match peer {
-            Ok(peer) if trusted.iter().any(|network| network.contains(peer.address)) => {
+            Ok(peer) if trusted.iter().any(|proxy| proxy.includes(peer.address)) => {
                 nearest = Whom::Client(peer);
             }
             Ok(peer) => return Whom::Client(peer),
@@ -69,7 +69,7 @@ fn client(peers: impl Iterator<Item = Result<Peer, Unclear>>, trusted: &[Network
 fn peer(text: &[u8]) -> Result<Peer, Unclear> {
     let text = std::str::from_utf8(text).map_err(|_| Unclear::Broken)?;
     if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(Peer { address, port: None });
+        return Ok(Peer { address: address.into(), port: None });
     }
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(address.into());
@@ -88,7 +88,7 @@ fn peer(text: &[u8]) -> Result<Peer, Unclear> {
         Some(literal) => literal.parse().map(IpAddr::V6),
         None => name.parse().map(IpAddr::V4),
     };
-    address.map(|address| Peer { address, port: None }).map_err(|_| Unclear::Broken)
+    address.map(|address| Peer { address: address.into(), port: None }).map_err(|_| Unclear::Broken)
 }
 
 /// Whether it is a word that only the proxy understands.

@@ -1,7 +1,6 @@
 //! What all connections of a gateway share.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +30,7 @@ use super::peer::Peer;
 use super::tls::Tls;
 use crate::config::{Config, NamePolicy, Reserved};
 use crate::dialect::concierge::Rules;
+use crate::files::Address;
 use crate::hub;
 
 /// Read and write buffers of an idle connection are the larger part of what it costs.
@@ -259,12 +259,12 @@ impl Gateway {
     }
 
     /// Whether what comes from there is believed when it says whom it asks for.
-    pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
-        self.config.trusted_proxies.iter().any(|network| network.contains(address))
+    pub(super) fn is_proxy(&self, address: Address) -> bool {
+        self.config.trusted_proxies.iter().any(|proxy| proxy.includes(address))
     }
 
     /// Takes a place for a connection from that address, if there is one.
-    pub(super) fn admit(&self, address: IpAddr) -> Option<Place> {
+    pub(super) fn admit(&self, address: Address) -> Option<Place> {
         self.admission.admit(Some(address).filter(|address| !self.is_proxy(*address)))
     }
 
@@ -275,9 +275,7 @@ impl Gateway {
         }
         match whom(headers, &self.config.trusted_proxies) {
             Whom::Itself => Asker { peer, is_at_hand: true },
-            Whom::Client(client) => {
-                Asker { peer: client, is_at_hand: client.address.to_canonical().is_loopback() }
-            }
+            Whom::Client(client) => Asker { peer: client, is_at_hand: client.address.is_loopback() },
             Whom::Unclear(why) => {
                 self.metrics.miss_client(why);
                 debug!(%peer, ?why, "a proxy does not say clearly whom it asks for");
@@ -287,12 +285,12 @@ impl Gateway {
     }
 
     /// How long an address has to wait, because too many wrong secrets came from there.
-    pub(super) fn wait_of(&self, door: Door, address: IpAddr) -> Option<Duration> {
+    pub(super) fn wait_of(&self, door: Door, address: Address) -> Option<Duration> {
         self.guesses(door).lock().wait(address, self.now())
     }
 
     /// A wrong secret came from an address.
-    pub(super) fn count_guess(&self, door: Door, address: IpAddr) {
+    pub(super) fn count_guess(&self, door: Door, address: Address) {
         let wait = self.guesses(door).lock().count(address, self.now());
         if let Some(wait) = wait {
             warn!(%address, ?door, ?wait, "too many wrong secrets from an address, refusing it for a while");

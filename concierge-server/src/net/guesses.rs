@@ -2,10 +2,10 @@
 //! it is told, as the time since the gateway started.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::admission::neighbourhood;
+use crate::files::Address;
 
 /// What wrong secrets are counted over, and how long the first wait is.
 const MINUTE: Duration = Duration::from_mins(1);
@@ -21,7 +21,7 @@ const ADDRESSES: usize = 16_384;
 pub(super) struct Guesses {
     /// So many in a minute, and the address waits; none: it never does.
     most: Option<usize>,
-    addresses: HashMap<IpAddr, Guesser>,
+    addresses: HashMap<Address, Guesser>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,13 +41,13 @@ impl Guesses {
     }
 
     /// How long an address still has to wait before it may try again.
-    pub(super) fn wait(&self, address: IpAddr, now: Duration) -> Option<Duration> {
+    pub(super) fn wait(&self, address: Address, now: Duration) -> Option<Duration> {
         let guesser = self.addresses.get(&neighbourhood(address))?;
         guesser.is_waiting(now).then(|| guesser.until.saturating_sub(now))
     }
 
     /// A wrong secret came from there. Returns how long the address waits from now on, if it was one too many.
-    pub(super) fn count(&mut self, address: IpAddr, now: Duration) -> Option<Duration> {
+    pub(super) fn count(&mut self, address: Address, now: Duration) -> Option<Duration> {
         let most = self.most?;
         let address = neighbourhood(address);
         if !self.addresses.contains_key(&address) {
@@ -112,8 +112,8 @@ mod tests {
 
     const HOME: &str = "192.0.2.1";
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn address(text: &str) -> Address {
+        Address::Ip(text.parse().unwrap())
     }
 
     fn seconds(seconds: u64) -> Duration {
@@ -199,7 +199,7 @@ mod tests {
     fn many_addresses_take_bounded_room_and_do_not_free_who_waits() {
         let mut guesses = Guesses::new(Some(2));
         guess(&mut guesses, HOME, 2, Duration::ZERO);
-        let other = |number: u32| IpAddr::from((0x0a00_0000 + number).to_be_bytes());
+        let other = |number: u32| Address::Ip((0x0a00_0000 + number).to_be_bytes().into());
         for number in 0..u32::try_from(ADDRESSES).unwrap() + 100 {
             guesses.count(other(number), seconds(1));
         }

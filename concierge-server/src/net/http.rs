@@ -15,7 +15,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tracing::debug;
@@ -59,12 +58,12 @@ struct Visitor {
 /// those, so that it does not take the time of messages.
 pub(super) async fn serve(
     gateway: Arc<Gateway>,
-    stream: TcpStream,
+    stream: Wire,
     peer: Peer,
     place: Place,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let Some(stream) = wire(&gateway, stream, peer, &mut stopping).await else { return };
+    let Some(stream) = secured(&gateway, stream, peer, &mut stopping).await else { return };
     let asked_for_files = Arc::new(Notify::new());
     let visit = visit(Arc::clone(&gateway), stream, peer, place, stopping, Arc::clone(&asked_for_files));
     let mut visit = Box::pin(gateway.panics().watch(visit).map(drop));
@@ -79,14 +78,17 @@ pub(super) async fn serve(
     }
 }
 
-/// The connection as what is said over it goes: with TLS where there is a certificate; none where that does not come about.
-async fn wire(
+/// The connection with TLS, where there is a certificate and a network; none where that does not come about.
+async fn secured(
     gateway: &Gateway,
-    stream: TcpStream,
+    stream: Wire,
     peer: Peer,
     stopping: &mut watch::Receiver<bool>,
 ) -> Option<Wire> {
-    let Some(tls) = gateway.tls() else { return Some(Wire::Plain(stream)) };
+    let (stream, tls) = match (stream, gateway.tls()) {
+        (Wire::Plain(stream), Some(tls)) => (stream, tls),
+        (stream, _) => return Some(stream),
+    };
     tokio::select! {
         secured = Box::pin(tls.secure(stream, gateway.config().head.timeout)) => match secured {
             Ok(stream) => Some(stream),
@@ -108,8 +110,7 @@ async fn visit(
     mut stopping: watch::Receiver<bool>,
     asked_for_files: Arc<Notify>,
 ) {
-    let over_loopback =
-        stream.tcp().local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+    let over_loopback = stream.is_over_loopback();
     let head = gateway.config().head;
     let (lifetime, leftover) = (Lifetime::new(), Leftover::default());
     let shared = Arc::clone(&gateway);
@@ -335,7 +336,7 @@ mod tests {
     use std::sync::mpsc;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
     use tokio::task::spawn_blocking;
     use tokio::time::advance;
 
@@ -353,9 +354,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
-        let place = gateway.admit(peer.ip()).unwrap();
+        let place = gateway.admit(peer.ip().into()).unwrap();
         let (_running, stopping) = watch::channel(false);
-        tokio::spawn(serve(gateway, stream, peer.into(), place, stopping));
+        tokio::spawn(serve(gateway, Wire::Plain(stream), peer.into(), place, stopping));
         let mut read = [0; 1024];
         for request in 0..4 {
             client.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();

@@ -2,13 +2,12 @@
 //! its turn.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::ending::linger;
@@ -17,9 +16,9 @@ use super::http;
 use super::metrics::TurnedAway;
 #[cfg(test)]
 use super::panics::tests::Fault;
-
-/// How many connections the system keeps until they are accepted.
-const BACKLOG: u32 = 1024;
+use super::peer::Peer;
+use super::sockets::Listener;
+use super::wire::Wire;
 
 /// The longest pause after the system refused a descriptor.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -27,17 +26,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A full gateway says so in the log this often.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 
-/// Listens on an address.
-pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A gateway that restarts can have its port at once, though connections of its last life still linger.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
 /// Accepts connections until it is dropped.
-pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, stopping: &watch::Receiver<bool>) {
+pub(super) async fn accept(listener: &Listener, gateway: &Arc<Gateway>, stopping: &watch::Receiver<bool>) {
     let mut pause = Duration::ZERO;
     let mut warned: Option<Instant> = None;
     loop {
@@ -54,11 +44,9 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, stopp
         pause = Duration::ZERO;
         #[cfg(test)]
         gateway.panics().inject(Fault::Accept);
-        // Only latency is at stake.
-        let _with_delay = stream.set_nodelay(true);
-        if let Some(place) = gateway.admit(peer.ip()) {
+        if let Some(place) = gateway.admit(peer.address) {
             gateway.metrics().accept();
-            gateway.spawn(http::serve(Arc::clone(gateway), stream, peer.into(), place, stopping.clone()));
+            gateway.spawn(http::serve(Arc::clone(gateway), stream, peer, place, stopping.clone()));
             continue;
         }
         gateway.metrics().turn_away(TurnedAway::Full);
@@ -66,7 +54,7 @@ pub(super) async fn accept(listener: &TcpListener, gateway: &Arc<Gateway>, stopp
             warned = Some(Instant::now());
             warn!(%peer, connections = gateway.admission().connections(), "too many connections, refusing new ones");
         }
-        if gateway.tls().is_some() {
+        if gateway.tls().is_some() && matches!(stream, Wire::Plain(_)) {
             // To say so would take a handshake.
             continue;
         }
@@ -89,11 +77,12 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 }
 
 /// Says that there is no place, without reading what is asked: a flood costs as little as it can.
-async fn refuse(stream: TcpStream, peer: SocketAddr) {
+async fn refuse(mut stream: Wire, peer: Peer) {
     const ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
         Content-Type: text/plain; charset=utf-8\r\nContent-Length: 37\r\n\r\ntoo many connections, try again soon\n";
     // There is always room for so little in a fresh connection, unless it is gone already.
-    if stream.writable().await.is_ok() && stream.try_write(ANSWER).is_ok() {
+    let told = timeout(LONGEST_PAUSE, stream.write_all(ANSWER)).await;
+    if matches!(told, Ok(Ok(()))) {
         linger(stream).await;
     }
     debug!(%peer, "refused a connection");
@@ -101,13 +90,16 @@ async fn refuse(stream: TcpStream, peer: SocketAddr) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpStream;
+
+    use super::super::sockets::{Listening, listen};
     use super::*;
 
     #[tokio::test]
     async fn a_refusal_is_a_complete_answer() {
-        use tokio::io::AsyncReadExt as _;
-        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let Listening { listener, address, .. } = listen(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let mut client = TcpStream::connect(address.tcp().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
         let refusal = tokio::spawn(refuse(stream, peer));
         let mut answer = String::new();
@@ -117,12 +109,5 @@ mod tests {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("\r\nRetry-After: 5\r\n"), "{head}");
         assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{head} {}", body.len());
-    }
-
-    #[tokio::test]
-    async fn a_port_in_use_cannot_be_listened_on() {
-        let first = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let error = listen(first.local_addr().unwrap()).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 }

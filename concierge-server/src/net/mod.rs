@@ -31,6 +31,7 @@ mod panics;
 mod peer;
 mod server;
 mod session;
+mod sockets;
 mod throttle;
 mod tls;
 mod upgrade;

@@ -1,7 +1,6 @@
 //! The listener for those who run the gateway: its metrics, whether it is ready, and the way to its administration. Clients have nothing to ask here.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use hyper::header::CONTENT_TYPE;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
@@ -24,6 +22,8 @@ use super::overload::Scarce;
 #[cfg(test)]
 use super::panics::tests::Fault;
 use super::peer::Peer;
+use super::sockets::Listener;
+use super::wire::Wire;
 
 /// How long one of them may last.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -37,7 +37,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 type Answer = Response<Full<Bytes>>;
 
 /// Answers until it is dropped.
-pub(super) async fn serve(listener: &TcpListener, gateway: &Arc<Gateway>) {
+pub(super) async fn serve(listener: &Listener, gateway: &Arc<Gateway>) {
     loop {
         // Those who are too many wait.
         let Ok(place) = Arc::clone(gateway.operators()).acquire_owned().await else { return };
@@ -47,7 +47,7 @@ pub(super) async fn serve(listener: &TcpListener, gateway: &Arc<Gateway>) {
         };
         let visited = Arc::clone(gateway);
         gateway.spawn(async move {
-            if timeout(LONGEST, visit(stream, peer.into(), visited)).await.is_err() {
+            if timeout(LONGEST, visit(stream, peer, visited)).await.is_err() {
                 debug!(%peer, "a connection for metrics took too long");
             }
             drop(place);
@@ -55,8 +55,8 @@ pub(super) async fn serve(listener: &TcpListener, gateway: &Arc<Gateway>) {
     }
 }
 
-async fn visit(stream: TcpStream, peer: Peer, gateway: Arc<Gateway>) {
-    let over_loopback = stream.local_addr().is_ok_and(|address| is_loopback(&address));
+async fn visit(stream: Wire, peer: Peer, gateway: Arc<Gateway>) {
+    let over_loopback = stream.is_over_loopback();
     let head = gateway.config().head;
     let service = service_fn(move |request| {
         let perform = || answer(&request, &gateway, peer, over_loopback);
@@ -65,10 +65,6 @@ async fn visit(stream: TcpStream, peer: Peer, gateway: Arc<Gateway>) {
     });
     // Whoever breaks off does not want the answer.
     let _outcome = http1(head).serve_connection(TokioIo::new(stream), service).await;
-}
-
-fn is_loopback(address: &SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
 }
 
 fn answer(request: &Request<Incoming>, gateway: &Gateway, peer: Peer, over_loopback: bool) -> Answer {

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
@@ -13,9 +12,10 @@ use tracing::{info, warn};
 
 use super::files::{Disk, Files};
 use super::gateway::Gateway;
+use super::sockets::{self, Listener, Listening, SocketFile};
 use super::tls::Tls;
 use super::{listener, operations};
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, BindAddress, Config, ConfigError};
 use crate::files::{Tally, Totals};
 
 /// Why a gateway does not start.
@@ -38,7 +38,7 @@ pub enum ServeError {
     #[error("cannot listen on {address}")]
     CannotBind {
         /// The address.
-        address: SocketAddr,
+        address: BindAddress,
         /// Why not.
         #[source]
         cause: io::Error,
@@ -67,7 +67,7 @@ impl ServeError {
 ///
 /// let server = Server::bind(Config::from_toml("bind = \"127.0.0.1:0\"")?).await?;
 /// println!("clients connect to {}", server.url());
-/// assert_ne!(server.local_addr().port(), 0);
+/// assert!(server.local_addr().is_some_and(|address| address.port() != 0));
 ///
 /// let (stop, stopped) = oneshot::channel::<()>();
 /// let running = tokio::spawn(server.run(async { drop(stopped.await) }));
@@ -79,8 +79,8 @@ impl ServeError {
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    listeners: Vec<TcpListener>,
-    metrics_listeners: Vec<TcpListener>,
+    doors: Doors,
+    metrics_doors: Doors,
     handle: ServerHandle,
 }
 
@@ -88,8 +88,8 @@ pub struct Server {
 #[derive(Debug, Clone)]
 pub struct ServerHandle {
     gateway: Arc<Gateway>,
-    addresses: Arc<[SocketAddr]>,
-    metrics_addresses: Arc<[SocketAddr]>,
+    addresses: Arc<[BindAddress]>,
+    metrics_addresses: Arc<[BindAddress]>,
 }
 
 /// How much there is in a gateway.
@@ -126,37 +126,33 @@ impl Server {
     /// # Cancel safety
     ///
     /// Nothing is listened on when it is dropped before it is ready.
-    #[expect(clippy::unused_async, reason = "listening on a Unix socket or a name will have to wait")]
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         config.check()?;
         let tls = config.certificate()?.map(Tls::new);
-        let (listeners, addresses) = listen(&config.bind)?;
-        let (metrics_listeners, metrics_addresses) = listen(&config.metrics.bind)?;
+        let (doors, addresses) = listen(&config.bind).await?;
+        let (metrics_doors, metrics_addresses) = listen(&config.metrics.bind).await?;
         let files = open_files(&config.files)?;
         let gateway = Gateway::new(config, files, tls);
-        Ok(Self {
-            listeners,
-            metrics_listeners,
-            handle: ServerHandle { gateway, addresses, metrics_addresses },
-        })
+        Ok(Self { doors, metrics_doors, handle: ServerHandle { gateway, addresses, metrics_addresses } })
     }
 
     /// Where it listens, in the order of the configuration, with the ports that were picked.
-    pub fn addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &[BindAddress] {
         self.handle.addresses()
     }
 
     /// Where it tells its metrics, in the order of the configuration.
-    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+    pub fn metrics_addresses(&self) -> &[BindAddress] {
         &self.handle.metrics_addresses
     }
 
-    /// Where it listens first.
-    pub fn local_addr(&self) -> SocketAddr {
+    /// Where it listens first over TCP; nowhere when on Unix sockets alone.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
         self.handle.local_addr()
     }
 
-    /// Where a client on this machine connects: `ws://127.0.0.1:64209/ws`, or `wss://` with TLS.
+    /// Where a client on this machine connects: `ws://127.0.0.1:64209/ws`, or `wss://` with TLS. For a gateway on Unix sockets alone it is what a
+    /// client that brings its own connection asks for, `ws://localhost/ws`.
     pub fn url(&self) -> String {
         self.handle.url()
     }
@@ -173,19 +169,19 @@ impl Server {
     ///
     /// Dropping it stops the gateway, too, without waiting for the connections to close.
     pub async fn run(self, until: impl Future<Output = ()>) {
-        let Self { listeners, metrics_listeners, handle } = self;
+        let Self { doors, metrics_doors, handle } = self;
         let ServerHandle { gateway, addresses, metrics_addresses } = handle;
-        if gateway.tls().is_none() && addresses.iter().any(|address| !address.ip().is_loopback()) {
+        if gateway.tls().is_none() && addresses.iter().any(BindAddress::is_public) {
             warn!("listening on a public address without TLS: whoever is on the way can read everything");
         }
         let has_token = gateway.config().metrics.admin_secret.is_some();
-        if has_token && metrics_addresses.iter().any(|address| !address.ip().is_loopback()) {
+        if has_token && metrics_addresses.iter().any(BindAddress::is_public) {
             warn!("administration on a public address without TLS: whoever is on the way can read its token");
         }
         let _stopping = StopWhenDropped(Arc::clone(&gateway));
         let (stop, stopping) = watch::channel(false);
         let mut accepting = JoinSet::new();
-        for listener in listeners {
+        for listener in doors.listeners {
             let (gateway, stopping) = (Arc::clone(&gateway), stopping.clone());
             accepting.spawn(async move {
                 let accept = || listener::accept(&listener, &gateway, &stopping);
@@ -194,16 +190,19 @@ impl Server {
         }
         // They tell of the stop, too, and end with it.
         let mut operations = JoinSet::new();
-        for listener in metrics_listeners {
+        for listener in metrics_doors.listeners {
             let gateway = Arc::clone(&gateway);
             operations.spawn(async move {
                 let serve = || operations::serve(&listener, &gateway);
                 while gateway.panics().watch(serve()).await.is_none() {}
             });
         }
+        // Dropped before the listeners, however this ends.
+        let (files, _metrics_files) = (doors.files, metrics_doors.files);
         info!(?addresses, "serving");
         until.await;
         info!(connections = gateway.admission().connections(), "stopping");
+        drop(files);
         accepting.shutdown().await;
         // Nobody listens to it when every connection is a WebSocket.
         let _listening = stop.send(true);
@@ -226,23 +225,22 @@ impl ServerHandle {
     }
 
     /// Where it listens.
-    pub fn addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &[BindAddress] {
         &self.addresses
     }
 
-    /// Where it listens first.
-    ///
-    /// # Panics
-    ///
-    /// Never: a configuration without an address is refused.
-    pub fn local_addr(&self) -> SocketAddr {
-        *self.addresses.first().expect("a configuration without an address is refused")
+    /// Where it listens first over TCP; nowhere when on Unix sockets alone.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.addresses.iter().find_map(BindAddress::tcp)
     }
 
     /// Where a client on this machine connects.
     pub fn url(&self) -> String {
         let scheme = if self.is_secure() { "wss" } else { "ws" };
-        format!("{scheme}://{}/ws", reachable(self.local_addr()))
+        match self.local_addr() {
+            Some(address) => format!("{scheme}://{}/ws", reachable(address)),
+            None => "ws://localhost/ws".to_owned(),
+        }
     }
 
     /// Whether clients connect over TLS.
@@ -281,18 +279,24 @@ impl ServerHandle {
     }
 }
 
+/// What is listened on for one purpose. The files of sockets come first: they are removed while they are still listened on.
+#[derive(Debug, Default)]
+struct Doors {
+    files: Vec<SocketFile>,
+    listeners: Vec<Listener>,
+}
+
 /// Listens on each of them; with the ports that were picked.
-fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Arc<[SocketAddr]>), ServeError> {
-    let one = |&address: &SocketAddr| {
-        let listener = listener::listen(address)?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    };
-    let each = wanted
-        .iter()
-        .map(|address| one(address).map_err(|cause| ServeError::CannotBind { address: *address, cause }));
-    let (listeners, addresses): (Vec<_>, Vec<_>) = each.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-    Ok((listeners, addresses.into()))
+async fn listen(wanted: &[BindAddress]) -> Result<(Doors, Arc<[BindAddress]>), ServeError> {
+    let (mut doors, mut addresses) = (Doors::default(), Vec::new());
+    for address in wanted {
+        let cannot = |cause| ServeError::CannotBind { address: address.clone(), cause };
+        let Listening { file, listener, address } = sockets::listen(address).await.map_err(cannot)?;
+        doors.files.extend(file);
+        doors.listeners.push(listener);
+        addresses.push(address);
+    }
+    Ok((doors, addresses.into()))
 }
 
 /// The file store, unless it is switched off.
@@ -336,12 +340,10 @@ mod tests {
     async fn a_configuration_that_is_refused_ends_with_78_and_a_port_in_use_with_10() {
         let mut config = Config::from_toml("bind = \"127.0.0.1:0\"").unwrap();
         let server = Server::bind(config.clone()).await.unwrap();
-        config.bind = vec![server.local_addr()];
+        let address = server.local_addr().unwrap();
+        config.bind = vec![address.into()];
         let taken = Server::bind(config.clone()).await.unwrap_err();
-        assert_eq!(
-            (taken.exit_code(), taken.to_string()),
-            (10, format!("cannot listen on {}", server.local_addr()))
-        );
+        assert_eq!((taken.exit_code(), taken.to_string()), (10, format!("cannot listen on {address}")));
         config.bind = vec!["0.0.0.0:0".parse().unwrap()];
         assert_eq!(Server::bind(config).await.unwrap_err().exit_code(), 78);
     }
@@ -351,7 +353,7 @@ mod tests {
         let config =
             Config::from_toml("bind = [\"0.0.0.0:0\", \"[::1]:0\"]\nallow_anonymous = true").unwrap();
         let server = Server::bind(config).await.unwrap();
-        assert_eq!(server.url(), format!("ws://127.0.0.1:{}/ws", server.local_addr().port()));
+        assert_eq!(server.url(), format!("ws://127.0.0.1:{}/ws", server.local_addr().unwrap().port()));
         assert_eq!(server.addresses().len(), 2);
         assert_eq!(server.handle().counts(), Counts { connections: 0, clients: 0, services: 0 });
     }

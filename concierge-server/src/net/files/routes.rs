@@ -1,7 +1,6 @@
 //! Requests to `/fs`: what is asked, by whom, and whether it may be done. The order of the checks is part of the contract: the key,
 //! then whose folder it is, then the path.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::header::{
@@ -25,7 +24,7 @@ use super::body::Body;
 use super::refusal::Refused;
 use super::upload::{Placed, Upload};
 use super::{Files, download};
-use crate::files::{Access, Caller, FilePath};
+use crate::files::{Access, Address, Caller, FilePath};
 use crate::hub::ClientId;
 
 const METHODS: &str = "GET, HEAD, PUT, POST, DELETE";
@@ -37,7 +36,7 @@ pub(in crate::net) struct Asking<'g> {
     /// It passed the checks of `Origin` and `Host`.
     pub(in crate::net) request: Request<Arriving>,
     pub(in crate::net) gateway: &'g Gateway,
-    pub(in crate::net) address: IpAddr,
+    pub(in crate::net) address: Address,
     pub(in crate::net) lifetime: Lifetime,
 }
 
@@ -70,7 +69,7 @@ pub(in crate::net) async fn answer(files: &Arc<Files>, asking: Asking<'_>) -> Re
 }
 
 /// Whoever is not even looked at: an address that guesses, and what moves files while there is too much to do.
-fn turned_away(gateway: &Gateway, address: IpAddr, method: &Method) -> Option<(TurnedAway, Refused)> {
+fn turned_away(gateway: &Gateway, address: Address, method: &Method) -> Option<(TurnedAway, Refused)> {
     if let Some(wait) = gateway.wait_of(Door::Clients, address) {
         return Some((TurnedAway::Guesses, Refused::guesses(wait)));
     }

@@ -184,8 +184,8 @@ async fn http(address: SocketAddr, request: &str, body: &str) -> (u16, String) {
 async fn gateway() -> (Arc<Gateway>, SocketAddr, SocketAddr, oneshot::Sender<()>) {
     let settings = "bind = \"127.0.0.1:0\"\nmetrics.bind = \"127.0.0.1:0\"\nlimits.connections = 20";
     let server = Server::bind(Config::from_toml(settings).unwrap()).await.unwrap();
-    let (gateway, address) = (Arc::clone(server.handle().gateway()), server.local_addr());
-    let operations = server.metrics_addresses()[0];
+    let (gateway, address) = (Arc::clone(server.handle().gateway()), server.local_addr().unwrap());
+    let operations = server.metrics_addresses()[0].tcp().unwrap();
     let (stop, stopped) = oneshot::channel();
     drop(tokio::spawn(server.run(async { drop(stopped.await) })));
     (gateway, address, operations, stop)
