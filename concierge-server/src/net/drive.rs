@@ -12,10 +12,11 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::metrics::Metrics;
-use super::outbox::{Outbox, Payload, Pressure};
+use super::outbox::{Outbox, Pressure};
 use super::panics::Panics;
 #[cfg(test)]
 use super::panics::tests::Fault;
+use super::payload::Payload;
 use super::peer::Peer;
 use crate::dialect::concierge::{Answer, Close, Connection, Delivery, Ids, Input, Recipients};
 use crate::hub::{Change, ClientId, Hub, Limits};
@@ -280,9 +281,8 @@ mod tests {
     }
 
     fn kinds(outbox: &Outbox) -> Vec<String> {
-        let text = |payload: Arc<Payload>| payload.text().as_str().to_owned();
-        let kind = |text: String| text.split_once("\"type\":\"")?.1.split('"').next().map(str::to_owned);
-        std::iter::from_fn(|| outbox.pop()).filter_map(|payload| kind(text(payload))).collect()
+        let kind = |text: &str| text.split_once("\"type\":\"")?.1.split('"').next().map(str::to_owned);
+        outbox.take().payloads().filter_map(|payload| kind(payload.text())).collect()
     }
 
     #[test]

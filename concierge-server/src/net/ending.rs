@@ -1,6 +1,7 @@
 //! How a WebSocket ends, whatever the reason: the one way out. What was queued is written if it should be, the close frame
 //! is said, and TCP is closed so that the frame arrives; each with a bound in time.
 
+use std::future::poll_fn;
 use std::time::Duration;
 
 use concierge_client::payload::CloseCode;
@@ -103,13 +104,24 @@ pub(super) async fn finish(mut socket: Socket, outbox: &Outbox, ending: Ending) 
 
 /// Writes what waits, and says why it ends; where the client has said so, its own close frame is echoed.
 async fn farewell(socket: &mut Socket, waiting: Option<&Outbox>, close: Option<Close>) -> Result<(), Error> {
-    while let Some(payload) = waiting.and_then(Outbox::pop) {
-        socket.feed(Message::Text(payload.text())).await?;
+    match waiting {
+        Some(_) => write_batch(socket).await?,
+        None => socket.get_mut().batch().cut(),
+    }
+    while let Some(batch) = waiting.map(Outbox::take).filter(|batch| !batch.is_empty()) {
+        *socket.get_mut().batch() = batch;
+        write_batch(socket).await?;
     }
     let Some(Close { code, reason }) = close else { return socket.flush().await };
     socket
         .send(Message::Close(Some(CloseFrame { code: u16::from(code).into(), reason: reason.into() })))
         .await
+}
+
+async fn write_batch(socket: &mut Socket) -> Result<(), Error> {
+    // What the WebSocket itself has begun to write comes first.
+    socket.flush().await?;
+    Ok(poll_fn(|context| socket.get_mut().poll_batch(context)).await?)
 }
 
 /// Closes a connection in such a way that the last bytes arrive: closing while the client's bytes are unread would reset the

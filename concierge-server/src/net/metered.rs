@@ -1,13 +1,15 @@
 //! A byte stream that watches the frames a client sends, and refuses what would be too much before it is taken in: a
-//! message over its limit, one in too many fragments. It also counts bytes, which tells who is alive and who reads.
+//! message over its limit, one in too many fragments. It also counts bytes, which tells who is alive and who reads, and writes
+//! batches of frames past the WebSocket above it, which then has only control frames to write.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::batch::{Batch, FRAMES};
 use super::metrics::Traffic;
 
 /// What a client may send.
@@ -30,6 +32,9 @@ pub(super) struct Metered<S> {
     frames: Frames,
     end: End,
     is_refused: bool,
+    /// What is being written.
+    batch: Batch,
+    is_unflushed: bool,
     received: u64,
     written: u64,
     /// What those of all connections together are counted with.
@@ -63,6 +68,8 @@ impl<S> Metered<S> {
             frames: Frames::new(limits),
             end: End::Open,
             is_refused: false,
+            batch: Batch::default(),
+            is_unflushed: false,
             received: 0,
             written: 0,
             traffic,
@@ -87,6 +94,11 @@ impl<S> Metered<S> {
     /// Bytes that went out so far.
     pub(super) fn written(&self) -> u64 {
         self.written
+    }
+
+    /// What is being written.
+    pub(super) fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -161,15 +173,44 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Metered<S> {
+    /// Writes the batch to its end.
+    pub(super) fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.batch.is_empty() {
+            let mut slices = [IoSlice::new(&[]); FRAMES];
+            let count = self.batch.slices(&mut slices);
+            let slices = slices.get(..count).unwrap_or_default();
+            let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.batch.advance(written);
+            self.count_written(written);
+            self.is_unflushed = true;
+        }
+        if self.is_unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+            self.is_unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn count_written(&mut self, written: usize) {
+        self.written += written as u64;
+        self.traffic.sent.inc_by(written as u64);
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    /// Frames of others than the batch: never in the middle of one of its frames.
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_batch(context))?;
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.written += written as u64;
-        self.traffic.sent.inc_by(written as u64);
+        self.count_written(written);
         Poll::Ready(Ok(written))
     }
 

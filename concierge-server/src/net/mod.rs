@@ -8,6 +8,7 @@
 mod administration;
 mod admission;
 mod answers;
+mod batch;
 mod descriptors;
 mod drive;
 mod ending;
@@ -28,6 +29,7 @@ mod outbox;
 mod overload;
 mod pacing;
 mod panics;
+mod payload;
 mod peer;
 mod server;
 mod session;

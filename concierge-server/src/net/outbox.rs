@@ -3,35 +3,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// A text for any number of receivers, encoded once and counted once among all that waits.
-#[derive(Debug)]
-pub(super) struct Payload {
-    text: Utf8Bytes,
-    total: Arc<AtomicUsize>,
-}
+use super::batch::{Batch, FRAMES};
+use super::payload::Payload;
 
-impl Payload {
-    pub(super) fn new(text: String, total: &Arc<AtomicUsize>) -> Arc<Self> {
-        total.fetch_add(text.len(), Ordering::Relaxed);
-        Arc::new(Self { text: text.into(), total: Arc::clone(total) })
-    }
-
-    pub(super) fn text(&self) -> Utf8Bytes {
-        self.text.clone()
-    }
-}
-
-impl Drop for Payload {
-    fn drop(&mut self) {
-        self.total.fetch_sub(self.text.len(), Ordering::Relaxed);
-    }
-}
+/// How many bytes are taken out to be written at once; the last payload may exceed it.
+const BYTES_AT_ONCE: usize = 64 * 1024;
 
 /// How much may wait for one client.
 #[derive(Debug, Clone, Copy)]
@@ -70,10 +50,11 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Arc<Payload>>,
-    /// What was taken out to be written, until the socket has it.
-    writing: Vec<Arc<Payload>>,
-    /// Bytes of both.
+    /// Bytes that wait, and those that were taken out to be written until the socket has them.
     bytes: usize,
+    /// Payloads that were taken out, and their bytes.
+    writing: usize,
+    bytes_writing: usize,
     signal: Option<Signal>,
     /// Nothing is taken in any more.
     closed: bool,
@@ -96,7 +77,7 @@ impl Outbox {
         if state.closed {
             return Pressure::Low;
         }
-        let length = payload.text.len();
+        let length = payload.len();
         let has_room = state.payloads() < self.bounds.payloads
             && length.saturating_add(state.bytes) <= self.bounds.bytes;
         if !has_room && state.payloads() > 0 {
@@ -145,24 +126,28 @@ impl Outbox {
         state.wake_waiting();
     }
 
-    /// The oldest payload, to be written. It counts until [`Outbox::handle_written`].
-    pub(super) fn pop(&self) -> Option<Arc<Payload>> {
+    /// The oldest payloads, to be written. They count until [`Outbox::handle_written`].
+    pub(super) fn take(&self) -> Batch {
         let mut state = self.state.lock();
-        let payload = state.queue.pop_front()?;
-        state.writing.push(Arc::clone(&payload));
-        Some(payload)
+        let mut bytes = 0;
+        let goes_along = |payload: &&Arc<Payload>| {
+            let has_room = bytes < BYTES_AT_ONCE;
+            bytes += if has_room { payload.len() } else { 0 };
+            has_room
+        };
+        let count = state.queue.iter().take(FRAMES).take_while(goes_along).count();
+        let rest = state.queue.split_off(count);
+        let taken = std::mem::replace(&mut state.queue, rest);
+        state.writing += count;
+        state.bytes_writing += bytes;
+        Batch::new(taken)
     }
 
     /// The socket has taken everything that was taken out.
     pub(super) fn handle_written(&self) {
         let mut state = self.state.lock();
-        state.bytes -= state.writing.iter().map(|payload| payload.text.len()).sum::<usize>();
-        state.writing.clear();
-        if state.queue.is_empty() {
-            // An idle client keeps no room for what it was sent once.
-            state.queue = VecDeque::new();
-            state.writing = Vec::new();
-        }
+        state.bytes -= std::mem::take(&mut state.bytes_writing);
+        state.writing = 0;
         if self.is_relieved(&state) {
             state.slow = false;
             state.wake_waiting();
@@ -232,13 +217,12 @@ impl Outbox {
 
 impl State {
     fn payloads(&self) -> usize {
-        self.queue.len() + self.writing.len()
+        self.queue.len() + self.writing
     }
 
     fn end(&mut self, signal: Signal) -> Pressure {
         self.queue = VecDeque::new();
-        self.writing = Vec::new();
-        self.bytes = 0;
+        (self.bytes, self.bytes_writing, self.writing) = (0, 0, 0);
         self.closed = true;
         self.signal = Some(signal);
         if let Some(writer) = self.writer.take() {
@@ -257,6 +241,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Waker;
 
     use super::*;
@@ -266,9 +251,9 @@ mod tests {
         (Outbox::new(Bounds { bytes, payloads }), Arc::new(AtomicUsize::new(0)))
     }
 
-    /// Writes the oldest payload.
+    /// Writes what waits.
     fn written(outbox: &Outbox) {
-        drop(outbox.pop());
+        drop(outbox.take());
         outbox.handle_written();
     }
 
@@ -284,7 +269,7 @@ mod tests {
         let (outbox, total) = outbox(4, 0);
         outbox.push(Payload::new("longer than four".to_owned(), &total));
         assert_eq!(signal(&outbox), None);
-        assert_eq!(outbox.pop().unwrap().text().as_str(), "longer than four");
+        drop(outbox.take());
         assert!(outbox.is_empty());
     }
 
@@ -331,8 +316,10 @@ mod tests {
         let (outbox, total) = outbox(8, 100);
         let context = &Context::from_waker(Waker::noop());
         let push = || outbox.push(Payload::new("12".to_owned(), &total));
-        assert_eq!([push(), push(), push()], [Pressure::Low, Pressure::Low, Pressure::High]);
-        written(&outbox);
+        assert_eq!([push(), push()], [Pressure::Low, Pressure::Low]);
+        let _batch = outbox.take();
+        assert_eq!([push(), push()], [Pressure::High, Pressure::High]);
+        outbox.handle_written();
         assert_eq!(outbox.poll_relieved(context), Poll::Pending);
         written(&outbox);
         assert_eq!(outbox.poll_relieved(context), Poll::Ready(()));
@@ -342,7 +329,7 @@ mod tests {
     fn what_is_being_written_counts_until_the_socket_has_it() {
         let (outbox, total) = outbox(8, 100);
         outbox.push(Payload::new("123456".to_owned(), &total));
-        drop(outbox.pop());
+        let _batch = outbox.take();
         assert_eq!((outbox.bytes(), total.load(Ordering::Relaxed)), (6, 6));
         outbox.push(Payload::new("789".to_owned(), &total));
         assert_eq!(signal(&outbox), Some(Signal::Overflow), "an outbox that is being written is not empty");
@@ -356,8 +343,7 @@ mod tests {
         outbox.mark_slow();
         assert_eq!(outbox.push(Payload::new("1".to_owned(), &total)), Pressure::Low);
         assert_eq!(outbox.poll_relieved(&Context::from_waker(Waker::noop())), Poll::Ready(()));
-        while outbox.pop().is_some() {}
-        outbox.handle_written();
+        written(&outbox);
         assert_eq!(push(), Pressure::High, "it caught up");
     }
 
@@ -367,6 +353,24 @@ mod tests {
         outbox.push(Payload::new("last".to_owned(), &total));
         outbox.stop();
         assert_eq!(signal(&outbox), Some(Signal::Stop));
-        assert_eq!(outbox.pop().unwrap().text().as_str(), "last");
+        assert!(!outbox.take().is_empty());
+    }
+
+    #[test]
+    fn what_is_taken_out_at_once_is_bounded_and_in_order() {
+        let (outbox, total) = outbox(1 << 20, 1000);
+        for size in [BYTES_AT_ONCE, 1, 2] {
+            outbox.push(Payload::new("x".repeat(size), &total));
+        }
+        drop(outbox.take());
+        outbox.handle_written();
+        assert_eq!(outbox.bytes(), 3, "the first was enough");
+        for _ in 0..FRAMES {
+            outbox.push(Payload::new(String::new(), &total));
+        }
+        drop(outbox.take());
+        assert!(!outbox.is_empty());
+        drop(outbox.take());
+        assert!(outbox.is_empty());
     }
 }

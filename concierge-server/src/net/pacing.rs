@@ -57,7 +57,8 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
     use std::task::Waker;
 
-    use super::super::outbox::{Bounds, Payload, Pressure};
+    use super::super::outbox::{Bounds, Pressure};
+    use super::super::payload::Payload;
     use super::*;
 
     fn full_outbox() -> Arc<Outbox> {
@@ -73,10 +74,10 @@ mod tests {
         let (first, second) = (full_outbox(), full_outbox());
         let mut pause = Pause::new(vec![Arc::clone(&first), Arc::clone(&second)], Duration::ZERO).unwrap();
         assert_eq!(pause.until(), PATIENCE);
-        drop(first.pop());
+        drop(first.take());
         first.handle_written();
         assert_eq!(pause.poll(context), Poll::Pending);
-        drop(second.pop());
+        drop(second.take());
         second.handle_written();
         assert_eq!(pause.poll(context), Poll::Ready(()));
     }

@@ -31,11 +31,8 @@ use crate::dialect::concierge::{Close, Step, Timer};
 /// How many messages are read in a row before what they led to is written: the answers to a burst leave in one write.
 const MESSAGES_IN_A_ROW: usize = 64;
 
-/// How many payloads are written in a row before others get their turn.
-const PAYLOADS_IN_A_ROW: usize = 256;
-
-/// How many bytes are copied for the socket before it must have taken them.
-const BYTES_IN_A_ROW: usize = 64 * 1024;
+/// How many batches are written in a row before others get their turn.
+const BATCHES_IN_A_ROW: usize = 4;
 
 /// How long a client may take nothing while something waits for it.
 const STALLED_FOR: Duration = Duration::from_secs(10);
@@ -51,7 +48,6 @@ struct Session {
     /// This client has to read what it is sent before more is read from it.
     is_held: bool,
     ping_is_due: bool,
-    is_unflushed: bool,
     /// Since when nothing could be written, while something waits.
     stalled_since: Option<Duration>,
     /// Bytes written and received when that was looked at the last time.
@@ -84,7 +80,6 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from:
         throttle,
         is_held: false,
         ping_is_due: false,
-        is_unflushed: false,
         stalled_since: None,
         written: 0,
         received: 0,
@@ -191,8 +186,8 @@ impl Session {
         })
     }
 
-    fn is_written(&self) -> bool {
-        self.member.outbox().is_empty() && !self.is_unflushed
+    fn is_written(&mut self) -> bool {
+        self.member.outbox().is_empty() && self.socket.get_mut().batch().is_empty() && !self.ping_is_due
     }
 
     /// Writes what waits. Ready only when there is something else to do.
@@ -216,36 +211,28 @@ impl Session {
 
     /// Ready when nothing is left to write.
     fn poll_payloads(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.socket.get_mut().poll_batch(context))?;
         let mut socket = Pin::new(&mut self.socket);
-        let mut copied = 0;
         #[cfg(test)]
         if !self.member.outbox().is_empty() {
             self.member.gateway().panics().inject(Fault::Write);
         }
-        for _ in 0..PAYLOADS_IN_A_ROW {
-            if copied >= BYTES_IN_A_ROW {
-                break;
-            }
+        if self.ping_is_due {
             ready!(socket.as_mut().poll_ready(context))?;
-            let message = if std::mem::take(&mut self.ping_is_due) {
-                Message::Ping(Bytes::new())
-            } else if let Some(payload) = self.member.outbox().pop() {
-                let text = payload.text();
-                copied += text.len();
-                Message::Text(text)
-            } else {
-                break;
-            };
-            socket.as_mut().start_send(message)?;
-            self.is_unflushed = true;
+            socket.as_mut().start_send(Message::Ping(Bytes::new()))?;
+            self.ping_is_due = false;
         }
-        if self.is_unflushed {
-            ready!(socket.as_mut().poll_flush(context))?;
-            self.is_unflushed = false;
-            self.member.outbox().handle_written();
-        }
-        if self.member.outbox().is_empty() {
-            return Poll::Ready(Ok(()));
+        // What the WebSocket itself has to say must not be in the middle of a batch, nor the other way round.
+        ready!(socket.as_mut().poll_flush(context))?;
+        let outbox = self.member.outbox();
+        for _ in 0..BATCHES_IN_A_ROW {
+            outbox.handle_written();
+            if outbox.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let stream = self.socket.get_mut();
+            *stream.batch() = outbox.take();
+            ready!(stream.poll_batch(context))?;
         }
         context.waker().wake_by_ref();
         Poll::Pending
