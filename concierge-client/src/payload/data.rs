@@ -99,8 +99,20 @@ pub enum DataError {
 
 /// Checks a value that is known to be JSON, in one pass and without recursion.
 pub(crate) fn check(json: &RawValue, max_depth: usize) -> Result<(), DataError> {
+    let bytes = json.get().as_bytes();
+    if is_plain(bytes, max_depth) { Ok(()) } else { check_closely(bytes, max_depth) }
+}
+
+/// Whether there is nothing that could be wrong: no escape at all, and no more brackets than may be within each other, wherever they
+/// stand. Nearly all data is like that, and it is seen at a fraction of what a closer look costs.
+fn is_plain(bytes: &[u8], max_depth: usize) -> bool {
+    let opening = bytes.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    opening <= max_depth && !bytes.contains(&b'\\')
+}
+
+fn check_closely(bytes: &[u8], max_depth: usize) -> Result<(), DataError> {
     let mut depth = 0_usize;
-    let mut rest = json.get().as_bytes();
+    let mut rest = bytes;
     while let [byte, tail @ ..] = rest {
         rest = tail;
         match byte {
@@ -158,6 +170,18 @@ mod tests {
 
     fn checked(json: &str) -> Result<(), DataError> {
         check(serde_json::from_str::<&RawValue>(json).unwrap(), Data::MAX_DEPTH)
+    }
+
+    #[test]
+    fn what_is_plain_passes_the_closer_look_as_well() {
+        let many = format!("[{}\"[\"]", "\"{\",".repeat(Data::MAX_DEPTH));
+        let texts = ["1", "[[1],{\"a\":[]}]", "\"a\\nb\"", "\"\\ud800\"", &nested(64), &nested(65), &many];
+        for text in texts {
+            let closely = check_closely(text.as_bytes(), Data::MAX_DEPTH);
+            assert_eq!(checked(text), closely, "{text}");
+            assert!(!is_plain(text.as_bytes(), Data::MAX_DEPTH) || closely.is_ok(), "{text}");
+        }
+        assert!(!is_plain(many.as_bytes(), Data::MAX_DEPTH) && checked(&many).is_ok());
     }
 
     fn nested(depth: usize) -> String {

@@ -192,6 +192,6 @@ impl Message {
             target: &'a Target,
             data: &'a RawValue,
         }
-        super::encode(&Parts { origin, target, data })
+        super::encode_within(2 * super::USUAL_BYTES + data.get().len(), &Parts { origin, target, data })
     }
 }

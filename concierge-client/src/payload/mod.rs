@@ -73,7 +73,25 @@ pub const DEFAULT_PORT: u16 = 64209;
 /// assert_eq!(encode(&SelfFetch {}), r#"{"type":"SELF_FETCH"}"#);
 /// ```
 pub fn encode<P: Serialize + ?Sized>(payload: &P) -> String {
-    serde_json::to_string(payload).expect("payloads have string keys and serialize without failing")
+    encode_within(USUAL_BYTES, payload)
+}
+
+/// What most payloads fit into.
+const USUAL_BYTES: usize = 128;
+
+/// The same, for one that takes about so many bytes: a text that outgrows its room has to move.
+fn encode_within<P: Serialize + ?Sized>(room: usize, payload: &P) -> String {
+    let mut text = Vec::with_capacity(room);
+    write(&mut text, payload);
+    finish(text)
+}
+
+fn write<P: Serialize + ?Sized>(text: &mut Vec<u8>, payload: &P) {
+    serde_json::to_writer(text, payload).expect("payloads have string keys and serialize without failing");
+}
+
+fn finish(text: Vec<u8>) -> String {
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 /// The JSON of an answer: `seq` first, then the payload's own fields.
@@ -85,7 +103,14 @@ pub fn encode<P: Serialize + ?Sized>(payload: &P) -> String {
 /// assert_eq!(encode_sequenced(Seq::ZERO.next(), &Reply::Ok), r#"{"seq":1,"type":"OK"}"#);
 /// ```
 pub fn encode_sequenced(seq: Seq, reply: &Reply) -> String {
-    let payload = encode(reply);
-    let fields = payload.strip_prefix('{').unwrap_or(&payload);
-    format!("{{\"seq\":{seq},{fields}")
+    let mut text = Vec::with_capacity(USUAL_BYTES);
+    text.extend_from_slice(b"{\"seq\":");
+    write(&mut text, &seq.value());
+    let end = text.len();
+    write(&mut text, reply);
+    // The number goes on where the payload's own object began.
+    if let Some(brace) = text.get_mut(end) {
+        *brace = b',';
+    }
+    finish(text)
 }

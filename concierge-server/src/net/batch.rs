@@ -71,7 +71,7 @@ mod tests {
 
     fn batch(texts: &[&str]) -> Batch {
         let total = Arc::new(AtomicUsize::new(0));
-        Batch::new(texts.iter().map(|text| Payload::new((*text).to_owned(), &total)).collect())
+        Batch::new(texts.iter().map(|text| Payload::new(text, &total)).collect())
     }
 
     /// What one call would write at most.

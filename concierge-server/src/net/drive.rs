@@ -3,6 +3,7 @@
 //! all clients see one order. It is never held across an await.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -35,10 +36,34 @@ pub(super) struct Drive {
 #[derive(Debug)]
 struct Core {
     hub: Hub,
-    seats: HashMap<ClientId, Seat>,
+    seats: HashMap<ClientId, Seat, Drawn>,
     next_client: u64,
     /// Empty between two uses: kept for its room.
     deliveries: Vec<Delivery>,
+}
+
+/// Finds a seat by its client's id. Ids are drawn here, one after the other: nobody outside can choose them so that they
+/// collide, and they need no hashing that holds against that.
+type Drawn = BuildHasherDefault<DrawnId>;
+
+#[derive(Debug, Default)]
+struct DrawnId(u64);
+
+impl Hasher for DrawnId {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0.rotate_left(8) ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // Spread over all bits, of which the map looks at the highest and the lowest (Fibonacci hashing).
+        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
 }
 
 /// What the hub need not know of a client.
@@ -77,7 +102,7 @@ impl Drive {
         (metrics, panics): (Arc<Metrics>, Panics),
     ) -> Self {
         let core =
-            Core { hub: Hub::new(limits), seats: HashMap::new(), next_client: 0, deliveries: Vec::new() };
+            Core { hub: Hub::new(limits), seats: HashMap::default(), next_client: 0, deliveries: Vec::new() };
         Self {
             core: Mutex::new(core),
             waiting: Arc::new(AtomicUsize::new(0)),
@@ -88,9 +113,9 @@ impl Drive {
     }
 
     /// A payload for one connection alone, which the hub need not know of.
-    pub(super) fn answer(&self, answer: Answer, outbox: &Outbox) {
+    pub(super) fn answer(&self, answer: &Answer, outbox: &Outbox) {
         self.metrics.send(answer.kind, 1);
-        outbox.push(Payload::new(answer.text, &self.waiting));
+        outbox.push(Payload::new(&answer.text, &self.waiting));
     }
 
     /// Has the hub decide, and delivers what follows. The address is where the connection comes from.
@@ -208,13 +233,13 @@ impl Drive {
     fn hand_out(
         &self,
         deliveries: impl Iterator<Item = Delivery>,
-        seats: &HashMap<ClientId, Seat>,
+        seats: &HashMap<ClientId, Seat, Drawn>,
         pressed: &mut Vec<Arc<Outbox>>,
     ) {
         for Delivery { to, kind, text } in deliveries {
             #[cfg(test)]
             self.panics.inject(Fault::Deliver);
-            let payload = Payload::new(text, &self.waiting);
+            let payload = Payload::new(&text, &self.waiting);
             let mut push = |client: &ClientId| {
                 if let Some(Seat { outbox, .. }) = seats.get(client)
                     && outbox.push(Arc::clone(&payload)) == Pressure::High

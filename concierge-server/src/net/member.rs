@@ -2,7 +2,7 @@
 //! included, dropping this takes all of it out.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use concierge_client::payload::{ClientName, CloseCode, RequestKind};
 use tracing::debug;
@@ -52,17 +52,16 @@ impl Member {
         Self { gateway, from, outbox, number, place, connection: Some(connection) }
     }
 
-    pub(super) fn handle_text(&mut self, text: &str) -> Outcome {
-        let begun = Instant::now();
-        let (request, outcome) = self.carry_out(text);
-        self.gateway.metrics().receive(request, begun.elapsed());
+    /// A text came in, now.
+    pub(super) fn handle_text(&mut self, text: &str, now: Duration) -> Outcome {
+        let (request, outcome) = self.carry_out(text, now);
+        self.gateway.metrics().receive(request, self.gateway.now().saturating_sub(now));
         outcome
     }
 
     /// Which request it was, and what came of it.
-    fn carry_out(&mut self, text: &str) -> (Option<RequestKind>, Outcome) {
+    fn carry_out(&mut self, text: &str, now: Duration) -> (Option<RequestKind>, Outcome) {
         let Some(connection) = &mut self.connection else { return (None, Outcome::default()) };
-        let now = self.gateway.now();
         let address = self.from.peer.address;
         if !connection.is_identified() && self.gateway.wait_of(Door::Clients, address).is_some() {
             // Whoever opened many connections first would have as many guesses.
@@ -88,7 +87,7 @@ impl Member {
             }
             Step::Answer(answer) => {
                 let request = answer.request;
-                self.gateway.drive().answer(answer, &self.outbox);
+                self.gateway.drive().answer(&answer, &self.outbox);
                 (request, Outcome::default())
             }
             Step::Hub(input) => {

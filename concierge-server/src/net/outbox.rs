@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn an_empty_outbox_takes_a_payload_of_any_size() {
         let (outbox, total) = outbox(4, 0);
-        outbox.push(Payload::new("longer than four".to_owned(), &total));
+        outbox.push(Payload::new("longer than four", &total));
         assert_eq!(signal(&outbox), None);
         drop(outbox.take());
         assert!(outbox.is_empty());
@@ -276,13 +276,13 @@ mod tests {
     #[test]
     fn one_byte_too_many_overflows_and_frees_what_waited() {
         let (outbox, total) = outbox(8, 100);
-        outbox.push(Payload::new("1234".to_owned(), &total));
-        outbox.push(Payload::new("5678".to_owned(), &total));
+        outbox.push(Payload::new("1234", &total));
+        outbox.push(Payload::new("5678", &total));
         assert_eq!((signal(&outbox), outbox.bytes()), (None, 8));
-        outbox.push(Payload::new("9".to_owned(), &total));
+        outbox.push(Payload::new("9", &total));
         assert_eq!((signal(&outbox), outbox.bytes()), (Some(Signal::Overflow), 0));
         assert_eq!(total.load(Ordering::Relaxed), 0);
-        outbox.push(Payload::new("more".to_owned(), &total));
+        outbox.push(Payload::new("more", &total));
         assert!(outbox.is_empty(), "an outbox that overflowed takes nothing in");
     }
 
@@ -290,10 +290,10 @@ mod tests {
     fn one_payload_too_many_overflows() {
         let (outbox, total) = outbox(1000, 2);
         for _ in 0..2 {
-            outbox.push(Payload::new(String::new(), &total));
+            outbox.push(Payload::new("", &total));
         }
         assert_eq!(signal(&outbox), None);
-        outbox.push(Payload::new(String::new(), &total));
+        outbox.push(Payload::new("", &total));
         assert_eq!(signal(&outbox), Some(Signal::Overflow));
     }
 
@@ -301,7 +301,7 @@ mod tests {
     fn a_payload_for_many_counts_once_among_all_that_waits() {
         let (first, total) = outbox(100, 100);
         let (second, _) = outbox(100, 100);
-        let payload = Payload::new("12345".to_owned(), &total);
+        let payload = Payload::new("12345", &total);
         first.push(Arc::clone(&payload));
         second.push(payload);
         assert_eq!((total.load(Ordering::Relaxed), first.bytes(), second.bytes()), (5, 5, 5));
@@ -315,7 +315,7 @@ mod tests {
     fn pressure_is_high_over_half_and_relieved_below_a_quarter() {
         let (outbox, total) = outbox(8, 100);
         let context = &Context::from_waker(Waker::noop());
-        let push = || outbox.push(Payload::new("12".to_owned(), &total));
+        let push = || outbox.push(Payload::new("12", &total));
         assert_eq!([push(), push()], [Pressure::Low, Pressure::Low]);
         let _batch = outbox.take();
         assert_eq!([push(), push()], [Pressure::High, Pressure::High]);
@@ -328,20 +328,20 @@ mod tests {
     #[test]
     fn what_is_being_written_counts_until_the_socket_has_it() {
         let (outbox, total) = outbox(8, 100);
-        outbox.push(Payload::new("123456".to_owned(), &total));
+        outbox.push(Payload::new("123456", &total));
         let _batch = outbox.take();
         assert_eq!((outbox.bytes(), total.load(Ordering::Relaxed)), (6, 6));
-        outbox.push(Payload::new("789".to_owned(), &total));
+        outbox.push(Payload::new("789", &total));
         assert_eq!(signal(&outbox), Some(Signal::Overflow), "an outbox that is being written is not empty");
     }
 
     #[test]
     fn nobody_waits_for_a_slow_client_until_it_caught_up() {
         let (outbox, total) = outbox(8, 100);
-        let push = || outbox.push(Payload::new("123456".to_owned(), &total));
+        let push = || outbox.push(Payload::new("123456", &total));
         assert_eq!(push(), Pressure::High);
         outbox.mark_slow();
-        assert_eq!(outbox.push(Payload::new("1".to_owned(), &total)), Pressure::Low);
+        assert_eq!(outbox.push(Payload::new("1", &total)), Pressure::Low);
         assert_eq!(outbox.poll_relieved(&Context::from_waker(Waker::noop())), Poll::Ready(()));
         written(&outbox);
         assert_eq!(push(), Pressure::High, "it caught up");
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn stopping_leaves_what_waits() {
         let (outbox, total) = outbox(8, 100);
-        outbox.push(Payload::new("last".to_owned(), &total));
+        outbox.push(Payload::new("last", &total));
         outbox.stop();
         assert_eq!(signal(&outbox), Some(Signal::Stop));
         assert!(!outbox.take().is_empty());
@@ -360,13 +360,13 @@ mod tests {
     fn what_is_taken_out_at_once_is_bounded_and_in_order() {
         let (outbox, total) = outbox(1 << 20, 1000);
         for size in [BYTES_AT_ONCE, 1, 2] {
-            outbox.push(Payload::new("x".repeat(size), &total));
+            outbox.push(Payload::new(&"x".repeat(size), &total));
         }
         drop(outbox.take());
         outbox.handle_written();
         assert_eq!(outbox.bytes(), 3, "the first was enough");
         for _ in 0..FRAMES {
-            outbox.push(Payload::new(String::new(), &total));
+            outbox.push(Payload::new("", &total));
         }
         drop(outbox.take());
         assert!(!outbox.is_empty());

@@ -64,7 +64,7 @@ mod tests {
     fn full_outbox() -> Arc<Outbox> {
         let outbox = Outbox::new(Bounds { bytes: 8, payloads: 8 });
         let total = Arc::new(AtomicUsize::new(0));
-        assert_eq!(outbox.push(Payload::new("12345".to_owned(), &total)), Pressure::High);
+        assert_eq!(outbox.push(Payload::new("12345", &total)), Pressure::High);
         Arc::new(outbox)
     }
 

@@ -20,10 +20,10 @@ pub(super) struct Payload {
 }
 
 impl Payload {
-    pub(super) fn new(text: String, total: &Arc<AtomicUsize>) -> Arc<Self> {
+    pub(super) fn new(text: &str, total: &Arc<AtomicUsize>) -> Arc<Self> {
         let length = text.len();
         total.fetch_add(length, Ordering::Relaxed);
-        Arc::new(Self { frame: encode(&text), length, total: Arc::clone(total) })
+        Arc::new(Self { frame: encode(text), length, total: Arc::clone(total) })
     }
 
     /// All of it, as it is written.
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn it_counts_from_its_making_until_the_last_receiver_has_it() {
         let total = Arc::new(AtomicUsize::new(0));
-        let first = Payload::new("12345".to_owned(), &total);
+        let first = Payload::new("12345", &total);
         let second = Arc::clone(&first);
         drop(first);
         assert_eq!((total.load(Ordering::Relaxed), second.len(), second.text()), (5, 5, "12345"));

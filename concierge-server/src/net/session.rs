@@ -266,7 +266,7 @@ impl Session {
                 if let Some(client) = connection.client() {
                     trace!(?client, text = ?loggable(text), "received");
                 }
-                let outcome = self.member.handle_text(text);
+                let outcome = self.member.handle_text(text, now);
                 self.pause = Pause::new(outcome.pressed, now);
                 outcome.close.map(Ending::Close)
             }
