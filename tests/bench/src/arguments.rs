@@ -18,8 +18,8 @@ pub struct Arguments {
     /// Take a few minutes: a second for each measurement
     #[arg(long)]
     quick: bool,
-    /// Only what has this in its name; several are separated by commas
-    #[arg(long, value_name = "TEXT", value_delimiter = ',')]
+    /// Only what has this in its name; may be given several times
+    #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
     /// Only these servers, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_enum)]

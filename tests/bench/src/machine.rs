@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use rustix::param::clock_ticks_per_second;
+use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use support::process::peak_resident_bytes;
 
@@ -30,6 +31,15 @@ impl Cores {
         Ok(cores)
     }
 
+    /// The same with all cores for the server, and how many they are; the load has to share them.
+    pub(crate) fn widened(&self) -> (Self, usize) {
+        let mut server = self.server;
+        for core in (0..CpuSet::MAX_CPU).filter(|core| self.load.is_set(*core)) {
+            server.set(core);
+        }
+        (Self { server, load: self.load }, usize::try_from(server.count()).unwrap_or(1))
+    }
+
     /// Whether the load slows the server down.
     pub(crate) fn are_shared(&self) -> bool {
         self.server == self.load
@@ -42,6 +52,13 @@ impl Cores {
         sched_setaffinity(None, &self.load)?;
         Ok(started)
     }
+}
+
+/// How many connections a server may have here: one of them takes a descriptor of the server, and one of the load.
+pub(crate) fn most_connections() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    // The gateway keeps a tenth for other things.
+    usize::try_from(limit / 10 * 9).unwrap_or(usize::MAX).saturating_sub(100)
 }
 
 /// How long a measurement takes.
@@ -94,6 +111,24 @@ pub(crate) struct Spent {
     pub(crate) load: Duration,
     /// The most memory that the server ever had, in bytes.
     pub(crate) peak: usize,
+}
+
+impl Spent {
+    /// Thousands done, for a second of the server's processor time.
+    pub(crate) fn per_processor_second(&self) -> f64 {
+        self.thousands() / self.server.as_secs_f64().max(0.001)
+    }
+
+    /// Thousands done in a second.
+    pub(crate) fn per_second(&self) -> f64 {
+        self.thousands() / self.time.as_secs_f64().max(0.001)
+    }
+
+    fn thousands(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+        let done = self.done as f64;
+        done / 1000.0
+    }
 }
 
 impl Meter {

@@ -50,20 +50,16 @@ impl Crowd {
         })
     }
 
-    /// Takes over a connection that is set up. Returns its number.
-    pub(crate) fn add(&mut self, socket: RawSocket, language: Language) -> Result<usize> {
+    /// Takes over a connection that is set up; its number is how many there were before. Returns what has come already.
+    pub(crate) fn add(&mut self, socket: RawSocket, language: Language) -> Result<Heard> {
         let (stream, ahead) = socket.into_parts();
         stream.set_nonblocking(true)?;
         let mut scanner = Scanner::new(language);
-        scanner.scan(&ahead)?;
+        let heard = scanner.scan(&ahead)?;
         let number = self.lines.len();
         epoll::add(&self.epoll, &stream, EventData::new_u64(number as u64), EventFlags::IN)?;
         self.lines.push(Line { stream, scanner, unsent: Vec::new() });
-        Ok(number)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.lines.len()
+        Ok(heard)
     }
 
     /// Sends frames: at once as far as the socket has room, and what is left as soon as it has.

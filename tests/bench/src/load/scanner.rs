@@ -27,7 +27,9 @@ pub(crate) struct Heard {
     pub(crate) messages: usize,
     /// Answers to requests: `OK`, and no other.
     pub(crate) answers: usize,
-    /// Whether the server asked for a sign of life.
+    /// Other news, of this gateway alone.
+    pub(crate) news: usize,
+    /// How often the server asked for a sign of life.
     pub(crate) pings: usize,
 }
 
@@ -106,7 +108,7 @@ impl Scanner {
                 ensure!(text.ends_with(r#""type":"OK"}"#), "a request was answered by {text}");
                 heard.answers += 1;
             }
-            Language::Concierge => {}
+            Language::Concierge => heard.news += 1,
             Language::Nats { message_bytes } => {
                 self.odd_bytes += length;
                 heard.messages += self.odd_bytes / message_bytes;
@@ -135,9 +137,10 @@ mod tests {
             let mut scanner = Scanner::new(language);
             let mut sum = Heard::default();
             for piece in bytes.chunks(size) {
-                let Heard { messages, answers, pings } = scanner.scan(piece).unwrap();
+                let Heard { messages, answers, news, pings } = scanner.scan(piece).unwrap();
                 sum.messages += messages;
                 sum.answers += answers;
+                sum.news += news;
                 sum.pings += pings;
             }
             assert_eq!(sum, whole, "in pieces of {size}");
@@ -159,7 +162,7 @@ mod tests {
         let mut bytes = encode(&texts);
         bytes.extend(Frame::new(Opcode::PING, "").unmasked().encode());
         let mut scanner = Scanner::new(Language::Concierge);
-        assert_eq!(scanner.scan(&bytes).unwrap(), Heard { messages: 2, answers: 2, pings: 1 });
+        assert_eq!(scanner.scan(&bytes).unwrap(), Heard { messages: 2, answers: 2, news: 2, pings: 1 });
         heard(Language::Concierge, &encode(&texts[..3]));
     }
 

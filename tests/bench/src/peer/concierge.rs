@@ -47,7 +47,7 @@ pub(super) fn connect(address: SocketAddr, part: Part, extensions: &str) -> Resu
                 r#"{"seq":0,"type":"SELF_SUBSCRIBE"#,
             )?;
         }
-        Part::Left(_) | Part::Right(_) | Part::Alone => {}
+        Part::Left(_) | Part::Right(_) | Part::Alone | Part::Guest(_) => {}
     }
     Ok(socket)
 }
@@ -64,7 +64,7 @@ pub(super) fn message(part: Part, data: &str) -> Vec<u8> {
         Part::Owner => r#"{"type":"SERVICE","service":"room"}"#.to_owned(),
         Part::Left(number) => by_name(&name(Part::Right(number))),
         Part::Right(number) => by_name(&name(Part::Left(number))),
-        Part::Subscriber(_) | Part::Alone => by_name(&name(part)),
+        Part::Subscriber(_) | Part::Alone | Part::Guest(_) => by_name(&name(part)),
     };
     Frame::text(&format!(r#"{{"type":"MESSAGE","target":{target},"data":{data}}}"#)).encode()
 }
@@ -78,6 +78,7 @@ fn name(part: Part) -> String {
         Part::Owner => "owner".to_owned(),
         Part::Alone => "alone".to_owned(),
         Part::Subscriber(number) => format!("subscriber_{number}"),
+        Part::Guest(number) => format!("guest_{number}"),
         Part::Left(number) => format!("left_{number}"),
         Part::Right(number) => format!("right_{number}"),
     }

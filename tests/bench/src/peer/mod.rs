@@ -63,14 +63,34 @@ pub(crate) enum Part {
     Right(usize),
     /// Sends to itself.
     Alone,
+    /// Is there.
+    Guest(usize),
 }
 
 /// A server at work, alone on its core. It is killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
-    peer: Peer,
     program: Program,
+    door: Door,
+}
+
+/// Where the clients of a server come in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Door {
+    peer: Peer,
     address: SocketAddr,
+}
+
+impl Door {
+    /// A connection that is ready for its part.
+    pub(crate) fn connect(&self, part: Part) -> Result<RawSocket> {
+        match self.peer {
+            Peer::Ours => concierge::connect(self.address, part, concierge::COMPACT),
+            Peer::Legacy => concierge::connect(self.address, part, ""),
+            Peer::Nats => nats::connect(self.address, part),
+            Peer::Relay => relay::connect(self.address, part),
+        }
+    }
 }
 
 impl Server {
@@ -81,30 +101,25 @@ impl Server {
             Peer::Nats => nats::start(place),
             Peer::Relay => relay::start(),
         })??;
-        Ok(Self { peer, program, address })
+        Ok(Self { program, door: Door { peer, address } })
     }
 
     pub(crate) fn peer(&self) -> Peer {
-        self.peer
+        self.door.peer
     }
 
     pub(crate) fn process(&self) -> u32 {
         self.program.id()
     }
 
-    /// A connection that is ready for its part.
-    pub(crate) fn connect(&self, part: Part) -> Result<RawSocket> {
-        match self.peer {
-            Peer::Ours => concierge::connect(self.address, part, concierge::COMPACT),
-            Peer::Legacy => concierge::connect(self.address, part, ""),
-            Peer::Nats => nats::connect(self.address, part),
-            Peer::Relay => relay::connect(self.address, part),
-        }
+    /// Where its clients come in.
+    pub(crate) fn door(&self) -> Door {
+        self.door
     }
 
     /// How a connection hears messages of that size.
     pub(crate) fn language(&self, part: Part, size: usize) -> Language {
-        match self.peer {
+        match self.door.peer {
             Peer::Ours | Peer::Legacy => Language::Concierge,
             Peer::Nats => nats::language(part, size),
             Peer::Relay => Language::Frames,
@@ -114,7 +129,7 @@ impl Server {
     /// The frame with which this part sends a message of that size.
     pub(crate) fn message(&self, part: Part, size: usize) -> Vec<u8> {
         let data = format!("\"{}\"", "x".repeat(size.saturating_sub(2)));
-        match self.peer {
+        match self.door.peer {
             Peer::Ours | Peer::Legacy => concierge::message(part, &data),
             Peer::Nats => nats::message(part, &data),
             Peer::Relay => relay::message(&data),

@@ -47,7 +47,7 @@ pub(super) fn message(part: Part, data: &str) -> Vec<u8> {
         Part::Owner => Some("room".to_owned()),
         Part::Left(number) => hears(Part::Right(number)),
         Part::Right(number) => hears(Part::Left(number)),
-        Part::Subscriber(_) | Part::Alone => hears(part),
+        Part::Subscriber(_) | Part::Alone | Part::Guest(_) => hears(part),
     };
     let (subject, size) = (subject.unwrap_or_default(), data.len());
     Frame::binary(format!("PUB {subject} {size}\r\n{data}\r\n").as_bytes()).encode()
@@ -55,7 +55,7 @@ pub(super) fn message(part: Part, data: &str) -> Vec<u8> {
 
 fn hears(part: Part) -> Option<String> {
     match part {
-        Part::Owner => None,
+        Part::Owner | Part::Guest(_) => None,
         Part::Subscriber(_) => Some("room".to_owned()),
         Part::Left(number) => Some(format!("left_{number}")),
         Part::Right(number) => Some(format!("right_{number}")),

@@ -22,6 +22,7 @@ pub(super) fn connect(address: SocketAddr, part: Part) -> Result<RawSocket> {
         Part::Left(number) => format!("/{number}/left"),
         Part::Right(number) => format!("/{number}/right"),
         Part::Alone => "/alone/both".to_owned(),
+        Part::Guest(_) => "/guests/left".to_owned(),
     };
     let mut socket = RawSocket::upgraded_at(address, &path)?;
     // When this is answered it has its place.

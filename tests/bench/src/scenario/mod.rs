@@ -1,17 +1,25 @@
 //! The work: what each server is given to do, and what is told of it.
 
 mod fanout;
+mod idle;
+mod joins;
 mod pairs;
 mod round_trip;
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::arguments::Arguments;
 use crate::load::{Crowd, Heard};
-use crate::machine::{Cores, Meter, Plan, Spent};
+use crate::machine::{Cores, Meter, Plan, Spent, most_connections};
 use crate::peer::{Part, Peer, Server};
+use fanout::Fanout;
+use idle::Idle;
+use joins::Joins;
+use pairs::Pairs;
+use round_trip::Way;
 
 /// How large the work is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +39,14 @@ pub(crate) struct Scenario {
 
 #[derive(Debug, Clone, Copy)]
 enum Work {
-    Fanout(fanout::Fanout),
-    Pairs(pairs::Pairs),
-    RoundTrip(round_trip::Way),
+    Fanout(Fanout),
+    Stuck(Fanout),
+    Pairs(Pairs),
+    Wide(Pairs),
+    RoundTrip(Way),
+    Idle(Idle),
+    Joins(Joins),
+    Presence(Joins),
 }
 
 /// A figure of a measurement: what it is called, and how much.
@@ -44,22 +57,44 @@ pub(crate) fn all(size: Size) -> Vec<Scenario> {
     let small = size == Size::Small;
     let mut scenarios = Vec::new();
     let mut add = |name: String, work| scenarios.push(Scenario { name, work });
-    for subscribers in if small { vec![1, 10] } else { vec![1, 10, 100, 1000] } {
-        let fanout = fanout::Fanout::streaming(subscribers);
-        add(format!("owner to {subscribers}, streaming"), Work::Fanout(fanout));
+    for wanted in if small { vec![1, 10] } else { vec![1, 10, 100, 1000, 10_000] } {
+        let (subscribers, said) = scaled(wanted);
+        add(format!("owner to {said} streaming"), Work::Fanout(Fanout::streaming(subscribers)));
     }
     for subscribers in if small { vec![10] } else { vec![100, 1000] } {
-        let fanout = fanout::Fanout { subscribers, in_flight: 1 };
-        add(format!("owner to {subscribers}, one at a time"), Work::Fanout(fanout));
+        let fanout = Fanout::one_at_a_time(subscribers);
+        add(format!("owner to {subscribers} one at a time"), Work::Fanout(fanout));
     }
+    let fanout = Fanout { stuck: 1, ..Fanout::streaming(if small { 3 } else { 100 }) };
+    add(format!("owner to {} and one stuck", fanout.subscribers), Work::Stuck(fanout));
     for (pairs, bytes) in
         if small { vec![(1, 128), (4, 1024)] } else { vec![(1, 128), (16, 128), (64, 128), (64, 1024)] }
     {
-        add(format!("{pairs} pairs, {bytes} bytes"), Work::Pairs(pairs::Pairs { pairs, bytes }));
+        add(format!("{pairs} pairs of {bytes} bytes"), Work::Pairs(Pairs { pairs, bytes }));
     }
-    add("round trip, oneself".to_owned(), Work::RoundTrip(round_trip::Way::Oneself));
-    add("round trip, another and back".to_owned(), Work::RoundTrip(round_trip::Way::AnotherAndBack));
+    let pairs = Pairs { pairs: if small { 2 } else { 64 }, bytes: 128 };
+    add(format!("all cores, {} pairs", pairs.pairs), Work::Wide(pairs));
+    add("round trip to oneself".to_owned(), Work::RoundTrip(Way::Oneself));
+    add("round trip to another".to_owned(), Work::RoundTrip(Way::AnotherAndBack));
+    for wanted in if small { vec![50] } else { vec![10_000, 15_000] } {
+        let (connections, said) = scaled(wanted);
+        add(format!("{said} idle"), Work::Idle(Idle { connections }));
+    }
+    let (clients, said) = scaled(if small { 50 } else { 10_000 });
+    add(format!("{said} joining"), Work::Joins(Joins { clients }));
+    let clients = if small { 20 } else { 1000 };
+    add(format!("{clients} joining with presence"), Work::Presence(Joins { clients }));
     scenarios
+}
+
+/// As many connections as there can be, and how that is told.
+fn scaled(wanted: usize) -> (usize, String) {
+    let most = most_connections();
+    if wanted <= most {
+        (wanted, wanted.to_string())
+    } else {
+        (most, format!("{most} (not {wanted}: ulimit -n)"))
+    }
 }
 
 impl Scenario {
@@ -68,7 +103,8 @@ impl Scenario {
         let can = |peer: &Peer| match self.work {
             // The lists of subscribers in what clients of old are sent grow with the square of their number.
             Work::Fanout(fanout) => *peer != Peer::Legacy || fanout.subscribers <= 100,
-            Work::Pairs(_) | Work::RoundTrip(_) => *peer != Peer::Legacy,
+            Work::Presence(_) => *peer == Peer::Legacy,
+            _ => *peer != Peer::Legacy,
         };
         Peer::ALL.into_iter().filter(|peer| arguments.wants_peer(*peer)).filter(can).collect()
     }
@@ -78,8 +114,16 @@ impl Scenario {
         let start = || Server::start(peer, cores, place);
         let figures = match self.work {
             Work::Fanout(fanout) => fanout.run(&start()?, plan),
+            Work::Stuck(fanout) => fanout.run_stuck(start, plan),
             Work::Pairs(pairs) => pairs.run(&start()?, plan),
+            Work::Wide(pairs) => {
+                let (all, count) = cores.widened();
+                pairs.run_wide(&start()?, || Server::start(peer, &all, place), plan, count)
+            }
             Work::RoundTrip(way) => way.run(&start()?, plan),
+            Work::Idle(idle) => idle.run(&start()?, plan),
+            Work::Joins(joins) => joins.run(&start()?),
+            Work::Presence(joins) => joins.run_with_presence(&start()?),
         };
         figures.with_context(|| format!("{} by {}", self.name, peer.name()))
     }
@@ -91,8 +135,9 @@ struct Trial<'s> {
     crowd: Crowd,
     heard: Vec<(usize, Heard)>,
     meter: Meter,
-    /// Messages that each connection has heard.
+    /// Messages that each connection has heard, and other news.
     messages: Vec<usize>,
+    news: Vec<usize>,
     /// Answers that came, to whomever.
     answers: usize,
 }
@@ -105,26 +150,48 @@ impl<'s> Trial<'s> {
         parts: impl IntoIterator<Item = Part>,
         bytes: usize,
     ) -> Result<Self> {
-        let mut crowd = Crowd::new()?;
+        let (crowd, meter) = (Crowd::new()?, Meter::start(server.process(), plan));
+        let (heard, messages, news) = (Vec::new(), Vec::new(), Vec::new());
+        let mut trial = Self { server, crowd, heard, meter, messages, news, answers: 0 };
         for part in parts {
-            crowd.add(server.connect(part)?, server.language(part, bytes))?;
+            trial.add(part, bytes)?;
         }
-        let (messages, meter) = (vec![0; crowd.len()], Meter::start(server.process(), plan));
-        Ok(Self { server, crowd, heard: Vec::new(), meter, messages, answers: 0 })
+        // What it took to get there is not measured.
+        trial.meter = Meter::start(server.process(), plan);
+        Ok(trial)
+    }
+
+    /// Connects one more.
+    fn add(&mut self, part: Part, bytes: usize) -> Result<()> {
+        let heard = self.crowd.add(self.server.door().connect(part)?, self.server.language(part, bytes))?;
+        self.messages.push(heard.messages);
+        self.news.push(heard.news);
+        Ok(())
     }
 
     /// Waits until something is heard, and counts it.
     fn listen(&mut self) -> Result<usize> {
         self.crowd.listen(&mut self.heard)?;
+        Ok(self.count())
+    }
+
+    /// Counts what is heard within that time.
+    fn listen_within(&mut self, wait: Duration) -> Result<usize> {
+        self.crowd.listen_within(wait, &mut self.heard)?;
+        Ok(self.count())
+    }
+
+    fn count(&mut self) -> usize {
         let mut messages = 0;
         for (number, heard) in &self.heard {
             messages += heard.messages;
             self.answers += heard.answers;
-            if let Some(count) = self.messages.get_mut(*number) {
+            if let (Some(count), Some(news)) = (self.messages.get_mut(*number), self.news.get_mut(*number)) {
                 *count += heard.messages;
+                *news += heard.news;
             }
         }
-        Ok(messages)
+        messages
     }
 
     /// Waits for the answers that are still to come, and checks that there are as many as there should be.
@@ -140,13 +207,12 @@ impl<'s> Trial<'s> {
 
 /// What is told of work that is measured by how much of it was done.
 fn throughput(spent: Spent) -> Vec<Figure> {
-    let Spent { done, time, server, load, peak } = spent;
+    let Spent { time, server, load, peak, .. } = spent;
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    let [done, peak] = [done, peak].map(|count| count as f64);
-    let per = |time: std::time::Duration| done / 1000.0 / time.as_secs_f64().max(0.001);
+    let peak = peak as f64;
     vec![
-        ("thousands per cpu-second", per(server)),
-        ("thousands per second", per(time)),
+        ("thousands per cpu-second", spent.per_processor_second()),
+        ("thousands per second", spent.per_second()),
         ("server busy %", server.as_secs_f64() / time.as_secs_f64() * 100.0),
         ("load busy %", load.as_secs_f64() / time.as_secs_f64() * 100.0),
         ("peak MiB", peak / f64::from(1 << 20)),

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use super::{Figure, Trial, throughput};
-use crate::machine::Plan;
+use crate::machine::{Plan, Spent};
 use crate::peer::{Part, Server};
 
 /// How many messages each pair has on their way.
@@ -18,6 +18,27 @@ pub(super) struct Pairs {
 
 impl Pairs {
     pub(super) fn run(self, server: &Server, plan: Plan) -> Result<Vec<Figure>> {
+        self.measure(server, plan).map(throughput)
+    }
+
+    /// First by a server with one core, then by one with all: how much faster that is when both have all the work they can do.
+    pub(super) fn run_wide(
+        self,
+        one: &Server,
+        start: impl FnOnce() -> Result<Server>,
+        plan: Plan,
+        cores: usize,
+    ) -> Result<Vec<Figure>> {
+        let narrow = self.measure(one, plan)?;
+        let wide = self.measure(&start()?, plan)?;
+        #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+        let times = wide.per_processor_second() / narrow.per_processor_second() * cores as f64;
+        let mut figures = vec![("times one core", times)];
+        figures.extend(throughput(wide));
+        Ok(figures)
+    }
+
+    fn measure(self, server: &Server, plan: Plan) -> Result<Spent> {
         let Self { pairs, bytes } = self;
         let parts = (0..pairs).flat_map(|pair| [Part::Left(pair), Part::Right(pair)]);
         let mut trial = Trial::prepare(server, plan, parts, bytes)?;
@@ -44,6 +65,6 @@ impl Pairs {
         trial.finish(sent)?;
         let lefts = trial.messages.iter().step_by(2);
         ensure!(lefts.sum::<usize>() == 0, "messages came to their senders");
-        Ok(throughput(trial.meter.spent()?))
+        trial.meter.spent()
     }
 }

@@ -1,0 +1,65 @@
+//! Many who come at once.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::{Figure, Trial, throughput};
+use crate::machine::{Meter, Plan};
+use crate::peer::{Part, Server};
+
+/// How many are on their way in at a time.
+const AT_ONCE: usize = 16;
+
+/// What is measured has an end by itself.
+const AT_ALL: Plan = Plan { warm: Duration::ZERO, span: Duration::ZERO };
+
+/// So many clients.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Joins {
+    pub(super) clients: usize,
+}
+
+impl Joins {
+    /// Who does not want to hear of the others: the time from the first connection to the last one that is ready.
+    pub(super) fn run(self, server: &Server) -> Result<Vec<Figure>> {
+        let mut meter = Meter::start(server.process(), AT_ALL);
+        meter.goes_on(0)?;
+        let (door, next) = (server.door(), AtomicUsize::new(0));
+        let join = || {
+            let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+            numbers
+                .take_while(|number| *number < self.clients)
+                .map(|number| door.connect(Part::Guest(number)))
+                .collect::<Result<Vec<_>>>()
+        };
+        let joined = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(join)).collect();
+            let joined = threads.into_iter().map(|thread| thread.join().expect("it does not panic"));
+            joined.collect::<Result<Vec<_>>>()
+        })?;
+        meter.goes_on(joined.iter().map(Vec::len).sum())?;
+        Ok(throughput(meter.spent()?))
+    }
+
+    /// Who hears of everybody that comes later: whoever reads hears all of it.
+    pub(super) fn run_with_presence(self, server: &Server) -> Result<Vec<Figure>> {
+        let mut trial = Trial::prepare(server, AT_ALL, [], 0)?;
+        trial.meter.goes_on(0)?;
+        for number in 0..self.clients {
+            trial.add(Part::Guest(number), 0)?;
+            if number % AT_ONCE == 0 {
+                trial.listen_within(Duration::ZERO)?;
+            }
+        }
+        let expected = self.clients * (self.clients - 1) / 2;
+        while trial.news.iter().sum::<usize>() < expected {
+            trial.listen()?;
+        }
+        let right = trial.news.iter().rev().enumerate().all(|(later, news)| *news == later);
+        ensure!(right, "not everybody heard of everybody that came later");
+        trial.meter.goes_on(expected)?;
+        Ok(throughput(trial.meter.spent()?))
+    }
+}
