@@ -70,7 +70,9 @@ fn a_gateway_listens_on_a_socket_for_its_group_and_removes_it() {
     gateway.signal(Signal::TERM).unwrap();
     gateway.wait_for_success().unwrap();
     assert!(!path.exists());
-    assert!(!gateway.stderr().contains("public address"), "{}", gateway.stderr());
+    let log = gateway.stderr();
+    assert!(log.contains(&format!("serving addresses={:?}", bind(&path))), "{log}");
+    assert!(!log.contains("public address"), "{log}");
 }
 
 #[test]

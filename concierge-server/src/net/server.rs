@@ -199,7 +199,8 @@ impl Server {
         }
         // Dropped before the listeners, however this ends.
         let (files, _metrics_files) = (doors.files, metrics_doors.files);
-        info!(?addresses, "serving");
+        let listed: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        info!(addresses = listed.join(", "), "serving");
         until.await;
         info!(connections = gateway.admission().connections(), "stopping");
         drop(files);
