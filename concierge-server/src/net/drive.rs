@@ -38,6 +38,8 @@ struct Core {
     hub: Hub,
     seats: HashMap<ClientId, Seat, Drawn>,
     next_client: u64,
+    /// Nothing is decided any more.
+    is_stopped: bool,
     /// Empty between two uses: kept for its room.
     deliveries: Vec<Delivery>,
 }
@@ -101,8 +103,13 @@ impl Drive {
         most_waiting: Option<usize>,
         (metrics, panics): (Arc<Metrics>, Panics),
     ) -> Self {
-        let core =
-            Core { hub: Hub::new(limits), seats: HashMap::default(), next_client: 0, deliveries: Vec::new() };
+        let core = Core {
+            hub: Hub::new(limits),
+            seats: HashMap::default(),
+            next_client: 0,
+            is_stopped: false,
+            deliveries: Vec::new(),
+        };
         Self {
             core: Mutex::new(core),
             waiting: Arc::new(AtomicUsize::new(0)),
@@ -130,6 +137,9 @@ impl Drive {
         let fresh = || if joins { Uuid::new_v4() } else { Uuid::nil() };
         let (uuid, fs_key) = (fresh(), fresh());
         let mut core = self.core.lock();
+        if core.is_stopped {
+            return Performed { close: None, pressed: Vec::new() };
+        }
         let begun = Instant::now();
         let core = &mut *core;
         let ids = Ids { client: ClientId(core.next_client), uuid, fs_key };
@@ -161,6 +171,12 @@ impl Drive {
         let failed = Close::new(CloseCode::InternalError);
         let close = performed.filter(|_| is_whole).unwrap_or(Some(failed));
         Performed { close, pressed }
+    }
+
+    /// From now on nothing is delivered, and nothing answered that the hub is asked for: connections end one after the other,
+    /// and what is said to one that has ended would be lost with an `OK`.
+    pub(super) fn stop(&self) {
+        self.core.lock().is_stopped = true;
     }
 
     /// Takes the client of a connection out, if it was in. Returns whose outboxes are over half full by it.
@@ -319,6 +335,19 @@ mod tests {
         drive.leave(&bob);
         assert_eq!(kinds(&alice_outbox), ["HELLO", "CLIENT_JOINED", "CLIENT_LEFT"]);
         assert_eq!((kinds(&bob_outbox), drive.counts()), (Vec::new(), (1, 0)));
+    }
+
+    #[test]
+    fn once_it_is_stopped_what_is_sent_is_neither_delivered_nor_answered() {
+        let drive = Drive::new(Limits::default(), None, counted());
+        let ((mut alice, alice_outbox, _), (_bob, bob_outbox, _)) =
+            (join(&drive, "alice"), join(&drive, "bob"));
+        let text = r#"{"type":"MESSAGE","target":{"type":"NAME","name":"bob"},"data":1}"#;
+        say(&drive, &mut alice, &alice_outbox, text);
+        drive.stop();
+        say(&drive, &mut alice, &alice_outbox, text);
+        assert_eq!(kinds(&alice_outbox), ["HELLO", "CLIENT_JOINED", "OK"]);
+        assert_eq!(kinds(&bob_outbox), ["HELLO", "MESSAGE"]);
     }
 
     #[test]

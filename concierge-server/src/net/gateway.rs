@@ -176,6 +176,7 @@ impl Gateway {
         let mut sockets = self.sockets.lock();
         if sockets.stop_by.is_none() {
             // The last twentieth is for what comes after the WebSockets: the process is gone in time.
+            self.drive.stop();
             sockets.stop_by = Some(Instant::now() + self.config.shutdown_timeout / 20 * 19);
             for outbox in sockets.open.values() {
                 outbox.stop();
