@@ -134,7 +134,7 @@ fn who_is_still_in_the_handshake_is_one_of_those_that_nobody_knows() {
     let _first = RawSocket::open(gateway.address()).unwrap();
     let mut second = RawSocket::open(gateway.address()).unwrap();
     second.read_response().unwrap_err();
-    until_counted(told, "full", 1.0);
+    until_counted(told, "address", 1.0);
 }
 
 /// Waits until the gateway has said that.

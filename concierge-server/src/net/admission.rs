@@ -42,29 +42,39 @@ pub(super) struct Place {
     address: Option<Address>,
 }
 
-/// There are as many connections from an address as there may be.
+/// Why a connection has no place: there are as many as may be of which?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooMany;
+pub(super) enum TooMany {
+    /// Connections.
+    InAll,
+    /// Those that have not said who they are.
+    Unidentified,
+    /// Those of them that come from the same address.
+    FromThere,
+}
 
 impl Admission {
     pub(super) fn new(bounds: Bounds) -> Arc<Self> {
         Arc::new(Self { bounds, counts: Mutex::default(), emptied: Notify::new() })
     }
 
-    /// Takes a place for a connection from that address, if there is one. That of a proxy counts for no address: see
+    /// Takes a place for a connection from that address. Fails when there is none. That of a proxy counts for no address: see
     /// [`Place::count_for`].
-    pub(super) fn admit(self: &Arc<Self>, address: Option<Address>) -> Option<Place> {
+    pub(super) fn admit(self: &Arc<Self>, address: Option<Address>) -> Result<Place, TooMany> {
         let address = address.map(neighbourhood);
         let mut counts = self.counts.lock();
-        if counts.connections >= self.bounds.connections || counts.unidentified >= self.bounds.unidentified {
-            return None;
+        if counts.connections >= self.bounds.connections {
+            return Err(TooMany::InAll);
+        }
+        if counts.unidentified >= self.bounds.unidentified {
+            return Err(TooMany::Unidentified);
         }
         if let Some(address) = address {
-            counts.add(address, self.bounds.unidentified_per_address).ok()?;
+            counts.add(address, self.bounds.unidentified_per_address)?;
         }
         counts.connections += 1;
         counts.unidentified += 1;
-        Some(Place { admission: Arc::clone(self), is_unidentified: true, address })
+        Ok(Place { admission: Arc::clone(self), is_unidentified: true, address })
     }
 
     /// Whether nobody could connect, wherever from.
@@ -132,7 +142,7 @@ impl Counts {
     fn add(&mut self, address: Address, most: usize) -> Result<(), TooMany> {
         let from_there = self.by_address.get(&address).copied().unwrap_or_default();
         if from_there >= most {
-            return Err(TooMany);
+            return Err(TooMany::FromThere);
         }
         self.by_address.insert(address, from_there + 1);
         Ok(())
@@ -176,27 +186,28 @@ mod tests {
     fn an_address_has_so_many_unknown_connections_and_others_are_not_hurt() {
         let admission = admission(100, 100, 2);
         let mut places: Vec<_> = (0..3).map(|_| admission.admit(Some(address("192.0.2.1")))).collect();
-        assert!(places[1].is_some() && places[2].is_none());
-        assert!(admission.admit(Some(address("::ffff:192.0.2.1"))).is_none());
+        assert!(places[1].is_ok());
+        assert_eq!(places[2].as_ref().unwrap_err(), &TooMany::FromThere);
+        assert_eq!(admission.admit(Some(address("::ffff:192.0.2.1"))).unwrap_err(), TooMany::FromThere);
         let _other = admission.admit(Some(address("192.0.2.2"))).expect("another address has room");
         places[0].as_mut().unwrap().identify();
-        assert!(admission.admit(Some(address("192.0.2.1"))).is_some(), "who is known does not count");
+        assert!(admission.admit(Some(address("192.0.2.1"))).is_ok(), "who is known does not count");
     }
 
     #[test]
     fn an_ipv6_network_counts_as_one_address() {
         let admission = admission(100, 100, 1);
         let _place = admission.admit(Some(address("2001:db8::1"))).unwrap();
-        assert!(admission.admit(Some(address("2001:db8::2"))).is_none());
-        assert!(admission.admit(Some(address("2001:db8:0:1::1"))).is_some());
+        assert!(admission.admit(Some(address("2001:db8::2"))).is_err());
+        assert!(admission.admit(Some(address("2001:db8:0:1::1"))).is_ok());
     }
 
     #[test]
     fn who_comes_over_a_unix_socket_counts_by_user() {
         let admission = admission(100, 100, 1);
         let _place = admission.admit(Some(Address::User(7))).unwrap();
-        assert!(admission.admit(Some(Address::User(7))).is_none());
-        assert!(admission.admit(Some(Address::User(8))).is_some());
+        assert!(admission.admit(Some(Address::User(7))).is_err());
+        assert!(admission.admit(Some(Address::User(8))).is_ok());
     }
 
     #[test]
@@ -205,7 +216,7 @@ mod tests {
         let mut known = admission.admit(Some(address("::1"))).unwrap();
         known.identify();
         let unknown = admission.admit(Some(address("::1"))).unwrap();
-        assert!(admission.admit(Some(address("::1"))).is_none());
+        assert_eq!(admission.admit(Some(address("::1"))).unwrap_err(), TooMany::InAll);
         drop((known, unknown));
         let counts = admission.counts.lock();
         assert_eq!((counts.connections, counts.unidentified, counts.by_address.len()), (0, 0, 0));
@@ -218,9 +229,9 @@ mod tests {
         let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
         assert_eq!(places[0].count_for(one), Ok(()));
         assert_eq!(places[0].count_for(one), Ok(()), "it is the same request's");
-        assert_eq!(places[1].count_for(one), Err(TooMany));
+        assert_eq!(places[1].count_for(one), Err(TooMany::FromThere));
         assert!(
-            admission.admit(Some(one)).is_none(),
+            admission.admit(Some(one)).is_err(),
             "who comes without the proxy counts together with those"
         );
         assert_eq!(places[1].count_for(other), Ok(()));
@@ -237,6 +248,6 @@ mod tests {
     fn a_proxy_has_no_more_places_than_there_are() {
         let admission = admission(100, 2, 100);
         let _places = [admission.admit(None).unwrap(), admission.admit(None).unwrap()];
-        assert!(admission.admit(None).is_none());
+        assert!(admission.admit(None).is_err());
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tracing::{debug, info, warn};
 
-use super::admission::{self, Admission, Place};
+use super::admission::{self, Admission, Place, TooMany};
 use super::descriptors::Descriptors;
 use super::drive::Drive;
 use super::files::Files;
@@ -264,8 +264,8 @@ impl Gateway {
         self.config.trusted_proxies.iter().any(|proxy| proxy.includes(address))
     }
 
-    /// Takes a place for a connection from that address, if there is one.
-    pub(super) fn admit(&self, address: Address) -> Option<Place> {
+    /// Takes a place for a connection from that address. Fails when there is none.
+    pub(super) fn admit(&self, address: Address) -> Result<Place, TooMany> {
         self.admission.admit(Some(address).filter(|address| !self.is_proxy(*address)))
     }
 

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tracing::debug;
 
-use super::admission::Place;
+use super::admission::{Place, TooMany};
 use super::answers::{empty, failure, http1, not_allowed, retry_after, text, with};
 use super::files::{self, Asking, Body};
 use super::gateway::{Asker, Door, Gateway};
@@ -288,7 +288,7 @@ fn refusal(foreign: Foreign) -> Answer {
 
 /// The same as who has no proxy hears from the listener.
 fn too_many(asker: Asker, metrics: &Metrics) -> Answer {
-    metrics.turn_away(TurnedAway::Full);
+    metrics.turn_away(TurnedAway::Full(TooMany::FromThere));
     debug!(peer = %asker.peer, "refused a request: too many connections from there");
     let answer = text(StatusCode::SERVICE_UNAVAILABLE, "too many connections, try again soon\n");
     with(answer, RETRY_AFTER, "5")

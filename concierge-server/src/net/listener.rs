@@ -44,12 +44,14 @@ pub(super) async fn accept(listener: &Listener, gateway: &Arc<Gateway>, stopping
         pause = Duration::ZERO;
         #[cfg(test)]
         gateway.panics().inject(Fault::Accept);
-        if let Some(place) = gateway.admit(peer.address) {
-            gateway.metrics().accept();
-            gateway.spawn(http::serve(Arc::clone(gateway), stream, peer, place, stopping.clone()));
-            continue;
+        match gateway.admit(peer.address) {
+            Ok(place) => {
+                gateway.metrics().accept();
+                gateway.spawn(http::serve(Arc::clone(gateway), stream, peer, place, stopping.clone()));
+                continue;
+            }
+            Err(too_many) => gateway.metrics().turn_away(TurnedAway::Full(too_many)),
         }
-        gateway.metrics().turn_away(TurnedAway::Full);
         if warned.is_none_or(|last| last.elapsed() >= WARN_EVERY) {
             warned = Some(Instant::now());
             warn!(%peer, connections = gateway.admission().connections(), "too many connections, refusing new ones");

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::admission::TooMany;
 use super::forwarded::Unclear;
 use super::gateway::Gateway;
 use super::overload::Scarce;
@@ -89,7 +90,7 @@ struct Files {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TurnedAway {
     /// There is no place for another connection.
-    Full,
+    Full(TooMany),
     /// No TLS came about: what it said is none, or it took too long.
     Tls,
     /// For the name it called the gateway by.
@@ -135,7 +136,9 @@ impl Metrics {
 
     pub(super) fn turn_away(&self, why: TurnedAway) {
         let why = match why {
-            TurnedAway::Full => "full",
+            TurnedAway::Full(TooMany::InAll) => "full",
+            TurnedAway::Full(TooMany::Unidentified) => "unidentified",
+            TurnedAway::Full(TooMany::FromThere) => "address",
             TurnedAway::Tls => "tls",
             TurnedAway::Host => "host",
             TurnedAway::Origin => "origin",
