@@ -34,7 +34,7 @@ use crate::files::Address;
 use crate::hub;
 
 /// Read and write buffers of an idle connection are the larger part of what it costs.
-const BUFFER_BYTES: usize = 4 * 1024;
+pub(super) const BUFFER_BYTES: usize = 4 * 1024;
 
 /// A gateway at work.
 #[derive(Debug)]

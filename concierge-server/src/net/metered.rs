@@ -10,6 +10,7 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::batch::{Batch, FRAMES};
+use super::gateway::BUFFER_BYTES;
 use super::metrics::Traffic;
 
 /// What a client may send.
@@ -84,6 +85,17 @@ impl<S> Metered<S> {
     /// Lets the end be read.
     pub(super) fn release_end(&mut self) {
         self.end = End::Released;
+    }
+
+    /// Whether more was taken in at once than a buffer usually holds, and nothing of it is left by now.
+    pub(super) fn is_done_with_much(&self) -> bool {
+        let is_empty = self.ahead.is_empty() && self.batch.is_empty() && self.end == End::Open;
+        is_empty && self.frames.are_done_with_much()
+    }
+
+    /// From now on it is looked for anew whether much is taken in.
+    pub(super) fn forget_much(&mut self) {
+        self.frames.was_much = false;
     }
 
     /// Bytes that came in so far.
@@ -238,6 +250,8 @@ struct Frames {
     is_first_message: bool,
     message_bytes: u64,
     fragments: usize,
+    /// Whether there was a frame larger than a buffer.
+    was_much: bool,
 }
 
 impl Frames {
@@ -250,7 +264,13 @@ impl Frames {
             is_first_message: true,
             message_bytes: 0,
             fragments: 0,
+            was_much: false,
         }
+    }
+
+    /// Whether there was a frame larger than a buffer, and what came so far is whole messages.
+    fn are_done_with_much(&self) -> bool {
+        self.was_much && self.payload_left == 0 && self.header_length == 0 && self.fragments == 0
     }
 
     /// Goes on with these bytes, up to a frame that is too much or a close frame.
@@ -301,6 +321,7 @@ impl Frames {
             // A control frame, which may stand between the fragments of a message.
             return Ok(());
         }
+        self.was_much |= self.payload_left > BUFFER_BYTES as u64;
         self.fragments += 1;
         self.message_bytes = self.message_bytes.saturating_add(self.payload_left);
         let most = if self.is_first_message { self.limits.first_message } else { self.limits.message };
@@ -384,6 +405,23 @@ mod tests {
         assert_eq!(accepted(&large), Some(first.len() + frame(0x01, 150).len()));
         let many = [first, frame(0x01, 0), frame(0x00, 0), frame(0x00, 0), frame(0x80, 0)];
         assert_eq!(accepted(&many), Some(7 + 3 * 6));
+    }
+
+    #[test]
+    fn it_is_done_with_much_between_messages_and_not_within_one() {
+        let limits = FrameLimits { first_message: 1 << 20, message: 1 << 20, fragments: 9 };
+        let mut frames = Frames::new(limits);
+        assert_eq!(frames.scan(&frame(0x81, BUFFER_BYTES)), Scan::All);
+        assert!(!frames.are_done_with_much(), "it was not much");
+        for (part, is_done) in [
+            (frame(0x01, BUFFER_BYTES + 1), false),
+            (frame(0x80, 3), true),
+            (frame(0x81, 3), true),
+            (frame(0x81, 3)[..2].to_vec(), false),
+        ] {
+            assert_eq!(frames.scan(&part), Scan::All);
+            assert_eq!(frames.are_done_with_much(), is_done);
+        }
     }
 
     #[test]

@@ -62,6 +62,8 @@ enum Occurrence {
     Ended,
     Signal(Signal),
     Deadline,
+    /// Nothing is under way after something large was.
+    Rest,
 }
 
 /// Serves a WebSocket until it ends. `ahead` is what was read from the stream already.
@@ -86,8 +88,14 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from:
     });
     debug!(%peer, "a WebSocket opened");
     let panics = session.member.gateway().panics().clone();
-    let failed = || Ending::Abort(Close::new(CloseCode::InternalError));
-    let ending = panics.watch(session.until_end()).await.unwrap_or_else(failed);
+    let ending = loop {
+        match panics.watch(session.until_end()).await {
+            Some(Some(ending)) => break ending,
+            // On the heap as well: it has all of the session in it.
+            Some(None) => session = Box::pin(session.with_fresh_buffers()).await,
+            None => break Ending::Abort(Close::new(CloseCode::InternalError)),
+        }
+    };
     debug!(%peer, ?ending, "a WebSocket ends");
     // The rest of the way is rare and large: on the heap it costs those nothing that are not there yet.
     Box::pin(session.end(ending)).await;
@@ -102,7 +110,8 @@ fn loggable(text: &str) -> &str {
 }
 
 impl Session {
-    async fn until_end(&mut self) -> Ending {
+    /// None when it goes on, with fresh buffers.
+    async fn until_end(&mut self) -> Option<Ending> {
         let mut timer = pin!(sleep_until(self.next_deadline()));
         loop {
             let next = self.next_deadline();
@@ -111,10 +120,23 @@ impl Session {
                 timer.as_mut().reset(next);
             }
             let occurrence = std::future::poll_fn(|context| self.poll(context, timer.as_mut())).await;
+            if matches!(occurrence, Occurrence::Rest) {
+                return None;
+            }
             if let Some(ending) = self.handle(occurrence) {
-                return ending;
+                return Some(ending);
             }
         }
+    }
+
+    /// The same without the room that large messages took: the WebSocket would keep it for as long as it is there.
+    async fn with_fresh_buffers(self: Box<Self>) -> Box<Self> {
+        let config = self.member.gateway().websocket_config();
+        let this = *self;
+        let mut metered = this.socket.into_inner();
+        metered.forget_much();
+        let socket = WebSocketStream::from_raw_socket(metered, Role::Server, Some(config)).await;
+        Box::new(Self { socket, ..this })
     }
 
     async fn end(self: Box<Self>, ending: Ending) {
@@ -178,6 +200,14 @@ impl Session {
         if next.is_pending() && self.socket.get_ref().holds_end() && self.is_written() {
             self.socket.get_mut().release_end();
             next = Pin::new(&mut self.socket).poll_next(context);
+        }
+        // Nothing of either direction is in the buffers of the WebSocket.
+        if next.is_pending()
+            && self.socket.get_ref().is_done_with_much()
+            && self.is_written()
+            && Pin::new(&mut self.socket).poll_flush(context).is_ready()
+        {
+            return Poll::Ready(Occurrence::Rest);
         }
         Poll::Ready(match ready!(next) {
             Some(Ok(message)) => Occurrence::Message(message),
@@ -251,6 +281,7 @@ impl Session {
                 Some(Ending::Stop(within.unwrap_or_default()))
             }
             Occurrence::Deadline => self.handle_deadline(),
+            Occurrence::Rest => None,
         }
     }
 
