@@ -43,4 +43,5 @@ mod surroundings;
 mod terminal;
 mod tls;
 mod transcripts;
+mod trials;
 mod unix_sockets;

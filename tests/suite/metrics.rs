@@ -38,6 +38,12 @@ pub(crate) fn number(text: &str, metric: &str) -> f64 {
     line.map_or(0.0, |value| value.parse().expect("a number"))
 }
 
+/// The same of what is counted in whole numbers.
+pub(crate) fn count(text: &str, metric: &str) -> usize {
+    let line = text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
+    line.map_or(0, |value| value.parse().expect("a whole number"))
+}
+
 #[test]
 fn what_clients_do_is_counted_by_kind_and_names_nobody() {
     let (gateway, metrics) = gateway(&[]);

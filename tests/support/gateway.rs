@@ -169,3 +169,20 @@ impl GatewayProcess {
 pub fn server_command() -> Result<Command> {
     command("concierge-server")
 }
+
+/// The same, started by another program that takes it and its arguments behind its own.
+///
+/// # Errors
+///
+/// When the program is not there.
+pub fn server_command_by(mut launcher: Command) -> Result<Command> {
+    let server = server_command()?;
+    launcher.arg(server.get_program());
+    for (name, value) in server.get_envs() {
+        match value {
+            Some(value) => launcher.env(name, value),
+            None => launcher.env_remove(name),
+        };
+    }
+    Ok(launcher)
+}

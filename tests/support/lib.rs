@@ -7,6 +7,8 @@ pub mod company;
 pub mod emulator;
 pub mod fuzz;
 pub mod gateway;
+pub mod latency;
+pub mod network;
 pub mod nginx;
 pub mod peer;
 pub mod process;

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use rustix::process::Signal;
-use support::gateway::{GatewayProcess, server_command};
+use support::gateway::{GatewayProcess, server_command_by};
 use support::raw::{Handshake, RawSocket};
 
 use super::is_served;
@@ -14,15 +14,9 @@ const FLOOD: usize = 100;
 
 /// The gateway, started by a shell that has given up all but 64 descriptors.
 fn gateway(settings: &[&str]) -> GatewayProcess {
-    let server = server_command().unwrap();
-    let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(server.get_program());
-    for (name, value) in server.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]);
+    let mut command = server_command_by(shell).unwrap();
     command.args(settings.iter().flat_map(|setting| ["--set", setting]));
     GatewayProcess::start_by(command).unwrap()
 }

@@ -39,6 +39,12 @@
 //! | a foreign `Host` | `abuse::door::a_name_that_is_not_ours_is_answered_nothing` |
 //! | many services and subscriptions | `golden/limits.txt`, `golden/limits_exceeded.txt` |
 //! | slow readers | `slow::a_client_that_does_not_read_is_closed_with_4011` |
+//! | slow readers by the hundred | `trials::stuck::a_hundred_stuck_readers_of_eleven_hundred_cost_one_outbox_and_nobody_else_notices`, `trials::stuck::answers_of_megabytes_that_nobody_reads_take_their_own_room_once` |
+//! | strangers by the thousand | `trials::strangers::ten_thousand_strangers_get_no_more_than_their_places_and_members_are_served` |
+//! | peers that are gone without a word | `trials::half_open::a_peer_behind_a_cut_is_found_by_both_sides_and_comes_back_when_it_is_mended` |
+//! | a stop while everybody sends and nobody hurries | `trials::stopping::what_was_answered_before_a_stop_reaches_even_slow_readers_and_then_1001`, `trials::stopping::who_reads_nothing_holds_up_a_stop_for_ten_seconds_at_most`, `trials::stopping::a_second_signal_waits_for_nobody` |
+//! | all of it at once | `trials::million::a_million_messages_arrive_complete_and_in_order_whatever_others_do` |
+//! | large messages that leave their room behind | `memory::a_connection_keeps_no_room_for_the_largest_message_that_it_has_seen` |
 //! | floods of pings | `abuse::pings::a_flood_of_pings_is_read_at_its_rate_and_ends_with_4010`, `abuse::pings::a_burst_is_answered_whole_and_what_follows_it_too`, `abuse::pings::pongs_that_nobody_asked_for_are_counted_as_well`, `abuse::pings::without_a_limit_any_number_is_read` |
 //! | more than a rate allows | `abuse::rates::messages_over_their_rate_come_later_and_none_is_lost`, `abuse::rates::bytes_over_their_rate_come_later_and_none_is_lost`, `abuse::rates::who_stays_over_a_rate_for_ten_seconds_is_closed_with_4010` |
 //! | asking without reading | `abuse::greed::who_asks_for_more_than_it_reads_waits_and_loses_nothing` |
