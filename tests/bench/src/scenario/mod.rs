@@ -129,6 +129,9 @@ impl Scenario {
     }
 }
 
+/// How many are connected before those that are there get their turn.
+const ADDED_AT_ONCE: usize = 64;
+
 /// A server and the connections to it, while it is measured.
 struct Trial<'s> {
     server: &'s Server,
@@ -155,6 +158,10 @@ impl<'s> Trial<'s> {
         let mut trial = Self { server, crowd, heard, meter, messages, news, answers: 0 };
         for part in parts {
             trial.add(part, bytes)?;
+            // Who came first is asked for signs of life while others still come.
+            if trial.messages.len().is_multiple_of(ADDED_AT_ONCE) {
+                trial.listen_within(Duration::ZERO)?;
+            }
         }
         // What it took to get there is not measured.
         trial.meter = Meter::start(server.process(), plan);
