@@ -13,7 +13,8 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::metered::{Metered, TooBig};
+use super::frames::TooBig;
+use super::metered::Metered;
 use super::metrics::Closed;
 use super::outbox::Outbox;
 use super::wire::Wire;

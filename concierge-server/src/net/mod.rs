@@ -1,9 +1,9 @@
 //! The outer half of the gateway: sockets, HTTP, WebSocket frames, outboxes and timers. It drives the pure halves and
 //! performs their effects; what a payload means and who receives what is not decided here.
 //!
-//! The way of a connection: `listener` accepts it, `admission` counts it, `overload` may have it come later, `tls` makes it a `wire` that nobody listens in
-//! on where there is a certificate, `guesses` may have it wait, `http` and `upgrade` make it a WebSocket, `session` serves
-//! it by way of `drive`, `ending` closes it. What asks for files goes from `http` to `files`.
+//! The way of a connection: `listener` accepts it, `admission` counts it, `tls` makes it a `wire` that nobody listens in on where
+//! there is a certificate, `guesses` and `overload` may have it come later, `http` and `upgrade` make it a WebSocket, `session`
+//! serves it by way of `drive`, `ending` closes it. What asks for files goes from `http` to `files`.
 
 mod administration;
 mod admission;
@@ -14,6 +14,7 @@ mod drive;
 mod ending;
 mod files;
 mod forwarded;
+mod frames;
 mod gateway;
 mod guesses;
 mod http;
