@@ -1,13 +1,15 @@
 //! What is secret is in no log, however much that is asked to write.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use concierge_client::{Client, ConnectError};
 use rustix::process::Signal;
 use support::gateway::{Gateway, GatewayProcess};
 use support::proxy::Proxy;
 use support::tls::{Authority, Validity, front};
+use tracing::Dispatch;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -33,11 +35,19 @@ impl<'w> MakeWriter<'w> for Log {
     }
 }
 
-#[tokio::test]
-async fn a_password_a_header_and_a_secret_are_in_no_log() {
+/// Logs everything that this thread says, for as long as the guard is there.
+fn begin_log() -> (Log, DefaultGuard) {
+    // With one subscriber alone, a thread of another test that comes to a place first, without any, would have it silent for good.
+    static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
+    ANOTHER.get_or_init(|| Dispatch::new(tracing_subscriber::registry()));
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(log.clone());
-    let _logging = subscriber.finish().set_default();
+    (log, subscriber.finish().set_default())
+}
+
+#[tokio::test]
+async fn a_password_a_header_and_a_secret_are_in_no_log() {
+    let (log, _logging) = begin_log();
 
     let gateway = Gateway::configured("secret = \"gateway-sesame\"").unwrap();
     let authority = Authority::new("ours");
@@ -64,9 +74,7 @@ async fn a_password_a_header_and_a_secret_are_in_no_log() {
 
 #[tokio::test]
 async fn a_key_of_files_is_in_no_log_of_either_side() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(log.clone());
-    let _logging = subscriber.finish().set_default();
+    let (log, _logging) = begin_log();
 
     let mut gateway = GatewayProcess::start(&["--log", "trace"]).unwrap();
     let alice = Client::builder(gateway.url(), "alice").unwrap().connect().await.unwrap();
