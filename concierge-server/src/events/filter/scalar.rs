@@ -208,6 +208,13 @@ mod tests {
     }
 
     #[test]
+    fn a_fraction_is_read_to_its_last_digit() {
+        let text = "1.6744071597590557";
+        let scalar = Scalar::from_json(&serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(scalar.to_string(), text);
+    }
+
+    #[test]
     fn types_are_not_mixed() {
         for (scalar, value) in [
             ("1", json!("1")),
