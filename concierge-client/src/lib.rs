@@ -55,6 +55,8 @@ pub mod payload;
 
 pub mod session;
 
+pub mod telegraphy;
+
 #[cfg(feature = "net")]
 pub mod guide;
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const PURE: &[(&str, &[&str])] = &[
     ("concierge-client/src/payload", &[]),
     ("concierge-client/src/session", &["payload"]),
+    ("concierge-client/src/telegraphy", &["payload"]),
     ("concierge-server/src/hub", &[]),
     ("concierge-server/src/dialect", &["hub"]),
     ("concierge-server/src/events", &[]),

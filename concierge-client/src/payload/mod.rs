@@ -19,7 +19,7 @@ mod extension;
 mod fields;
 mod incoming;
 mod message;
-mod name;
+pub(crate) mod name;
 mod rejection;
 mod reply;
 mod request;

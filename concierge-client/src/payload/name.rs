@@ -53,7 +53,7 @@ impl From<Infallible> for InvalidName {
     }
 }
 
-/// What the four kinds of names have in common: shared text that was checked once, when it was made.
+/// What all kinds of names have in common, of both protocols: shared text that was checked once, when it was made.
 macro_rules! checked_text {
     ($(#[$documentation:meta])* $name:ident, $check:ident) => {
         $(#[$documentation])*
@@ -144,6 +144,8 @@ macro_rules! checked_text {
         }
     };
 }
+
+pub(crate) use checked_text;
 
 checked_text! {
     /// A client's name: letters and digits of any script and `_`, 1 to 64 characters, case sensitive.
@@ -287,14 +289,7 @@ fn check_service_name(text: &str) -> Result<(), InvalidName> {
         let limit = ServiceName::MAX_BYTES;
         return Err(InvalidName::TooLong { what: WHAT, limit, unit: "bytes", length: text.len() });
     }
-    match text.chars().find(|character| character.is_control() || is_bidi_control(*character)) {
-        Some(character) => Err(InvalidName::Character {
-            what: WHAT,
-            allowed: "no control or text-direction characters",
-            character,
-        }),
-        None => Ok(()),
-    }
+    check_no_control(WHAT, text)
 }
 
 fn check_nickname(text: &str) -> Result<(), InvalidName> {
@@ -305,11 +300,11 @@ fn check_tag(text: &str) -> Result<(), InvalidName> {
     check_characters("a tag", text, Tag::MAX_CHARACTERS)
 }
 
-fn check_not_empty(what: &'static str, text: &str) -> Result<(), InvalidName> {
+pub(crate) fn check_not_empty(what: &'static str, text: &str) -> Result<(), InvalidName> {
     if text.is_empty() { Err(InvalidName::Empty { what }) } else { Ok(()) }
 }
 
-fn check_characters(what: &'static str, text: &str, limit: usize) -> Result<(), InvalidName> {
+pub(crate) fn check_characters(what: &'static str, text: &str, limit: usize) -> Result<(), InvalidName> {
     // A text of few bytes has few characters: most names are never counted.
     if text.len() <= limit {
         return Ok(());
@@ -319,6 +314,17 @@ fn check_characters(what: &'static str, text: &str, limit: usize) -> Result<(), 
         return Err(InvalidName::TooLong { what, limit, unit: "characters", length });
     }
     Ok(())
+}
+
+pub(crate) fn check_no_control(what: &'static str, text: &str) -> Result<(), InvalidName> {
+    match text.chars().find(|character| character.is_control() || is_bidi_control(*character)) {
+        Some(character) => Err(InvalidName::Character {
+            what,
+            allowed: "no control or text-direction characters",
+            character,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// The characters that change the direction of a whole stretch of text: embeddings, overrides and isolates
