@@ -49,6 +49,12 @@ impl Timestamp {
         Self::from_micros(self.0.saturating_add(micros))
     }
 
+    /// That much earlier, and at least the beginning of 1970.
+    #[must_use]
+    pub fn before(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(time.as_micros()).unwrap_or(u64::MAX)))
+    }
+
     /// The time since an earlier moment; none at all since a later one.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
@@ -183,6 +189,13 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
         }
+    }
+
+    #[test]
+    fn before_1970_there_is_nothing() {
+        let moment = Timestamp::from_micros(3 * MICROS);
+        assert_eq!(moment.before(Duration::from_secs(2)), Timestamp::from_micros(MICROS));
+        assert_eq!(moment.before(Duration::MAX), Timestamp::default());
     }
 
     #[test]

@@ -156,19 +156,27 @@ pub enum NotStored {
     /// There is no room, and there may be again.
     #[error("the disk is full")]
     Full,
+    /// More waits to be stored than may. Later it may go.
+    #[error("the store is busy")]
+    Busy,
     /// The store takes nothing any more until it is opened again.
     #[error("the store is read-only")]
     ReadOnly,
 }
 
-/// A piece of an event's log, as it is read for whoever was away: ascending, everything from its beginning up to its last event
-/// that the log still has.
+/// A piece of an event's log, as it is read for whoever was away: it tells of every offset after the one that was asked for, up to
+/// [`until`](Self::until).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// Everything up to this offset is gone, because it expired or there was no room; 0 if nothing is.
     pub trimmed: u64,
-    /// The events after the one that was asked for, as many as were asked for, or fewer at the log's end.
+    /// The events, ascending.
     pub events: Vec<EventRecord>,
+    /// Offsets of events between these that expired before an older one, ascending. What is in neither never was.
+    pub expired: Vec<u64>,
+    /// How far it goes: to the last offset of the log, or less far where there would be too much for one page. The next one is to be
+    /// asked for after it.
+    pub until: u64,
 }
 
 /// How far a log goes.
