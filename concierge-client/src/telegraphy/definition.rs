@@ -17,7 +17,7 @@ use super::name::EventName;
 /// let json = concat!(
 ///     r#"{"name":"app.Model","verbose_name":"my model","kind":"model","operations":["create","update","delete"],"#,
 ///     r#""fields":{"pk":"integer","title":"string","count":"integer"},"audience":"public","#,
-///     r#""delivery":"best_effort","ttl":null,"retain":null,"presence":"none"}"#,
+///     r#""delivery":"best_effort","ttl":null,"retain":null,"presence":"count"}"#,
 /// );
 /// let definition: Definition = serde_json::from_str(json)?;
 /// assert_eq!(definition.fields.iter().next(), Some(("pk", "integer")));
@@ -56,7 +56,7 @@ pub struct Definition {
     #[serde(default)]
     pub retain: Option<u32>,
     /// What is told of who listens.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Disclosure::is_nothing")]
     pub presence: Disclosure,
 }
 
@@ -134,6 +134,13 @@ pub enum Disclosure {
     Count,
     /// How many sessions, and which users.
     Users,
+}
+
+impl Disclosure {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "this is how serde asks")]
+    fn is_nothing(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// The fields of an event, in the order given: names, and what type each has.
