@@ -6,7 +6,7 @@
 use core::net::IpAddr;
 use std::{fmt, sync::Arc};
 
-use concierge_client::telegraphy::{Definition, Epoch, EventName, Grants, Timestamp, UserId};
+use concierge_client::telegraphy::{Definition, Epoch, EventName, Grants, Position, Timestamp, UserId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -90,6 +90,8 @@ pub struct SubscriptionRecord {
     pub filters: Box<str>,
     /// Whether it waits for an event that is not registered.
     pub lazy: bool,
+    /// Where the event's log ended when it was made: what is guaranteed begins after it.
+    pub since: Position,
 }
 
 /// A guaranteed event in its log, by `(event, epoch, offset)`. Offsets of a log grow, with holes.
