@@ -29,6 +29,11 @@ impl Latencies {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(nanoseconds);
     }
 
+    /// That part of them took no longer: 0.5 is the median.
+    pub fn quantile(&self, part: f64) -> Duration {
+        Duration::from_nanos(self.0.lock().unwrap_or_else(PoisonError::into_inner).value_at_quantile(part))
+    }
+
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use rustix::param::clock_ticks_per_second;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use support::process::peak_resident_bytes;
 
@@ -54,9 +54,14 @@ impl Cores {
     }
 }
 
-/// How many connections a server may have here: one of them takes a descriptor of the server, and one of the load.
+/// How many connections a server may have here, as many as the system gives: one of them takes a descriptor of the server, and
+/// one of the load.
 pub(crate) fn most_connections() -> usize {
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let Rlimit { mut current, maximum } = getrlimit(Resource::Nofile);
+    if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok() {
+        current = maximum;
+    }
+    let limit = current.unwrap_or(u64::MAX);
     // The gateway keeps a tenth for other things.
     usize::try_from(limit / 10 * 9).unwrap_or(usize::MAX).saturating_sub(100)
 }
@@ -148,6 +153,11 @@ impl Meter {
             _ => {}
         }
         Ok(self.to.is_none())
+    }
+
+    /// Whether the server has warmed up.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.from.is_some()
     }
 
     fn moment(&self, at: Instant, done: usize) -> Result<Moment> {

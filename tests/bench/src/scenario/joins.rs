@@ -1,12 +1,13 @@
 //! Many who come at once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use super::{Figure, Trial, throughput};
-use crate::machine::{Meter, Plan};
+use crate::machine::Plan;
 use crate::peer::{Part, Server};
 
 /// How many are on their way in at a time.
@@ -22,25 +23,32 @@ pub(super) struct Joins {
 }
 
 impl Joins {
-    /// Who does not want to hear of the others: the time from the first connection to the last one that is ready.
+    /// Who does not want to hear of the others: the time from the first connection to the last one that is ready. Those who are in
+    /// give signs of life meanwhile.
     pub(super) fn run(self, server: &Server) -> Result<Vec<Figure>> {
-        let mut meter = Meter::start(server.process(), AT_ALL);
-        meter.goes_on(0)?;
+        let mut trial = Trial::prepare(server, AT_ALL, [], 0)?;
+        trial.meter.goes_on(0)?;
         let (door, next) = (server.door(), AtomicUsize::new(0));
-        let join = || {
-            let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-            numbers
-                .take_while(|number| *number < self.clients)
-                .map(|number| door.connect(Part::Guest(number)))
-                .collect::<Result<Vec<_>>>()
-        };
-        let joined = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(join)).collect();
-            let joined = threads.into_iter().map(|thread| thread.join().expect("it does not panic"));
-            joined.collect::<Result<Vec<_>>>()
+        let (ready, arrivals) = mpsc::channel();
+        std::thread::scope(|scope| -> Result<()> {
+            for _ in 0..AT_ONCE {
+                let (ready, next) = (ready.clone(), &next);
+                scope.spawn(move || {
+                    let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+                    // Once one of them has failed, nobody takes the others.
+                    numbers
+                        .take_while(|number| *number < self.clients)
+                        .all(|number| ready.send((number, door.connect(Part::Guest(number)))).is_ok())
+                });
+            }
+            drop(ready);
+            for (number, socket) in arrivals {
+                trial.take(socket?, Part::Guest(number), 0)?;
+            }
+            Ok(())
         })?;
-        meter.goes_on(joined.iter().map(Vec::len).sum())?;
-        Ok(throughput(meter.spent()?))
+        trial.meter.goes_on(trial.messages.len())?;
+        Ok(throughput(trial.meter.spent()?))
     }
 
     /// Who hears of everybody that comes later: whoever reads hears all of it.
@@ -49,9 +57,6 @@ impl Joins {
         trial.meter.goes_on(0)?;
         for number in 0..self.clients {
             trial.add(Part::Guest(number), 0)?;
-            if number % AT_ONCE == 0 {
-                trial.listen_within(Duration::ZERO)?;
-            }
         }
         let expected = self.clients * (self.clients - 1) / 2;
         while trial.news.iter().sum::<usize>() < expected {

@@ -3,6 +3,7 @@
 mod fanout;
 mod idle;
 mod joins;
+mod loaded;
 mod pairs;
 mod round_trip;
 
@@ -10,6 +11,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use support::latency::Latencies;
+use support::raw::RawSocket;
 
 use crate::arguments::Arguments;
 use crate::load::{Crowd, Heard};
@@ -18,6 +21,7 @@ use crate::peer::{Part, Peer, Server};
 use fanout::Fanout;
 use idle::Idle;
 use joins::Joins;
+use loaded::Loaded;
 use pairs::Pairs;
 use round_trip::Way;
 
@@ -43,6 +47,7 @@ enum Work {
     Stuck(Fanout),
     Pairs(Pairs),
     Wide(Pairs),
+    Loaded(Loaded),
     RoundTrip(Way),
     Idle(Idle),
     Joins(Joins),
@@ -65,8 +70,10 @@ pub(crate) fn all(size: Size) -> Vec<Scenario> {
         let fanout = Fanout::one_at_a_time(subscribers);
         add(format!("owner to {subscribers} one at a time"), Work::Fanout(fanout));
     }
-    let fanout = Fanout { stuck: 1, ..Fanout::streaming(if small { 3 } else { 100 }) };
-    add(format!("owner to {} and one stuck", fanout.subscribers), Work::Stuck(fanout));
+    for (subscribers, stuck) in if small { vec![(3, 1)] } else { vec![(100, 1), (1000, 100)] } {
+        let fanout = Fanout { stuck, ..Fanout::streaming(subscribers) };
+        add(format!("owner to {subscribers} and {stuck} stuck"), Work::Stuck(fanout));
+    }
     for (pairs, bytes) in
         if small { vec![(1, 128), (4, 1024)] } else { vec![(1, 128), (16, 128), (64, 128), (64, 1024)] }
     {
@@ -74,6 +81,10 @@ pub(crate) fn all(size: Size) -> Vec<Scenario> {
     }
     let pairs = Pairs { pairs: if small { 2 } else { 64 }, bytes: 128 };
     add(format!("all cores, {} pairs", pairs.pairs), Work::Wide(pairs));
+    let pairs = Pairs { pairs: if small { 2 } else { 16 }, bytes: 128 };
+    for (back, what) in [(false, "messages of pairs"), (true, "round trips of pairs")] {
+        add(format!("{} {what} at 80 % load", pairs.pairs), Work::Loaded(Loaded { pairs, back }));
+    }
     add("round trip to oneself".to_owned(), Work::RoundTrip(Way::Oneself));
     add("round trip to another".to_owned(), Work::RoundTrip(Way::AnotherAndBack));
     for wanted in if small { vec![50] } else { vec![10_000, 15_000] } {
@@ -120,6 +131,7 @@ impl Scenario {
                 let (all, count) = cores.widened();
                 pairs.run_wide(&start()?, || Server::start(peer, &all, place), plan, count)
             }
+            Work::Loaded(loaded) => loaded.run(start, plan),
             Work::RoundTrip(way) => way.run(&start()?, plan),
             Work::Idle(idle) => idle.run(&start()?, plan),
             Work::Joins(joins) => joins.run(&start()?),
@@ -158,10 +170,6 @@ impl<'s> Trial<'s> {
         let mut trial = Self { server, crowd, heard, meter, messages, news, answers: 0 };
         for part in parts {
             trial.add(part, bytes)?;
-            // Who came first is asked for signs of life while others still come.
-            if trial.messages.len().is_multiple_of(ADDED_AT_ONCE) {
-                trial.listen_within(Duration::ZERO)?;
-            }
         }
         // What it took to get there is not measured.
         trial.meter = Meter::start(server.process(), plan);
@@ -170,9 +178,18 @@ impl<'s> Trial<'s> {
 
     /// Connects one more.
     fn add(&mut self, part: Part, bytes: usize) -> Result<()> {
-        let heard = self.crowd.add(self.server.door().connect(part)?, self.server.language(part, bytes))?;
+        self.take(self.server.door().connect(part)?, part, bytes)
+    }
+
+    /// Takes over one that is connected. Who came first is asked for signs of life while others still come: from time to time
+    /// everybody gets a turn.
+    fn take(&mut self, socket: RawSocket, part: Part, bytes: usize) -> Result<()> {
+        let heard = self.crowd.add(socket, self.server.language(part, bytes))?;
         self.messages.push(heard.messages);
         self.news.push(heard.news);
+        if self.messages.len().is_multiple_of(ADDED_AT_ONCE) {
+            self.listen_within(Duration::ZERO)?;
+        }
         Ok(())
     }
 
@@ -210,6 +227,12 @@ impl<'s> Trial<'s> {
         ensure!(self.answers == expected, "{} answers to {sent} messages", self.answers);
         Ok(())
     }
+}
+
+/// What is told of how long something takes.
+fn percentiles(times: &Latencies) -> Vec<Figure> {
+    let microseconds = |part| times.quantile(part).as_secs_f64() * 1e6;
+    vec![("p50 µs", microseconds(0.5)), ("p99 µs", microseconds(0.99)), ("p99.9 µs", microseconds(0.999))]
 }
 
 /// What is told of work that is measured by how much of it was done.

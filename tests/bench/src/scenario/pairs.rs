@@ -33,17 +33,27 @@ impl Pairs {
         let wide = self.measure(&start()?, plan)?;
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
         let times = wide.per_processor_second() / narrow.per_processor_second() * cores as f64;
-        let mut figures = vec![("times one core", times)];
-        figures.extend(throughput(wide));
-        Ok(figures)
+        Ok(vec![
+            ("times one core", times),
+            ("per cpu-second, one core", narrow.per_processor_second()),
+            ("per cpu-second, all", wide.per_processor_second()),
+            ("per second, one core", narrow.per_second()),
+            ("per second, all", wide.per_second()),
+        ])
     }
 
-    fn measure(self, server: &Server, plan: Plan) -> Result<Spent> {
+    /// Connects all of them, the left one of each pair before the right one, and tells what each left one says.
+    pub(super) fn prepare(self, server: &Server, plan: Plan) -> Result<(Trial<'_>, Vec<Vec<u8>>)> {
         let Self { pairs, bytes } = self;
         let parts = (0..pairs).flat_map(|pair| [Part::Left(pair), Part::Right(pair)]);
-        let mut trial = Trial::prepare(server, plan, parts, bytes)?;
-        let bursts: Vec<_> =
-            (0..pairs).map(|pair| server.message(Part::Left(pair), bytes).repeat(IN_FLIGHT)).collect();
+        let trial = Trial::prepare(server, plan, parts, bytes)?;
+        Ok((trial, (0..pairs).map(|pair| server.message(Part::Left(pair), bytes)).collect()))
+    }
+
+    /// How much they can say when each has so many messages on their way.
+    pub(super) fn measure(self, server: &Server, plan: Plan) -> Result<Spent> {
+        let (mut trial, messages) = self.prepare(server, plan)?;
+        let bursts: Vec<_> = messages.iter().map(|message| message.repeat(IN_FLIGHT)).collect();
         let (mut sent, mut received) = (0, 0);
         for (pair, burst) in bursts.iter().enumerate() {
             trial.crowd.send(pair * 2, burst)?;

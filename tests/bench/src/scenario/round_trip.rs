@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use support::latency::Latencies;
 
-use super::{Figure, Trial};
+use super::{Figure, Trial, percentiles};
 use crate::machine::Plan;
 use crate::peer::{Part, Server};
 
@@ -28,7 +29,8 @@ impl Way {
         };
         let frames: Vec<_> = parts.iter().map(|part| server.message(*part, BYTES)).collect();
         let mut trial = Trial::prepare(server, plan, parts, BYTES)?;
-        let (mut times, mut done, mut sent) = (Vec::new(), 0, 0);
+        let times = Latencies::new();
+        let (mut done, mut sent) = (0, 0);
         while trial.meter.goes_on(done)? {
             let begun = Instant::now();
             for (number, frame) in frames.iter().enumerate() {
@@ -41,23 +43,15 @@ impl Way {
                 }
                 ensure!(came == 1, "{came} messages came of one");
             }
-            times.push(begun.elapsed());
+            times.record(begun.elapsed());
             done += 1;
         }
         trial.finish(sent)?;
-        times.sort_unstable();
-        let microseconds = |permille: usize| {
-            let time = times.get(times.len() * permille / 1000).copied().unwrap_or_default();
-            time.as_secs_f64() * 1e6
-        };
         let costs = trial.meter.spent()?;
         #[expect(clippy::cast_precision_loss, reason = "figures for people")]
         let each = costs.server.as_secs_f64() * 1e6 / costs.done.max(1) as f64;
-        Ok(vec![
-            ("p50 µs", microseconds(500)),
-            ("p99 µs", microseconds(990)),
-            ("p99.9 µs", microseconds(999)),
-            ("server µs", each),
-        ])
+        let mut figures = percentiles(&times);
+        figures.push(("server µs", each));
+        Ok(figures)
     }
 }
