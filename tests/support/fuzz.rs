@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use concierge_client::payload::{
-    Data, Envelope, Identify, Incoming, Intents, SelfFetch, SelfSetSeq, Seq, encode, encode_sequenced,
+    AnyRequest, Data, Envelope, Identify, Incoming, Intents, SelfFetch, SelfSetSeq, SendMessage, Seq, encode,
+    encode_sequenced,
 };
 use concierge_client::session::{Connection as Session, Encoded, Heard, Waiting};
 use concierge_server::Config;
@@ -58,6 +59,11 @@ pub fn payloads(bytes: &[u8]) {
         && let Ok(request) = envelope.decode(kind)
     {
         assert_eq!(request.kind(), kind);
+        if let Some(usual) = SendMessage::decode_usual(text) {
+            assert_eq!(AnyRequest::Message(usual), request, "both ways of reading it agree");
+        }
+    } else {
+        assert!(SendMessage::decode_usual(text).is_none(), "what is wrong is not usual");
     }
     if let Ok(data) = Data::from_json(text) {
         assert_eq!(Data::from_json(data.as_str()).expect("it was JSON").as_str(), data.as_str());

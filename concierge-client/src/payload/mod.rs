@@ -25,6 +25,7 @@ mod reply;
 mod request;
 mod secret;
 mod seq;
+mod usual;
 
 pub use close::CloseCode;
 pub use codec::{DecodeError, Envelope};
@@ -33,7 +34,7 @@ pub use entity::{Client, Origin, Service};
 pub use event::Event;
 pub use extension::{Feature, Features, Intent, Intents, Limits};
 pub use incoming::Incoming;
-pub use message::{Message, SendMessage, Target};
+pub use message::{Message, MessageEncoder, SendMessage, Target};
 pub use name::{ClientName, InvalidName, Nickname, ServiceName, Tag, Tags};
 pub use rejection::Rejection;
 pub use reply::{
@@ -103,6 +104,10 @@ fn finish(text: Vec<u8>) -> String {
 /// assert_eq!(encode_sequenced(Seq::ZERO.next(), &Reply::Ok), r#"{"seq":1,"type":"OK"}"#);
 /// ```
 pub fn encode_sequenced(seq: Seq, reply: &Reply) -> String {
+    if matches!(reply, Reply::Ok) {
+        // By far the most frequent one.
+        return format!("{{\"seq\":{},\"type\":\"OK\"}}", seq.value());
+    }
     let mut text = Vec::with_capacity(USUAL_BYTES);
     text.extend_from_slice(b"{\"seq\":");
     write(&mut text, &seq.value());

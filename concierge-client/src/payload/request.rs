@@ -121,6 +121,9 @@ impl<'a> AnyRequest<'a> {
     ///
     /// [`DecodeError`] names the field and what was expected.
     pub fn decode(text: &'a str) -> Result<Self, DecodeError> {
+        if let Some(message) = SendMessage::decode_usual(text) {
+            return Ok(Self::Message(message));
+        }
         let envelope = Envelope::parse(text)?;
         match envelope.kind() {
             Some(kind) => envelope.decode(kind),

@@ -1,6 +1,6 @@
 //! What must happen next, in this order.
 
-use concierge_client::payload::{Client, Event, Intent, Origin, Reply, Service};
+use concierge_client::payload::{Client, Event, Intent, Reply, Service};
 
 use super::{
     Hub,
@@ -41,8 +41,10 @@ pub enum Effect {
     Message {
         /// Nobody twice, never empty.
         to: Vec<ClientId>,
-        /// Who sent it, and by which service.
-        origin: Origin,
+        /// Who sent it.
+        from: ClientId,
+        /// The service it came by, for the two targets that name one.
+        service: Option<Service>,
     },
 }
 

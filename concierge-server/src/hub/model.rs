@@ -2,7 +2,7 @@
 //! against this.
 
 use concierge_client::payload::{
-    Client, ClientFetchAllResult, ClientFetchResult, Event, Intent, Nickname, Origin, Reply, SelfFetchResult,
+    Client, ClientFetchAllResult, ClientFetchResult, Event, Intent, Nickname, Reply, SelfFetchResult,
     SelfSubscribeResult, SelfUnsubscribeResult, Service, ServiceCreateResult, ServiceDeleteResult,
     ServiceFetchAllResult, ServiceFetchResult, ServiceName, Target,
 };
@@ -17,7 +17,7 @@ pub(super) enum Sent {
     NameTaken,
     Answer(Token, Reply),
     Event(Event),
-    Message(Origin),
+    Message(ClientId, Option<Service>),
 }
 
 #[derive(Debug, Clone)]
@@ -327,11 +327,8 @@ impl Model {
     }
 
     fn route(&mut self, from: ClientId, target: &Target) -> Reply {
-        let sender = self.person(from).unwrap().info.clone();
-        let plain = Sent::Message(Origin::new(sender.clone(), None));
-        let by = |model: &Self, name: &str, form| {
-            Sent::Message(Origin::new(sender.clone(), Some(model.show(name, form))))
-        };
+        let plain = Sent::Message(from, None);
+        let by = |model: &Self, name: &str, form| Sent::Message(from, Some(model.show(name, form)));
         match target {
             Target::Name { name } => match self.people.iter().find(|person| person.info.name == **name) {
                 Some(person) => self.send(person.id, plain),

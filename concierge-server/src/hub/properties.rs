@@ -29,7 +29,7 @@ fn sent_by_hub(hub: &mut Hub, operation: Operation) -> Vec<(ClientId, Sent)> {
             Effect::NameTaken { client } => vec![(client, Sent::NameTaken)],
             Effect::Answer { to, token, reply } => vec![(to, Sent::Answer(token, reply))],
             Effect::Event { to, event } => to_all(to, Sent::Event(event)),
-            Effect::Message { to, origin } => to_all(to, Sent::Message(origin)),
+            Effect::Message { to, from, service } => to_all(to, Sent::Message(from, service)),
         })
         .collect()
 }

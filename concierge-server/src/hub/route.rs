@@ -1,6 +1,6 @@
 //! The rules of messages: who receives one, and who may send it. Routing changes nothing.
 
-use concierge_client::payload::{Intent, Origin, Reply, ServiceName, Target};
+use concierge_client::payload::{Intent, Reply, ServiceName, Target};
 
 use super::{
     Hub,
@@ -33,21 +33,21 @@ impl Hub {
             Target::Name { name } => {
                 let unknown = || Reply::InvalidName { name: name.to_string() };
                 let receiver = self.clients.named(name).ok_or_else(unknown)?;
-                effects.push(direct(sender, vec![receiver]));
+                effects.push(direct(from, vec![receiver]));
             }
             Target::Uuid { uuid } => {
                 let receiver = self.clients.with_uuid(*uuid).ok_or(Reply::InvalidUuid { uuid: *uuid })?;
-                effects.push(direct(sender, vec![receiver]));
+                effects.push(direct(from, vec![receiver]));
             }
             Target::All => {
                 let to: Vec<_> = self.with_intent(Intent::Broadcasts).map(|(client, _)| client).collect();
                 if !to.is_empty() {
-                    effects.push(direct(sender, to));
+                    effects.push(direct(from, to));
                 }
             }
             Target::Service { service } => {
                 let audience = self.service_audience(from, sender, service)?;
-                by_service(sender, audience.0, audience.1, effects);
+                by_service(from, audience.0, audience.1, effects);
             }
             Target::ServiceClientUuid { service, uuid } => {
                 let (_, room) = self.services.named(service).ok_or_else(|| unknown_service(service))?;
@@ -56,7 +56,7 @@ impl Hub {
                 }
                 let unknown = Reply::InvalidUuid { uuid: *uuid };
                 let receiver = self.clients.with_uuid(*uuid).ok_or(unknown)?;
-                by_service(sender, room, self.one(receiver), effects);
+                by_service(from, room, self.one(receiver), effects);
             }
         }
         Ok(())
@@ -93,13 +93,10 @@ impl Hub {
 }
 
 /// A message that came by no service looks the same to every receiver.
-fn direct(sender: &Member, to: Vec<ClientId>) -> Effect {
-    Effect::Message { to, origin: Origin::new(sender.info.clone(), None) }
+fn direct(from: ClientId, to: Vec<ClientId>) -> Effect {
+    Effect::Message { to, from, service: None }
 }
 
-fn by_service(sender: &Member, room: &Room, audience: Audience, effects: &mut Vec<Effect>) {
-    audience.effects(effects, |to, form: Form| Effect::Message {
-        to,
-        origin: Origin::new(sender.info.clone(), Some(room.info(form))),
-    });
+fn by_service(from: ClientId, room: &Room, audience: Audience, effects: &mut Vec<Effect>) {
+    audience.effects(effects, |to, form: Form| Effect::Message { to, from, service: Some(room.info(form)) });
 }

@@ -2,9 +2,7 @@
 //!
 //! An effect is written as its receivers, an arrow, and what they get; `chat[bob,eve]` is a service with its subscribers.
 
-use concierge_client::payload::{
-    Client, Event, Intent, Intents, Origin, Reply, Service, ServiceName, Tags, Target,
-};
+use concierge_client::payload::{Client, Event, Intent, Intents, Reply, Service, ServiceName, Tags, Target};
 use uuid::Uuid;
 
 use super::{Change, ClientId, Effect, Fetch, Form, Hub, Limits, Profile, Token};
@@ -97,7 +95,11 @@ impl Scene {
             Effect::NameTaken { client } => format!("{} is refused", self.name(client)),
             Effect::Answer { to, reply, .. } => format!("{} = {}", self.name(to), self.reply(&reply)),
             Effect::Event { to, event } => format!("{} <- {}", all(to), self.event(&event)),
-            Effect::Message { to, origin } => format!("{} <- message {}", all(to), self.origin(&origin)),
+            Effect::Message { to, from, service } => {
+                let by =
+                    service.map_or_else(String::new, |service| format!(" by {}", self.service(&service)));
+                format!("{} <- message from {}{by}", all(to), self.name(from))
+            }
         }
     }
 
@@ -105,13 +107,6 @@ impl Scene {
         let subscribers: Vec<_> =
             service.subscribers.iter().map(|uuid| self.name(ClientId(uuid.as_u64_pair().1))).collect();
         format!("{}[{}]", service.name, subscribers.join(","))
-    }
-
-    fn origin(&self, origin: &Origin) -> String {
-        match &origin.service {
-            Some(service) => format!("from {} by {}", origin.name, self.service(service)),
-            None => format!("from {}", origin.name),
-        }
     }
 
     fn reply(&self, reply: &Reply) -> String {

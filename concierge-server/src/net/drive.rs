@@ -26,7 +26,7 @@ use crate::hub::{Change, ClientId, Hub, Limits};
 #[derive(Debug)]
 pub(super) struct Drive {
     core: Mutex<Core>,
-    /// Bytes that wait in all outboxes; what waits in several counts once.
+    /// Bytes that wait in all outboxes; a large payload that waits in several counts once.
     waiting: Arc<AtomicUsize>,
     most_waiting: usize,
     metrics: Arc<Metrics>,
@@ -40,8 +40,9 @@ struct Core {
     next_client: u64,
     /// Nothing is decided any more.
     is_stopped: bool,
-    /// Empty between two uses: kept for its room.
+    /// Empty between two uses: kept for their room.
     deliveries: Vec<Delivery>,
+    frame: Vec<u8>,
 }
 
 /// Finds a seat by its client's id. Ids are drawn here, one after the other: nobody outside can choose them so that they
@@ -95,6 +96,18 @@ pub(super) struct Performed {
     pub(super) close: Option<Close>,
     /// Other clients whose outboxes are over half full by it.
     pub(super) pressed: Vec<Arc<Outbox>>,
+    /// Whether the own one is.
+    pub(super) is_own_high: bool,
+}
+
+/// What came of a delivery.
+#[derive(Debug, Default)]
+struct Handed {
+    /// Clients whose outboxes are over half full by it, other than whoever caused it, and that are not known to be slow.
+    pressed: Vec<Arc<Outbox>>,
+    is_own_high: bool,
+    /// Something of it failed.
+    is_cut: bool,
 }
 
 impl Drive {
@@ -109,6 +122,7 @@ impl Drive {
             next_client: 0,
             is_stopped: false,
             deliveries: Vec::new(),
+            frame: Vec::new(),
         };
         Self {
             core: Mutex::new(core),
@@ -119,28 +133,35 @@ impl Drive {
         }
     }
 
-    /// A payload for one connection alone, which the hub need not know of.
-    pub(super) fn answer(&self, answer: &Answer, outbox: &Outbox) {
-        self.metrics.send(answer.kind, 1);
-        outbox.push(Payload::new(&answer.text, &self.waiting));
+    /// What counts the bytes that wait in all outboxes.
+    pub(super) fn total(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.waiting)
     }
 
-    /// Has the hub decide, and delivers what follows. The address is where the connection comes from.
+    /// A payload for one connection alone, which the hub need not know of. Whether its outbox is over half full.
+    pub(super) fn answer(&self, answer: &Answer, outbox: &Outbox) -> bool {
+        self.metrics.send(answer.kind, 1);
+        outbox.push(&Payload::new(&answer.text, &mut Vec::new(), &self.waiting)) != Pressure::Low
+    }
+
+    /// Has the hub decide, and delivers what follows. The address is where the connection comes from. How long it takes is observed
+    /// if it is timed.
     pub(super) fn perform(
         &self,
         connection: &mut Connection,
         input: Input<'_>,
         (outbox, peer): (&Arc<Outbox>, Peer),
         now: Duration,
+        is_timed: bool,
     ) -> Performed {
         let joins = !connection.is_identified();
         let fresh = || if joins { Uuid::new_v4() } else { Uuid::nil() };
         let (uuid, fs_key) = (fresh(), fresh());
         let mut core = self.core.lock();
         if core.is_stopped {
-            return Performed { close: None, pressed: Vec::new() };
+            return Performed { close: None, pressed: Vec::new(), is_own_high: false };
         }
-        let begun = Instant::now();
+        let begun = is_timed.then(Instant::now);
         let core = &mut *core;
         let ids = Ids { client: ClientId(core.next_client), uuid, fs_key };
         if joins {
@@ -165,12 +186,13 @@ impl Drive {
                 None => core.evict(ids.client),
             }
         }
-        let (mut pressed, is_whole) = self.deliver(core);
-        pressed.retain(|receiver| !Arc::ptr_eq(receiver, outbox));
-        self.metrics.observe_hub(begun.elapsed());
-        let failed = Close::new(CloseCode::InternalError);
-        let close = performed.filter(|_| is_whole).unwrap_or(Some(failed));
-        Performed { close, pressed }
+        let Handed { pressed, is_own_high, is_cut } = self.deliver(core, Some(outbox));
+        if let Some(begun) = begun {
+            self.metrics.observe_hub(begun.elapsed());
+        }
+        let failed = || Some(Close::new(CloseCode::InternalError));
+        let close = performed.filter(|_| !is_cut).unwrap_or_else(failed);
+        Performed { close, pressed, is_own_high }
     }
 
     /// From now on nothing is delivered, and nothing answered that the hub is asked for: connections end one after the other,
@@ -194,7 +216,7 @@ impl Drive {
             // Better that nobody is told than that it stays.
             core.evict(client);
         }
-        self.deliver(core).0
+        self.deliver(core, None).pressed
     }
 
     /// How much waits in all outboxes, in bytes.
@@ -229,39 +251,46 @@ impl Drive {
         })
     }
 
-    /// Hands out what the hub decided, in that order. Whose outboxes are over half full by it, and whether nothing of it failed: what
-    /// fails is one payload, and the others arrive.
-    fn deliver(&self, core: &mut Core) -> (Vec<Arc<Outbox>>, bool) {
-        let (mut pressed, mut is_whole) = (Vec::new(), true);
-        let Core { seats, deliveries, .. } = core;
+    /// Hands out what the hub decided, in that order. What fails is one payload, and the others arrive.
+    fn deliver(&self, core: &mut Core, own: Option<&Arc<Outbox>>) -> Handed {
+        let mut handed = Handed::default();
+        let Core { seats, deliveries, frame, .. } = core;
         let mut rest = deliveries.drain(..);
-        while self.panics.contain(|| self.hand_out(rest.by_ref(), seats, &mut pressed)).is_none() {
-            is_whole = false;
+        while self.panics.contain(|| self.hand_out(rest.by_ref(), seats, frame, own, &mut handed)).is_none() {
+            handed.is_cut = true;
         }
         while self.waiting.load(Ordering::Relaxed) > self.most_waiting {
             let fullest = seats.values().map(|seat| &seat.outbox).max_by_key(|outbox| outbox.bytes());
             let Some(fullest) = fullest.filter(|outbox| outbox.bytes() > 0) else { break };
             fullest.overflow();
         }
-        (pressed, is_whole)
+        handed
     }
 
     fn hand_out(
         &self,
         deliveries: impl Iterator<Item = Delivery>,
         seats: &HashMap<ClientId, Seat, Drawn>,
-        pressed: &mut Vec<Arc<Outbox>>,
+        frame: &mut Vec<u8>,
+        own: Option<&Arc<Outbox>>,
+        handed: &mut Handed,
     ) {
         for Delivery { to, kind, text } in deliveries {
             #[cfg(test)]
             self.panics.inject(Fault::Deliver);
-            let payload = Payload::new(&text, &self.waiting);
+            let payload = Payload::new(&text, frame, &self.waiting);
             let mut push = |client: &ClientId| {
-                if let Some(Seat { outbox, .. }) = seats.get(client)
-                    && outbox.push(Arc::clone(&payload)) == Pressure::High
-                    && !pressed.iter().any(|known| Arc::ptr_eq(known, outbox))
+                let Some(Seat { outbox, .. }) = seats.get(client) else { return };
+                let pressure = outbox.push(&payload);
+                if pressure == Pressure::Low {
+                    return;
+                }
+                if own.is_some_and(|own| Arc::ptr_eq(own, outbox)) {
+                    handed.is_own_high = true;
+                } else if pressure == Pressure::High
+                    && !handed.pressed.iter().any(|known| Arc::ptr_eq(known, outbox))
                 {
-                    pressed.push(Arc::clone(outbox));
+                    handed.pressed.push(Arc::clone(outbox));
                 }
             };
             let receivers = match &to {
@@ -292,12 +321,13 @@ mod tests {
     use super::*;
     use crate::dialect::concierge::{Rules, Step};
     use crate::files::Address;
+    use crate::net::batch::Batch;
     use crate::net::outbox::Bounds;
 
     const HOME: Peer = Peer { address: Address::User(7), port: None };
 
-    fn outbox() -> Arc<Outbox> {
-        Arc::new(Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }))
+    fn outbox(drive: &Drive) -> Arc<Outbox> {
+        Arc::new(Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }, drive.total()))
     }
 
     fn counted() -> (Arc<Metrics>, Panics) {
@@ -308,14 +338,14 @@ mod tests {
     /// Gives a connection a text, as a session does.
     fn say(drive: &Drive, connection: &mut Connection, outbox: &Arc<Outbox>, text: &str) -> Option<Close> {
         match connection.handle_text(text, Duration::ZERO) {
-            Step::Hub(input) => drive.perform(connection, input, (outbox, HOME), Duration::ZERO).close,
+            Step::Hub(input) => drive.perform(connection, input, (outbox, HOME), Duration::ZERO, true).close,
             other => panic!("{text} leads to {other:?}"),
         }
     }
 
     fn join(drive: &Drive, name: &str) -> (Connection, Arc<Outbox>, Option<Close>) {
         let (mut connection, outbox) =
-            (Connection::new(Arc::new(Rules::default()), Duration::ZERO), outbox());
+            (Connection::new(Arc::new(Rules::default()), Duration::ZERO), outbox(drive));
         let identify = format!(r#"{{"type":"IDENTIFY","name":"{name}","version":"0.2.0"}}"#);
         let close = say(drive, &mut connection, &outbox, &identify);
         (connection, outbox, close)
@@ -323,7 +353,9 @@ mod tests {
 
     fn kinds(outbox: &Outbox) -> Vec<String> {
         let kind = |text: &str| text.split_once("\"type\":\"")?.1.split('"').next().map(str::to_owned);
-        outbox.take().payloads().filter_map(|payload| kind(payload.text())).collect()
+        let mut batch = Batch::default();
+        outbox.take(&mut batch);
+        batch.texts().iter().filter_map(|text| kind(text)).collect()
     }
 
     #[test]
@@ -429,7 +461,7 @@ mod tests {
         let Step::Hub(input) = alice.handle_text(&text, Duration::ZERO) else {
             panic!("a message is for the hub")
         };
-        let performed = drive.perform(&mut alice, input, (&alice_outbox, HOME), Duration::ZERO);
+        let performed = drive.perform(&mut alice, input, (&alice_outbox, HOME), Duration::ZERO, true);
         assert_eq!(performed.pressed.len(), 1);
         assert!(Arc::ptr_eq(&performed.pressed[0], &bob_outbox));
     }

@@ -11,7 +11,6 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tracing::{debug, info, warn};
 
 use super::admission::{self, Admission, Place, TooMany};
@@ -32,9 +31,6 @@ use crate::config::{Config, NamePolicy, Reserved};
 use crate::dialect::concierge::Rules;
 use crate::files::Address;
 use crate::hub;
-
-/// Read and write buffers of an idle connection are the larger part of what it costs.
-pub(super) const BUFFER_BYTES: usize = 4 * 1024;
 
 /// A gateway at work.
 #[derive(Debug)]
@@ -152,7 +148,8 @@ impl Gateway {
     pub(super) fn open_outbox(&self) -> (u64, Arc<Outbox>) {
         let limits = &self.config.limits;
         let payloads = limits.outbox_payloads.unwrap_or(usize::MAX);
-        let outbox = Arc::new(Outbox::new(outbox::Bounds { bytes: limits.outbox_bytes, payloads }));
+        let bounds = outbox::Bounds { bytes: limits.outbox_bytes, payloads };
+        let outbox = Arc::new(Outbox::new(bounds, self.drive.total()));
         let mut sockets = self.sockets.lock();
         let number = sockets.next;
         sockets.next += 1;
@@ -219,17 +216,9 @@ impl Gateway {
         FrameLimits {
             first_message: limits.first_message,
             message: limits.message,
+            frame: limits.frame,
             fragments: limits.fragments.unwrap_or(usize::MAX),
         }
-    }
-
-    pub(super) fn websocket_config(&self) -> WebSocketConfig {
-        let limits = &self.config.limits;
-        WebSocketConfig::default()
-            .read_buffer_size(BUFFER_BYTES)
-            .write_buffer_size(BUFFER_BYTES)
-            .max_message_size(Some(limits.message))
-            .max_frame_size(Some(limits.frame.min(limits.message)))
     }
 
     /// How much waits for the client that most waits for, in bytes.

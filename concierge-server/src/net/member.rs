@@ -8,6 +8,7 @@ use concierge_client::payload::{ClientName, CloseCode, RequestKind};
 use tracing::debug;
 
 use super::admission::Place;
+use super::drive::Performed;
 use super::gateway::{Door, Gateway};
 use super::metrics::TurnedAway;
 use super::outbox::Outbox;
@@ -43,6 +44,14 @@ pub(super) struct Outcome {
     pub(super) close: Option<Close>,
     /// Other clients whose outboxes are over half full by it.
     pub(super) pressed: Vec<Arc<Outbox>>,
+    /// Whether its own is.
+    pub(super) is_own_high: bool,
+}
+
+impl Outcome {
+    fn close(close: Close) -> Self {
+        Self { close: Some(close), ..Self::default() }
+    }
 }
 
 impl Member {
@@ -52,28 +61,29 @@ impl Member {
         Self { gateway, from, outbox, number, place, connection: Some(connection) }
     }
 
-    /// A text came in, now.
-    pub(super) fn handle_text(&mut self, text: &str, now: Duration) -> Outcome {
-        let (request, outcome) = self.carry_out(text, now);
-        self.gateway.metrics().receive(request, self.gateway.now().saturating_sub(now));
+    /// A text came in, now. The gateway's clocks are looked at once more for one that is timed.
+    pub(super) fn handle_text(&mut self, text: &str, now: Duration, is_timed: bool) -> Outcome {
+        let (request, outcome) = self.carry_out(text, now, is_timed);
+        self.gateway.metrics().receive(request);
+        if is_timed {
+            self.gateway.metrics().observe_handling(self.gateway.now().saturating_sub(now));
+        }
         outcome
     }
 
     /// Which request it was, and what came of it.
-    fn carry_out(&mut self, text: &str, now: Duration) -> (Option<RequestKind>, Outcome) {
+    fn carry_out(&mut self, text: &str, now: Duration, is_timed: bool) -> (Option<RequestKind>, Outcome) {
         let Some(connection) = &mut self.connection else { return (None, Outcome::default()) };
         let address = self.from.peer.address;
         if !connection.is_identified() && self.gateway.wait_of(Door::Clients, address).is_some() {
             // Whoever opened many connections first would have as many guesses.
-            let close = Some(Close::new(CloseCode::RateLimited));
-            return (None, Outcome { close, pressed: Vec::new() });
+            return (None, Outcome::close(Close::new(CloseCode::RateLimited)));
         }
         if !connection.is_identified()
             && let Some(what) = self.gateway.scarce()
         {
             self.gateway.metrics().turn_away(TurnedAway::Scarce(what));
-            let close = Some(Close::new(CloseCode::TryAgainLater));
-            return (None, Outcome { close, pressed: Vec::new() });
+            return (None, Outcome::close(Close::new(CloseCode::TryAgainLater)));
         }
         #[cfg(test)]
         self.gateway.panics().inject(Fault::Decode);
@@ -83,12 +93,12 @@ impl Member {
                 if close.code == CloseCode::BadSecret {
                     self.gateway.count_guess(Door::Clients, address);
                 }
-                (None, Outcome { close: Some(close), pressed: Vec::new() })
+                (None, Outcome::close(close))
             }
             Step::Answer(answer) => {
                 let request = answer.request;
-                self.gateway.drive().answer(&answer, &self.outbox);
-                (request, Outcome::default())
+                let is_own_high = self.gateway.drive().answer(&answer, &self.outbox);
+                (request, Outcome { is_own_high, ..Outcome::default() })
             }
             Step::Hub(input) => {
                 let request = input.request();
@@ -96,8 +106,8 @@ impl Member {
                     Input::Join(join) => Some(join.name().clone()),
                     _ => None,
                 };
-                let performed =
-                    self.gateway.drive().perform(connection, input, (&self.outbox, self.from.peer), now);
+                let home = (&self.outbox, self.from.peer);
+                let performed = self.gateway.drive().perform(connection, input, home, now, is_timed);
                 if let Some(name) = joins
                     && let Some(joined) = connection.joined()
                 {
@@ -105,7 +115,8 @@ impl Member {
                     self.place.identify();
                     self.open_folder(name, joined);
                 }
-                (Some(request), Outcome { close: performed.close, pressed: performed.pressed })
+                let Performed { close, pressed, is_own_high } = performed;
+                (Some(request), Outcome { close, pressed, is_own_high })
             }
         }
     }

@@ -160,7 +160,7 @@ impl Metrics {
     }
 
     /// A text of a client came in and was carried out; none for one that is no valid request.
-    pub(super) fn receive(&self, request: Option<RequestKind>, took: Duration) {
+    pub(super) fn receive(&self, request: Option<RequestKind>) {
         match request {
             Some(RequestKind::Message) => self.happened.often.received_message.inc(),
             other => {
@@ -168,6 +168,10 @@ impl Metrics {
                 self.happened.received.get_or_create(&[("type", kind)]).inc()
             }
         };
+    }
+
+    /// A text that was timed was handled.
+    pub(super) fn observe_handling(&self, took: Duration) {
         self.happened.handling.observe(took.as_secs_f64());
     }
 
@@ -287,13 +291,13 @@ impl Happened {
         registry.register_with_unit("sent", "What went out over WebSockets", Unit::Bytes, sent.clone());
         registry.register_with_unit(
             "hub",
-            "How long the hub was busy with one request",
+            "How long the hub was busy with one request, the first of those that were read at once",
             Unit::Seconds,
             happened.in_hub.clone(),
         );
         registry.register_with_unit(
             "handling",
-            "From a text that came in to its effects in outboxes",
+            "From a text that came in to its effects in outboxes, for the first of those that were read at once",
             Unit::Seconds,
             happened.handling.clone(),
         );
@@ -310,7 +314,7 @@ impl ThereIs {
         registry.register("services", "Services", services.clone());
         registry.register_with_unit(
             "outboxes",
-            "What waits for all clients, shared payloads once",
+            "What waits for all clients, large payloads that they share once",
             Unit::Bytes,
             waiting.clone(),
         );

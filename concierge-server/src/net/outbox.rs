@@ -3,14 +3,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-use super::batch::{Batch, FRAMES};
+use super::batch::{Batch, CHUNKS, Chunk};
 use super::payload::Payload;
 
-/// How many bytes are taken out to be written at once; the last payload may exceed it.
+/// How many bytes are taken out to be written at once; the last chunk may exceed it.
 const BYTES_AT_ONCE: usize = 64 * 1024;
 
 /// How much may wait for one client.
@@ -31,30 +32,33 @@ pub(super) enum Signal {
     Kicked,
 }
 
-/// Whether the one who caused a delivery should wait.
+/// How full the outbox is after a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pressure {
-    /// No.
+    /// Up to its half.
     Low,
-    /// The outbox is over half full, and its client was not found slow yet.
+    /// Over half, and its client was not found slow yet: the one who caused the delivery should wait.
     High,
+    /// Over half, and nobody waits for its client any more.
+    Slow,
 }
 
 /// The outbox of a connection.
 #[derive(Debug)]
 pub(super) struct Outbox {
     bounds: Bounds,
+    /// Bytes that wait in all outboxes.
+    total: Arc<AtomicUsize>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<Arc<Payload>>,
-    /// Bytes that wait, and those that were taken out to be written until the socket has them.
-    bytes: usize,
-    /// Payloads that were taken out, and their bytes.
-    writing: usize,
-    bytes_writing: usize,
+    queue: VecDeque<Chunk>,
+    /// What waits, and what was taken out to be written until the socket has it.
+    held: Amount,
+    /// What was taken out.
+    writing: Amount,
     signal: Option<Signal>,
     /// Nothing is taken in any more.
     closed: bool,
@@ -66,21 +70,29 @@ struct State {
     waiting: Vec<Waker>,
 }
 
+/// Payloads, and the bytes of their texts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Amount {
+    payloads: usize,
+    bytes: usize,
+}
+
 impl Outbox {
-    pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, state: Mutex::default() }
+    /// `total` counts what waits in all outboxes.
+    pub(super) fn new(bounds: Bounds, total: Arc<AtomicUsize>) -> Self {
+        Self { bounds, total, state: Mutex::default() }
     }
 
     /// Takes in a payload: always into an empty outbox, whatever its size.
-    pub(super) fn push(&self, payload: Arc<Payload>) -> Pressure {
-        let mut state = self.state.lock();
+    pub(super) fn push(&self, payload: &Payload<'_>) -> Pressure {
+        let state = &mut *self.state.lock();
         if state.closed {
             return Pressure::Low;
         }
         let length = payload.len();
-        let has_room = state.payloads() < self.bounds.payloads
-            && length.saturating_add(state.bytes) <= self.bounds.bytes;
-        if !has_room && state.payloads() > 0 {
+        let has_room = state.held.payloads < self.bounds.payloads
+            && length.saturating_add(state.held.bytes) <= self.bounds.bytes;
+        if !has_room && state.held.payloads > 0 {
             return state.end(Signal::Overflow);
         }
         // A connection that has something to write already needs no second call.
@@ -89,9 +101,16 @@ impl Outbox {
         {
             writer.wake();
         }
-        state.bytes += length;
-        state.queue.push_back(payload);
-        if self.is_half_full(&state) && !state.slow { Pressure::High } else { Pressure::Low }
+        state.held.payloads += 1;
+        state.held.bytes += length;
+        if !state.queue.back_mut().is_some_and(|last| last.add(payload)) {
+            state.queue.push_back(Chunk::new(payload, &self.total));
+        }
+        match (self.is_half_full(state), state.slow) {
+            (false, _) => Pressure::Low,
+            (true, false) => Pressure::High,
+            (true, true) => Pressure::Slow,
+        }
     }
 
     /// Gives up on the client: what waits for it is dropped.
@@ -126,45 +145,36 @@ impl Outbox {
         state.wake_waiting();
     }
 
-    /// The oldest payloads, to be written. They count until [`Outbox::handle_written`].
-    pub(super) fn take(&self) -> Batch {
-        let mut state = self.state.lock();
-        let mut bytes = 0;
-        let goes_along = |payload: &&Arc<Payload>| {
-            let has_room = bytes < BYTES_AT_ONCE;
-            bytes += if has_room { payload.len() } else { 0 };
-            has_room
-        };
-        let count = state.queue.iter().take(FRAMES).take_while(goes_along).count();
-        let rest = state.queue.split_off(count);
-        let taken = std::mem::replace(&mut state.queue, rest);
-        state.writing += count;
-        state.bytes_writing += bytes;
-        Batch::new(taken)
-    }
-
-    /// The socket has taken everything that was taken out.
-    pub(super) fn handle_written(&self) {
-        let mut state = self.state.lock();
-        state.bytes -= std::mem::take(&mut state.bytes_writing);
-        state.writing = 0;
-        if self.is_relieved(&state) {
-            state.slow = false;
-            state.wake_waiting();
-        }
-    }
-
-    /// What the connection has to do; until then it is woken when something comes into an empty outbox.
-    pub(super) fn poll_signal(&self, context: &Context<'_>) -> Poll<Signal> {
-        let mut state = self.state.lock();
+    /// What was taken out has been written: takes out what comes next, if anything waits. It counts until this is called again. Until
+    /// then, the connection is woken when something comes into an empty outbox, or when it has something else to do, which goes first.
+    pub(super) fn poll_take(&self, batch: &mut Batch, context: &Context<'_>) -> Result<(), Signal> {
+        let state = &mut *self.state.lock();
+        self.settle(state);
         if let Some(signal) = state.signal {
-            return Poll::Ready(signal);
+            return Err(signal);
         }
-        match &mut state.writer {
-            Some(writer) => writer.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
+        state.take(batch);
+        state.register(context);
+        Ok(())
+    }
+
+    /// What the connection has to do, while it is writing what was taken out.
+    pub(super) fn poll_signal(&self, context: &Context<'_>) -> Result<(), Signal> {
+        let mut state = self.state.lock();
+        match state.signal {
+            Some(signal) => Err(signal),
+            None => {
+                state.register(context);
+                Ok(())
+            }
         }
-        Poll::Pending
+    }
+
+    /// The same as [`Outbox::poll_take`], for one that does nothing any more but write what waits.
+    pub(super) fn take(&self, batch: &mut Batch) {
+        let state = &mut *self.state.lock();
+        self.settle(state);
+        state.take(batch);
     }
 
     /// Waits until the outbox is below a quarter, or will never be.
@@ -188,12 +198,7 @@ impl Outbox {
 
     /// Bytes that wait, or are being written.
     pub(super) fn bytes(&self) -> usize {
-        self.state.lock().bytes
-    }
-
-    /// Whether it is over half full.
-    pub(super) fn is_high(&self) -> bool {
-        self.is_half_full(&self.state.lock())
+        self.state.lock().held.bytes
     }
 
     /// Whether it is below a quarter.
@@ -207,22 +212,55 @@ impl Outbox {
     }
 
     fn is_half_full(&self, state: &State) -> bool {
-        state.bytes > self.bounds.bytes / 2 || state.payloads() > self.bounds.payloads / 2
+        state.held.bytes > self.bounds.bytes / 2 || state.held.payloads > self.bounds.payloads / 2
     }
 
     fn is_relieved(&self, state: &State) -> bool {
-        state.bytes <= self.bounds.bytes / 4 && state.payloads() <= self.bounds.payloads / 4
+        state.held.bytes <= self.bounds.bytes / 4 && state.held.payloads <= self.bounds.payloads / 4
+    }
+
+    /// What was taken out is gone.
+    fn settle(&self, state: &mut State) {
+        if state.writing.payloads == 0 {
+            return;
+        }
+        let Amount { payloads, bytes } = std::mem::take(&mut state.writing);
+        state.held.payloads -= payloads;
+        state.held.bytes -= bytes;
+        if self.is_relieved(state) {
+            state.slow = false;
+            state.wake_waiting();
+        }
     }
 }
 
 impl State {
-    fn payloads(&self) -> usize {
-        self.queue.len() + self.writing
+    /// Moves the oldest chunks into a batch.
+    fn take(&mut self, batch: &mut Batch) {
+        let mut taken = Amount::default();
+        for _ in 0..CHUNKS {
+            let Some(chunk) = self.queue.pop_front_if(|_| taken.bytes < BYTES_AT_ONCE) else { break };
+            taken.payloads += chunk.payloads();
+            taken.bytes += chunk.text_bytes();
+            batch.push(chunk);
+        }
+        if self.queue.is_empty() {
+            // An idle client keeps no room for what it was sent once.
+            self.queue = VecDeque::new();
+        }
+        self.writing = taken;
+    }
+
+    fn register(&mut self, context: &Context<'_>) {
+        match &mut self.writer {
+            Some(writer) => writer.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
     }
 
     fn end(&mut self, signal: Signal) -> Pressure {
         self.queue = VecDeque::new();
-        (self.bytes, self.bytes_writing, self.writing) = (0, 0, 0);
+        (self.held, self.writing) = (Amount::default(), Amount::default());
         self.closed = true;
         self.signal = Some(signal);
         if let Some(writer) = self.writer.take() {
@@ -241,136 +279,151 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::Ordering;
     use std::task::Waker;
 
     use super::*;
 
-    /// An outbox, and what makes payloads for it.
-    fn outbox(bytes: usize, payloads: usize) -> (Outbox, Arc<AtomicUsize>) {
-        (Outbox::new(Bounds { bytes, payloads }), Arc::new(AtomicUsize::new(0)))
+    fn outbox(bytes: usize, payloads: usize) -> Outbox {
+        Outbox::new(Bounds { bytes, payloads }, Arc::new(AtomicUsize::new(0)))
     }
 
-    /// Writes what waits.
+    fn push(outbox: &Outbox, text: &str) -> Pressure {
+        outbox.push(&Payload::new(text, &mut Vec::new(), &outbox.total))
+    }
+
+    fn total(outbox: &Outbox) -> usize {
+        outbox.total.load(Ordering::Relaxed)
+    }
+
+    /// Takes out what is to be written next.
+    fn take(outbox: &Outbox) -> Batch {
+        let mut batch = Batch::default();
+        outbox.take(&mut batch);
+        batch
+    }
+
+    /// Writes what waits, and finds nothing more.
     fn written(outbox: &Outbox) {
-        drop(outbox.take());
-        outbox.handle_written();
+        drop(take(outbox));
+        assert!(take(outbox).is_empty());
     }
 
     fn signal(outbox: &Outbox) -> Option<Signal> {
-        match outbox.poll_signal(&Context::from_waker(Waker::noop())) {
-            Poll::Ready(signal) => Some(signal),
-            Poll::Pending => None,
-        }
+        outbox.poll_signal(&Context::from_waker(Waker::noop())).err()
     }
 
     #[test]
     fn an_empty_outbox_takes_a_payload_of_any_size() {
-        let (outbox, total) = outbox(4, 0);
-        outbox.push(Payload::new("longer than four", &total));
+        let outbox = outbox(4, 0);
+        push(&outbox, "longer than four");
         assert_eq!(signal(&outbox), None);
-        drop(outbox.take());
+        drop(take(&outbox));
         assert!(outbox.is_empty());
     }
 
     #[test]
     fn one_byte_too_many_overflows_and_frees_what_waited() {
-        let (outbox, total) = outbox(8, 100);
-        outbox.push(Payload::new("1234", &total));
-        outbox.push(Payload::new("5678", &total));
+        let outbox = outbox(8, 100);
+        push(&outbox, "1234");
+        push(&outbox, "5678");
         assert_eq!((signal(&outbox), outbox.bytes()), (None, 8));
-        outbox.push(Payload::new("9", &total));
-        assert_eq!((signal(&outbox), outbox.bytes()), (Some(Signal::Overflow), 0));
-        assert_eq!(total.load(Ordering::Relaxed), 0);
-        outbox.push(Payload::new("more", &total));
+        push(&outbox, "9");
+        assert_eq!((signal(&outbox), outbox.bytes(), total(&outbox)), (Some(Signal::Overflow), 0, 0));
+        push(&outbox, "more");
         assert!(outbox.is_empty(), "an outbox that overflowed takes nothing in");
     }
 
     #[test]
     fn one_payload_too_many_overflows() {
-        let (outbox, total) = outbox(1000, 2);
+        let outbox = outbox(1000, 2);
         for _ in 0..2 {
-            outbox.push(Payload::new("", &total));
+            push(&outbox, "");
         }
         assert_eq!(signal(&outbox), None);
-        outbox.push(Payload::new("", &total));
+        push(&outbox, "");
         assert_eq!(signal(&outbox), Some(Signal::Overflow));
     }
 
     #[test]
-    fn a_payload_for_many_counts_once_among_all_that_waits() {
-        let (first, total) = outbox(100, 100);
-        let (second, _) = outbox(100, 100);
-        let payload = Payload::new("12345", &total);
-        first.push(Arc::clone(&payload));
-        second.push(payload);
-        assert_eq!((total.load(Ordering::Relaxed), first.bytes(), second.bytes()), (5, 5, 5));
-        written(&first);
-        assert_eq!(total.load(Ordering::Relaxed), 5);
-        written(&second);
-        assert_eq!(total.load(Ordering::Relaxed), 0);
+    fn a_large_payload_for_many_counts_once_among_all_that_waits_and_a_small_one_for_each() {
+        let total = Arc::new(AtomicUsize::new(0));
+        let new = || Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }, Arc::clone(&total));
+        let outboxes = [new(), new()];
+        for (text, counted) in [("small".to_owned(), 10), ("x".repeat(5000), 5010)] {
+            let mut room = Vec::new();
+            let payload = Payload::new(&text, &mut room, &total);
+            for outbox in &outboxes {
+                outbox.push(&payload);
+            }
+            assert_eq!(total.load(Ordering::Relaxed), counted);
+        }
+        for (outbox, left) in outboxes.iter().zip([5005, 0]) {
+            assert_eq!(outbox.bytes(), 5005);
+            written(outbox);
+            assert_eq!(total.load(Ordering::Relaxed), left);
+        }
     }
 
     #[test]
     fn pressure_is_high_over_half_and_relieved_below_a_quarter() {
-        let (outbox, total) = outbox(8, 100);
+        let outbox = outbox(8, 100);
         let context = &Context::from_waker(Waker::noop());
-        let push = || outbox.push(Payload::new("12", &total));
-        assert_eq!([push(), push()], [Pressure::Low, Pressure::Low]);
-        let _batch = outbox.take();
-        assert_eq!([push(), push()], [Pressure::High, Pressure::High]);
-        outbox.handle_written();
+        assert_eq!([push(&outbox, "12"), push(&outbox, "12")], [Pressure::Low; 2]);
+        let _batch = take(&outbox);
+        assert_eq!([push(&outbox, "12"), push(&outbox, "12")], [Pressure::High; 2]);
+        let _second = take(&outbox);
         assert_eq!(outbox.poll_relieved(context), Poll::Pending);
-        written(&outbox);
+        assert!(take(&outbox).is_empty());
         assert_eq!(outbox.poll_relieved(context), Poll::Ready(()));
     }
 
     #[test]
     fn what_is_being_written_counts_until_the_socket_has_it() {
-        let (outbox, total) = outbox(8, 100);
-        outbox.push(Payload::new("123456", &total));
-        let _batch = outbox.take();
-        assert_eq!((outbox.bytes(), total.load(Ordering::Relaxed)), (6, 6));
-        outbox.push(Payload::new("789", &total));
+        let outbox = outbox(8, 100);
+        push(&outbox, "123456");
+        let _batch = take(&outbox);
+        assert_eq!((outbox.bytes(), total(&outbox)), (6, 6));
+        push(&outbox, "789");
         assert_eq!(signal(&outbox), Some(Signal::Overflow), "an outbox that is being written is not empty");
     }
 
     #[test]
     fn nobody_waits_for_a_slow_client_until_it_caught_up() {
-        let (outbox, total) = outbox(8, 100);
-        let push = || outbox.push(Payload::new("123456", &total));
-        assert_eq!(push(), Pressure::High);
+        let outbox = outbox(8, 100);
+        assert_eq!(push(&outbox, "123456"), Pressure::High);
         outbox.mark_slow();
-        assert_eq!(outbox.push(Payload::new("1", &total)), Pressure::Low);
+        assert_eq!(push(&outbox, "1"), Pressure::Slow);
         assert_eq!(outbox.poll_relieved(&Context::from_waker(Waker::noop())), Poll::Ready(()));
         written(&outbox);
-        assert_eq!(push(), Pressure::High, "it caught up");
+        assert_eq!(push(&outbox, "123456"), Pressure::High, "it caught up");
     }
 
     #[test]
     fn stopping_leaves_what_waits() {
-        let (outbox, total) = outbox(8, 100);
-        outbox.push(Payload::new("last", &total));
+        let outbox = outbox(8, 100);
+        push(&outbox, "last");
         outbox.stop();
-        assert_eq!(signal(&outbox), Some(Signal::Stop));
-        assert!(!outbox.take().is_empty());
+        let context = Context::from_waker(Waker::noop());
+        assert_eq!(outbox.poll_take(&mut Batch::default(), &context), Err(Signal::Stop));
+        assert!(!take(&outbox).is_empty());
     }
 
     #[test]
     fn what_is_taken_out_at_once_is_bounded_and_in_order() {
-        let (outbox, total) = outbox(1 << 20, 1000);
+        let outbox = outbox(1 << 20, 1000);
         for size in [BYTES_AT_ONCE, 1, 2] {
-            outbox.push(Payload::new(&"x".repeat(size), &total));
+            push(&outbox, &"x".repeat(size));
         }
-        drop(outbox.take());
-        outbox.handle_written();
+        drop(take(&outbox));
+        drop(take(&outbox));
         assert_eq!(outbox.bytes(), 3, "the first was enough");
-        for _ in 0..FRAMES {
-            outbox.push(Payload::new("", &total));
+        assert!(take(&outbox).is_empty());
+        for _ in 0..=CHUNKS {
+            push(&outbox, &"x".repeat(5000));
         }
-        drop(outbox.take());
-        assert!(!outbox.is_empty());
-        drop(outbox.take());
-        assert!(outbox.is_empty());
+        while !outbox.is_empty() {
+            assert!(!take(&outbox).is_empty());
+        }
     }
 }

@@ -57,14 +57,21 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
     use std::task::Waker;
 
+    use super::super::batch::Batch;
     use super::super::outbox::{Bounds, Pressure};
     use super::super::payload::Payload;
     use super::*;
 
+    /// Writes what waits.
+    fn written(outbox: &Outbox) {
+        outbox.take(&mut Batch::default());
+        outbox.take(&mut Batch::default());
+    }
+
     fn full_outbox() -> Arc<Outbox> {
-        let outbox = Outbox::new(Bounds { bytes: 8, payloads: 8 });
         let total = Arc::new(AtomicUsize::new(0));
-        assert_eq!(outbox.push(Payload::new("12345", &total)), Pressure::High);
+        let outbox = Outbox::new(Bounds { bytes: 8, payloads: 8 }, Arc::clone(&total));
+        assert_eq!(outbox.push(&Payload::new("12345", &mut Vec::new(), &total)), Pressure::High);
         Arc::new(outbox)
     }
 
@@ -74,11 +81,9 @@ mod tests {
         let (first, second) = (full_outbox(), full_outbox());
         let mut pause = Pause::new(vec![Arc::clone(&first), Arc::clone(&second)], Duration::ZERO).unwrap();
         assert_eq!(pause.until(), PATIENCE);
-        drop(first.take());
-        first.handle_written();
+        written(&first);
         assert_eq!(pause.poll(context), Poll::Pending);
-        drop(second.take());
-        second.handle_written();
+        written(&second);
         assert_eq!(pause.poll(context), Poll::Ready(()));
     }
 

@@ -3,8 +3,8 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use concierge_client::payload::{
-    Client, CloseCode, Feature, Features, Hello, Intents, Message, Reply, RequestKind, Seq, Target, encode,
-    encode_sequenced,
+    Client, CloseCode, Feature, Features, Hello, Intents, MessageEncoder, Reply, RequestKind, Seq, Target,
+    encode, encode_sequenced,
 };
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -34,8 +34,8 @@ pub struct Connection {
 enum Phase {
     /// Nothing but `IDENTIFY` is taken, until this moment.
     Waiting { deadline: Duration },
-    /// The client is in, and this is the number of its next text payload.
-    Identified { client: ClientId, next: Seq },
+    /// The client is in, this is the number of its next text payload, and what is the same in all its messages.
+    Identified { client: ClientId, next: Seq, messages: MessageEncoder },
     /// Nothing is taken any more.
     Over,
 }
@@ -69,7 +69,7 @@ impl Connection {
                 Ok(join) => Step::Hub(Input::Join(Box::new(join))),
                 Err(close) => self.close(close),
             },
-            Phase::Identified { client, next } => {
+            Phase::Identified { client, next, .. } => {
                 let seq = *next;
                 *next = seq.next();
                 match request::read(text, *client, seq, &self.rules) {
@@ -122,7 +122,7 @@ impl Connection {
         if let Some(client) = self.client() {
             let mut effects = Vec::new();
             hub.change(Change::Leave { client }, &mut effects);
-            deliveries.extend(effects.into_iter().filter_map(|effect| encode_effect(effect, None)));
+            deliveries.extend(effects.into_iter().filter_map(|effect| self.encode(effect, None)));
         }
     }
 
@@ -174,13 +174,14 @@ impl Connection {
         let profile = Profile { form, intents: intents.unwrap_or(Intents::ALL) };
         let asked = features.is_some() || intents.is_some();
         let info = Client { name, nickname, uuid: ids.uuid, tags };
+        let messages = MessageEncoder::new(&info);
 
         let mut effects = Vec::new();
         hub.change(Change::Join { client: ids.client, info, profile }, &mut effects);
         for effect in effects {
             match effect {
                 Effect::Joined { client } => {
-                    self.phase = Phase::Identified { client, next: Seq::ZERO };
+                    self.phase = Phase::Identified { client, next: Seq::ZERO, messages: messages.clone() };
                     let fs_key = granted.contains(Feature::FsKey).then_some(ids.fs_key);
                     self.joined = Some(Box::new(Joined { client, uuid: ids.uuid, fs_key }));
                     let hello = if asked {
@@ -198,7 +199,7 @@ impl Connection {
                     self.phase = Phase::Over;
                     return Some(Close::new(CloseCode::DuplicateAuth));
                 }
-                effect => deliveries.extend(encode_effect(effect, None)),
+                effect => deliveries.extend(self.encode(effect, None)),
             }
         }
         None
@@ -229,9 +230,32 @@ impl Connection {
             {
                 close = Some(Close::new(CloseCode::LimitExceeded));
             }
-            deliveries.extend(encode_effect(effect, carried));
+            deliveries.extend(self.encode(effect, carried));
         }
         close
+    }
+
+    /// The text of an effect. Those about joining are written where somebody joins.
+    fn encode(&self, effect: Effect, carried: Option<&Carried<'_>>) -> Option<Delivery> {
+        match effect {
+            Effect::Answer { to, token: Token(number), reply } => {
+                let seq = Seq::new(number).expect("the token is the request's sequence number");
+                let (kind, text) = (reply.kind(), encode_sequenced(seq, &reply));
+                Some(Delivery { to: Recipients::One(to), kind, text })
+            }
+            Effect::Event { to, event } => {
+                Some(Delivery { to: recipients(to), kind: event.kind(), text: encode(&event) })
+            }
+            Effect::Message { to, from: _, service } => {
+                let (Phase::Identified { messages, .. }, Some((target, data))) = (&self.phase, carried)
+                else {
+                    return None;
+                };
+                let text = messages.encode(service.as_ref(), target, data);
+                Some(Delivery { to: recipients(to), kind: RequestKind::Message.as_str(), text })
+            }
+            Effect::Joined { .. } | Effect::NameTaken { .. } => None,
+        }
     }
 
     fn close(&mut self, close: Close) -> Step<'static> {
@@ -242,26 +266,6 @@ impl Connection {
 
 fn answer(request: Option<RequestKind>, seq: Seq, reply: &Reply) -> Answer {
     Answer { request, kind: reply.kind(), text: encode_sequenced(seq, reply) }
-}
-
-/// The text of an effect. Those about joining are the connection's own affair.
-fn encode_effect(effect: Effect, carried: Option<&Carried<'_>>) -> Option<Delivery> {
-    match effect {
-        Effect::Answer { to, token: Token(number), reply } => {
-            let seq = Seq::new(number).expect("the token is the request's sequence number");
-            let (kind, text) = (reply.kind(), encode_sequenced(seq, &reply));
-            Some(Delivery { to: Recipients::One(to), kind, text })
-        }
-        Effect::Event { to, event } => {
-            Some(Delivery { to: recipients(to), kind: event.kind(), text: encode(&event) })
-        }
-        Effect::Message { to, origin } => {
-            let (target, data) = carried?;
-            let text = Message::encode(&origin, target, data);
-            Some(Delivery { to: recipients(to), kind: RequestKind::Message.as_str(), text })
-        }
-        Effect::Joined { .. } | Effect::NameTaken { .. } => None,
-    }
 }
 
 fn recipients(clients: Vec<ClientId>) -> Recipients {

@@ -1,7 +1,7 @@
 //! The payloads after the first: text to something for the hub, or to an answer that needs none.
 
 use concierge_client::payload::{
-    AnyRequest, DecodeError, Envelope, Nickname, Reply, RequestKind, Seq, ServiceName, Target,
+    AnyRequest, DecodeError, Envelope, Nickname, Reply, RequestKind, SendMessage, Seq, ServiceName, Target,
 };
 
 use super::{rules::Rules, step::Input};
@@ -54,12 +54,16 @@ pub(super) fn read<'t>(text: &'t str, client: ClientId, seq: Seq, rules: &Rules)
 
 /// None for a `type` that is no request, and for a second `IDENTIFY`, whatever its fields.
 fn decode<'t>(text: &'t str, rules: &Rules) -> Result<Option<AnyRequest<'t>>, DecodeError> {
-    let envelope = Envelope::parse(text)?;
-    let kind = match envelope.kind() {
-        None | Some(RequestKind::Identify) => return Ok(None),
-        Some(kind) => kind,
+    let request = match SendMessage::decode_usual(text) {
+        Some(message) => AnyRequest::Message(message),
+        None => {
+            let envelope = Envelope::parse(text)?;
+            match envelope.kind() {
+                None | Some(RequestKind::Identify) => return Ok(None),
+                Some(kind) => envelope.decode(kind)?,
+            }
+        }
     };
-    let request = envelope.decode(kind)?;
     check_limits(&request, rules)?;
     Ok(Some(request))
 }
