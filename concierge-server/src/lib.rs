@@ -2,7 +2,8 @@
 //!
 //! [`hub`] decides who is here and who receives what, [`dialect`] what a text means and which text follows, [`events`] which
 //! events of web applications somebody wants. All are pure: no sockets, no clock, no randomness. What is around them needs
-//! the feature `net`, which is on by default: [`Server`] with its [`Config`], and the program in [`cli`].
+//! the feature `net`, which is on by default: [`Server`] with its [`Config`], what survives a restart in [`store`], and the program
+//! in [`cli`].
 
 pub mod hub;
 
@@ -14,6 +15,9 @@ pub mod files;
 
 #[cfg(feature = "net")]
 pub mod config;
+#[cfg(feature = "net")]
+pub mod store;
+
 #[cfg(feature = "net")]
 mod net;
 
