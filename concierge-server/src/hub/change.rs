@@ -143,7 +143,7 @@ impl Hub {
         let Some(room) = self.services.room(service) else { return };
         let created = ServiceCreateResult { successful: true, service: room.info(Form::Full) };
         // A new service has no subscribers: both forms are the same.
-        let to: Vec<_> = self.with_intent(Intent::Services).map(|(client, _)| client).collect();
+        let to: Vec<_> = self.clients.with_intent(Intent::Services).map(|(client, _)| client).collect();
         if !to.is_empty() {
             effects.push(Effect::Event { to, event: Event::ServiceCreateResult(created.clone()) });
         }
@@ -180,8 +180,8 @@ impl Hub {
             owner.services.remove(&service);
         }
         let mut audience = Audience::default();
-        for (client, profile) in self.with_intent(Intent::Services) {
-            audience.add(client, profile.form);
+        for (client, form) in self.clients.with_intent(Intent::Services) {
+            audience.add(client, form);
         }
         for subscriber in room.subscribers() {
             if !subscriber.profile.intents.contains(Intent::Services) {

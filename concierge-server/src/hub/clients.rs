@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use concierge_client::payload::{Client, ClientName};
+use concierge_client::payload::{Client, ClientName, Intent};
 use uuid::Uuid;
 
 use super::{
     index::Index,
-    input::{ClientId, Profile},
+    input::{ClientId, Form, Profile},
     services::{ServiceId, SubscriptionId},
 };
 
@@ -36,12 +36,17 @@ pub(super) struct Clients {
     members: BTreeMap<ClientId, Member>,
     by_name: Index<ClientName, ClientId>,
     by_uuid: Index<Uuid, ClientId>,
+    /// Who declared each intent, in order of joining: news look at nobody else, however many there are.
+    by_intent: BTreeMap<Intent, BTreeMap<ClientId, Form>>,
 }
 
 impl Clients {
     pub(super) fn insert(&mut self, client: ClientId, info: Client, profile: Profile) {
         self.by_name.insert(info.name.clone(), client);
         self.by_uuid.insert(info.uuid, client);
+        for intent in profile.intents.iter() {
+            self.by_intent.entry(intent).or_default().insert(client, profile.form);
+        }
         let member = Member { info, profile, services: BTreeSet::new(), subscriptions: BTreeMap::new() };
         self.members.insert(client, member);
     }
@@ -50,6 +55,9 @@ impl Clients {
         let member = self.members.remove(&client)?;
         self.by_name.remove(&member.info.name);
         self.by_uuid.remove(&member.info.uuid);
+        for intent in member.profile.intents.iter() {
+            self.by_intent.entry(intent).or_default().remove(&client);
+        }
         Some(member)
     }
 
@@ -67,6 +75,11 @@ impl Clients {
 
     pub(super) fn with_uuid(&self, uuid: Uuid) -> Option<ClientId> {
         self.by_uuid.find(&uuid)
+    }
+
+    /// Every client that declared an intent, in order of joining.
+    pub(super) fn with_intent(&self, intent: Intent) -> impl Iterator<Item = (ClientId, Form)> {
+        self.by_intent.get(&intent).into_iter().flatten().map(|(client, form)| (*client, *form))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ClientId, &Member)> {

@@ -4,7 +4,7 @@ use concierge_client::payload::{Client, Event, Intent, Reply, Service};
 
 use super::{
     Hub,
-    input::{ClientId, Form, Profile, Token},
+    input::{ClientId, Form, Token},
     services::Room,
 };
 
@@ -79,14 +79,6 @@ impl Hub {
         Effect::Answer { to, token, reply: reply.into() }
     }
 
-    /// Every client that declared an intent, in order of joining.
-    pub(super) fn with_intent(&self, intent: Intent) -> impl Iterator<Item = (ClientId, Profile)> {
-        self.clients
-            .iter()
-            .map(|(client, member)| (client, member.profile))
-            .filter(move |(_, profile)| profile.intents.contains(intent))
-    }
-
     /// Tells of a client, which looks the same to everyone.
     pub(super) fn tell_presence(
         &self,
@@ -95,6 +87,7 @@ impl Hub {
         event: impl FnOnce() -> Event,
     ) {
         let to: Vec<_> = self
+            .clients
             .with_intent(Intent::Presence)
             .map(|(client, _)| client)
             .filter(|client| *client != except)
@@ -113,10 +106,8 @@ pub(super) fn tell_subscribers(
     event: impl Fn(Client, Service) -> Event,
 ) {
     let mut audience = Audience::default();
-    for subscriber in room.subscribers() {
-        if subscriber.profile.intents.contains(Intent::Subscribers) {
-            audience.add(subscriber.client, subscriber.profile.form);
-        }
+    for (client, form) in room.told() {
+        audience.add(client, form);
     }
     audience.effects(effects, |to, form| Effect::Event { to, event: event(who.clone(), room.info(form)) });
 }

@@ -40,7 +40,8 @@ impl Hub {
                 effects.push(direct(from, vec![receiver]));
             }
             Target::All => {
-                let to: Vec<_> = self.with_intent(Intent::Broadcasts).map(|(client, _)| client).collect();
+                let to: Vec<_> =
+                    self.clients.with_intent(Intent::Broadcasts).map(|(client, _)| client).collect();
                 if !to.is_empty() {
                     effects.push(direct(from, to));
                 }

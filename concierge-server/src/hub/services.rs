@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use concierge_client::payload::{Nickname, Service, ServiceName};
+use concierge_client::payload::{Intent, Nickname, Service, ServiceName};
 use uuid::Uuid;
 
 use super::{
@@ -34,6 +34,8 @@ pub(super) struct Room {
     nickname: Option<Nickname>,
     owner_uuid: Uuid,
     subscribers: BTreeMap<SubscriptionId, Subscriber>,
+    /// Those of them who want to hear who comes and goes.
+    told: BTreeMap<SubscriptionId, (ClientId, Form)>,
 }
 
 impl Room {
@@ -41,8 +43,21 @@ impl Room {
         self.subscribers.values()
     }
 
+    /// Who wants to hear of subscribers that come and go, in order of subscription.
+    pub(super) fn told(&self) -> impl Iterator<Item = (ClientId, Form)> {
+        self.told.values().copied()
+    }
+
+    fn add_subscriber(&mut self, subscription: SubscriptionId, subscriber: Subscriber) {
+        if subscriber.profile.intents.contains(Intent::Subscribers) {
+            self.told.insert(subscription, (subscriber.client, subscriber.profile.form));
+        }
+        self.subscribers.insert(subscription, subscriber);
+    }
+
     pub(super) fn remove_subscriber(&mut self, subscription: SubscriptionId) {
         self.subscribers.remove(&subscription);
+        self.told.remove(&subscription);
     }
 
     /// How payloads describe it.
@@ -79,7 +94,8 @@ impl Services {
         self.created += 1;
         let service = ServiceId(self.created);
         self.by_name.insert(name.clone(), service);
-        let room = Room { name, nickname, owner, owner_uuid, subscribers: BTreeMap::new() };
+        let (subscribers, told) = (BTreeMap::new(), BTreeMap::new());
+        let room = Room { name, nickname, owner, owner_uuid, subscribers, told };
         self.rooms.insert(service, room);
         service
     }
@@ -98,7 +114,7 @@ impl Services {
         let room = self.rooms.get_mut(&service)?;
         self.subscriptions += 1;
         let subscription = SubscriptionId(self.subscriptions);
-        room.subscribers.insert(subscription, subscriber);
+        room.add_subscriber(subscription, subscriber);
         Some(subscription)
     }
 
