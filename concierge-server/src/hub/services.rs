@@ -95,7 +95,7 @@ impl Services {
         let service = ServiceId(self.created);
         self.by_name.insert(name.clone(), service);
         let (subscribers, told) = (BTreeMap::new(), BTreeMap::new());
-        let room = Room { name, nickname, owner, owner_uuid, subscribers, told };
+        let room = Room { name, owner, nickname, owner_uuid, subscribers, told };
         self.rooms.insert(service, room);
         service
     }
