@@ -6,6 +6,9 @@ use anyhow::{Result, bail, ensure};
 /// As much of a payload as is looked at: an answer of the gateway is shorter than this.
 const LOOKED_AT: usize = 40;
 
+/// How the answer to the first request of a subscriber begins; it goes on with the list of all of them.
+const SUBSCRIBED: &[u8] = br#"{"seq":0,"type":"SELF_SUBSCRIBE_RESULT""#;
+
 /// The longest head of a frame from a server.
 const LONGEST_HEAD: usize = 10;
 
@@ -27,6 +30,8 @@ pub(crate) struct Heard {
     pub(crate) messages: usize,
     /// Answers to requests: `OK`, and no other.
     pub(crate) answers: usize,
+    /// Subscriptions that are there.
+    pub(crate) subscriptions: usize,
     /// Other news, of this gateway alone.
     pub(crate) news: usize,
     /// How often the server asked for a sign of life.
@@ -103,6 +108,7 @@ impl Scanner {
         }
         match self.language {
             Language::Concierge if payload.starts_with(br#"{"type":"MESSAGE""#) => heard.messages += 1,
+            Language::Concierge if payload.starts_with(SUBSCRIBED) => heard.subscriptions += 1,
             Language::Concierge if payload.starts_with(br#"{"seq":"#) => {
                 let text = String::from_utf8_lossy(payload);
                 ensure!(text.ends_with(r#""type":"OK"}"#), "a request was answered by {text}");
@@ -137,9 +143,10 @@ mod tests {
             let mut scanner = Scanner::new(language);
             let mut sum = Heard::default();
             for piece in bytes.chunks(size) {
-                let Heard { messages, answers, news, pings } = scanner.scan(piece).unwrap();
+                let Heard { messages, answers, subscriptions, news, pings } = scanner.scan(piece).unwrap();
                 sum.messages += messages;
                 sum.answers += answers;
+                sum.subscriptions += subscriptions;
                 sum.news += news;
                 sum.pings += pings;
             }
@@ -153,6 +160,7 @@ mod tests {
         let long = format!(r#"{{"type":"MESSAGE","data":"{}"}}"#, "x".repeat(70_000));
         let texts = [
             r#"{"type":"HELLO","version":"0.2.0"}"#,
+            r#"{"seq":0,"type":"SELF_SUBSCRIBE_RESULT","successful":true,"service":{}}"#,
             r#"{"type":"MESSAGE","origin":{},"target":{"type":"ALL"},"data":1}"#,
             r#"{"seq":7,"type":"OK"}"#,
             &long,
@@ -162,8 +170,9 @@ mod tests {
         let mut bytes = encode(&texts);
         bytes.extend(Frame::new(Opcode::PING, "").unmasked().encode());
         let mut scanner = Scanner::new(Language::Concierge);
-        assert_eq!(scanner.scan(&bytes).unwrap(), Heard { messages: 2, answers: 2, news: 2, pings: 1 });
-        heard(Language::Concierge, &encode(&texts[..3]));
+        let heard_in_all = Heard { messages: 2, answers: 2, subscriptions: 1, news: 2, pings: 1 };
+        assert_eq!(scanner.scan(&bytes).unwrap(), heard_in_all);
+        heard(Language::Concierge, &encode(&texts[..4]));
     }
 
     #[test]

@@ -24,7 +24,12 @@ pub(super) fn start(place: &Path) -> Result<(Program, SocketAddr)> {
     Ok((program, address))
 }
 
-pub(super) fn connect(address: SocketAddr, part: Part, extensions: &str) -> Result<RawSocket> {
+/// A connection that is in, and the frame with which it asks for its place if that is all that is missing.
+pub(super) fn begin(
+    address: SocketAddr,
+    part: Part,
+    extensions: &str,
+) -> Result<(RawSocket, Option<Vec<u8>>)> {
     let mut socket = RawSocket::upgraded(address)?;
     let name = name(part);
     ask(
@@ -32,24 +37,19 @@ pub(super) fn connect(address: SocketAddr, part: Part, extensions: &str) -> Resu
         &format!(r#"{{"type":"IDENTIFY","name":"{name}","version":"0.2.0"{extensions}}}"#),
         r#"{"type":"HELLO""#,
     )?;
-    match part {
+    let request = match part {
         Part::Owner => {
             ask(
                 &mut socket,
                 r#"{"type":"SERVICE_CREATE","service":"room"}"#,
                 r#"{"seq":0,"type":"SERVICE_CREATE"#,
             )?;
+            None
         }
-        Part::Subscriber(_) => {
-            ask(
-                &mut socket,
-                r#"{"type":"SELF_SUBSCRIBE","service":"room"}"#,
-                r#"{"seq":0,"type":"SELF_SUBSCRIBE"#,
-            )?;
-        }
-        Part::Left(_) | Part::Right(_) | Part::Alone | Part::Guest(_) => {}
-    }
-    Ok(socket)
+        Part::Subscriber(_) => Some(Frame::text(r#"{"type":"SELF_SUBSCRIBE","service":"room"}"#).encode()),
+        Part::Left(_) | Part::Right(_) | Part::Alone | Part::Guest(_) => None,
+    };
+    Ok((socket, request))
 }
 
 /// Asks, and passes over whatever else comes before the answer.

@@ -84,11 +84,21 @@ pub(crate) struct Door {
 impl Door {
     /// A connection that is ready for its part.
     pub(crate) fn connect(&self, part: Part) -> Result<RawSocket> {
+        let (mut socket, request) = self.begin(part)?;
+        if let Some(request) = request {
+            socket.send_bytes(&request)?;
+            socket.read_text()?;
+        }
+        Ok(socket)
+    }
+
+    /// A connection that is ready for its part as soon as a last request, if there is one, is answered.
+    pub(crate) fn begin(&self, part: Part) -> Result<(RawSocket, Option<Vec<u8>>)> {
         match self.peer {
-            Peer::Ours => concierge::connect(self.address, part, concierge::COMPACT),
-            Peer::Legacy => concierge::connect(self.address, part, ""),
-            Peer::Nats => nats::connect(self.address, part),
-            Peer::Relay => relay::connect(self.address, part),
+            Peer::Ours => concierge::begin(self.address, part, concierge::COMPACT),
+            Peer::Legacy => concierge::begin(self.address, part, ""),
+            Peer::Nats => Ok((nats::connect(self.address, part)?, None)),
+            Peer::Relay => Ok((relay::connect(self.address, part)?, None)),
         }
     }
 }

@@ -144,6 +144,9 @@ impl Scenario {
 /// How many are connected before those that are there get their turn.
 const ADDED_AT_ONCE: usize = 64;
 
+/// How many subscribe at a time: what each of them is answered has the list of all.
+const UNREADY_AT_ONCE: usize = 32;
+
 /// A server and the connections to it, while it is measured.
 struct Trial<'s> {
     server: &'s Server,
@@ -155,6 +158,8 @@ struct Trial<'s> {
     news: Vec<usize>,
     /// Answers that came, to whomever.
     answers: usize,
+    /// How many have asked for their place and were not told yet that they have it.
+    unready: usize,
 }
 
 impl<'s> Trial<'s> {
@@ -167,10 +172,11 @@ impl<'s> Trial<'s> {
     ) -> Result<Self> {
         let (crowd, meter) = (Crowd::new()?, Meter::start(server.process(), plan));
         let (heard, messages, news) = (Vec::new(), Vec::new(), Vec::new());
-        let mut trial = Self { server, crowd, heard, meter, messages, news, answers: 0 };
+        let mut trial = Self { server, crowd, heard, meter, messages, news, answers: 0, unready: 0 };
         for part in parts {
             trial.add(part, bytes)?;
         }
+        trial.settle(0)?;
         // What it took to get there is not measured.
         trial.meter = Meter::start(server.process(), plan);
         Ok(trial)
@@ -178,7 +184,21 @@ impl<'s> Trial<'s> {
 
     /// Connects one more.
     fn add(&mut self, part: Part, bytes: usize) -> Result<()> {
-        self.take(self.server.door().connect(part)?, part, bytes)
+        let (socket, request) = self.server.door().begin(part)?;
+        self.take(socket, part, bytes)?;
+        if let Some(request) = request {
+            self.crowd.send(self.messages.len() - 1, &request)?;
+            self.unready += 1;
+        }
+        self.settle(UNREADY_AT_ONCE)
+    }
+
+    /// Waits until at most so many are not told yet that they have their place.
+    fn settle(&mut self, unready: usize) -> Result<()> {
+        while self.unready > unready {
+            self.listen()?;
+        }
+        Ok(())
     }
 
     /// Takes over one that is connected. Who came first is asked for signs of life while others still come: from time to time
@@ -210,6 +230,7 @@ impl<'s> Trial<'s> {
         for (number, heard) in &self.heard {
             messages += heard.messages;
             self.answers += heard.answers;
+            self.unready = self.unready.saturating_sub(heard.subscriptions);
             if let (Some(count), Some(news)) = (self.messages.get_mut(*number), self.news.get_mut(*number)) {
                 *count += heard.messages;
                 *news += heard.news;
