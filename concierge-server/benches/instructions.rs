@@ -1,7 +1,7 @@
 //! How many instructions the pure half takes, for callgrind to count: the same on every machine that runs the same program.
 //!
-//! `tests/bench/instructions` builds and runs this. Without arguments it tells what there is to count; with one of those it does that
-//! [`TIMES`] times, within [`counted`].
+//! `tests/bench/instructions` builds and runs this. Without arguments it tells what there is to count; with one of those, or `all`, it
+//! does that [`TIMES`] times, within [`counted`].
 
 #![expect(clippy::print_stdout, reason = "a script reads what it prints")]
 
@@ -47,7 +47,7 @@ fn main() -> Result<(), InvalidName> {
     for (name, prepare) in ALL {
         match &wanted {
             None => println!("{name} {TIMES}"),
-            Some(wanted) if wanted == name => {
+            Some(wanted) if wanted == name || wanted == "all" => {
                 let mut work = prepare()?;
                 // What is done for the first time takes more.
                 black_box(work());

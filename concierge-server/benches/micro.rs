@@ -1,6 +1,6 @@
 //! What the pure half takes: texts, whose cost goes with their size, and requests, whose cost must not go with how many there are.
 //!
-//! `cargo bench -p concierge-server --bench micro`; `-- --test` does everything once.
+//! `cargo bench -p concierge-server --no-default-features --bench micro`; `-- --test` does everything once.
 
 mod world;
 
@@ -16,7 +16,7 @@ const SIZES: [usize; 2] = [128, 1024];
 /// Clients, and as many services.
 const POPULATIONS: [usize; 3] = [10, 1000, 100_000];
 
-#[divan::bench_group]
+#[divan::bench_group(sample_size = 1000)]
 mod message {
     use divan::Bencher;
 
@@ -45,7 +45,7 @@ mod message {
     }
 }
 
-#[divan::bench_group]
+#[divan::bench_group(sample_size = 1000)]
 mod hub {
     use divan::Bencher;
 
