@@ -18,6 +18,7 @@ mod conformance;
 mod conversation;
 mod doctor;
 mod drill;
+mod durability;
 mod ending;
 mod examples;
 mod faults;

@@ -10,7 +10,7 @@ use support::process::program;
 use super::{Member, gateway_process, until};
 
 /// Whether this machine lets a test have a file system of its own.
-fn may_mount() -> bool {
+pub(crate) fn may_mount() -> bool {
     let mut probe = Command::new("unshare");
     probe.args(["--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs -o size=64k tmpfs /mnt"]);
     probe.stderr(Stdio::null()).status().is_ok_and(|status| status.success())

@@ -2,7 +2,7 @@
 
 mod answers;
 mod browser;
-mod disk;
+pub(crate) mod disk;
 mod half_closed;
 mod keys;
 mod memory;
