@@ -108,6 +108,13 @@ impl Filter {
         all(&self.terms, subject)
     }
 
+    /// The paths in `data` that it looks at, as the names in each.
+    pub fn paths(&self) -> Vec<Vec<&str>> {
+        let mut paths = Vec::new();
+        paths_of(&self.terms, &mut paths);
+        paths
+    }
+
     /// Its canonical form, as JSON: keys sorted, `__exact` left out, the values of `in` sorted and each there once, nothing nested
     /// that need not be. It means the same, and is its own canonical form.
     pub fn canonical(&self) -> &str {
@@ -150,6 +157,16 @@ impl Term {
             Self::Condition(condition) => condition.cost(),
             Self::Any(branches) => branches.iter().map(|terms| cost(terms)).sum(),
             Self::Not(terms) => cost(terms),
+        }
+    }
+}
+
+fn paths_of<'t>(terms: &'t [Term], paths: &mut Vec<Vec<&'t str>>) {
+    for term in terms {
+        match term {
+            Term::Condition(condition) => paths.extend(condition.path.in_data()),
+            Term::Any(branches) => branches.iter().for_each(|terms| paths_of(terms, paths)),
+            Term::Not(terms) => paths_of(terms, paths),
         }
     }
 }

@@ -38,9 +38,14 @@ impl Path {
         self.names.iter().try_fold(whole, |value, name| value.as_object()?.get(&**name))
     }
 
+    /// Its names; none if it begins in `meta`.
+    pub(super) fn in_data(&self) -> Option<Vec<&str>> {
+        (!self.in_meta).then(|| self.names.iter().map(|name| &**name).collect())
+    }
+
     /// The name that stands last.
     pub(super) fn last(&self) -> &str {
-        self.names.last().expect("a path has a name")
+        self.names.last().map_or("", |name| name)
     }
 }
 
