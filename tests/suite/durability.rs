@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 
@@ -114,7 +115,7 @@ fn a_store_whose_sync_fails_acknowledges_nothing_any_more() {
     let refused = &lines[first..];
     assert!(!refused.iter().any(|line| line.starts_with("kept ")), "{refused:?}");
     assert!(refused[0].contains("the store is read-only: disk I/O error"), "{refused:?}");
-    // Those that were under way, and one more that was refused at once.
+    // Those of the sync that failed, and those that waited behind them.
     assert!(refused.iter().filter(|line| line.starts_with("refused ")).count() >= 2, "{refused:?}");
     assert!(!kept.is_empty());
     check(&Store::open(&path, u64::MAX).unwrap(), &kept);
@@ -218,12 +219,15 @@ fn append(store: &Store, last: u64, load: Load, path: &Path) -> BTreeSet<u64> {
     let (begin, ended) = sync_channel(load.under_way);
     let ended = Arc::new(Mutex::new(ended));
     let kept = Arc::new(Mutex::new(BTreeSet::new()));
+    let is_over = Arc::new(AtomicBool::default());
     for offset in (last + 1..).take(usize::try_from(load.kept).unwrap()) {
-        if begin.send(()).is_err() {
+        begin.send(()).unwrap();
+        if is_over.load(Relaxed) {
             break;
         }
         let (ended, kept, ballast) = (Arc::clone(&ended), Arc::clone(&kept), path.with_file_name(BALLAST));
-        let submitted = store.submit(changes(offset, load.bytes), move |result| {
+        let over = Arc::clone(&is_over);
+        store.submit(changes(offset, load.bytes), move |result| {
             let ended: &Receiver<()> = &ended.lock().unwrap();
             ended.recv().unwrap();
             match result {
@@ -233,22 +237,18 @@ fn append(store: &Store, last: u64, load: Load, path: &Path) -> BTreeSet<u64> {
                 }
                 Err(error) => {
                     say(&format!("refused {offset}: {error}"));
+                    over.fetch_or(matches!(error, StoreError::ReadOnly(_)), Relaxed);
                     if error == StoreError::Full && fs::remove_file(ballast).is_ok() {
                         say("there is room");
                     }
                 }
             }
         });
-        if let Err(error) = submitted {
-            say(&format!("refused {offset}: {error}"));
-            break;
-        }
     }
     // Whoever waits behind all others hears when those have.
     let (sender, receiver) = sync_channel(1);
-    if store.submit(Vec::new(), move |_| sender.send(()).unwrap()).is_ok() {
-        receiver.recv().unwrap();
-    }
+    store.submit(Vec::new(), move |_| sender.send(()).unwrap());
+    receiver.recv().unwrap();
     let kept = kept.lock().unwrap();
     kept.clone()
 }

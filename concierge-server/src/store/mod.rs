@@ -95,20 +95,13 @@ impl Store {
         Ok(Self { writer: Writer::start(medium)?, reads: Arc::new(reads) })
     }
 
-    /// Has changes made durable, all of them or none. `done` hears when they are, or why not: on the store's own thread, where it may
-    /// not wait for anything, and in the order of submissions.
+    /// Has changes made durable, all of them or none. `done` hears when they are, or why not: once, on the store's own thread, where it
+    /// may not wait for anything, and in the order of submissions, whatever becomes of each.
     ///
-    /// Never blocks.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Busy`] and [`StoreError::ReadOnly`] at once; `done` is not called then.
-    pub fn submit(
-        &self,
-        changes: Vec<Change>,
-        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
-    ) -> Result<(), StoreError> {
-        self.writer.queue.push(changes, Box::new(done))
+    /// Never blocks. What waits is bounded: changes beyond 4,096, or 64 MiB of events, are let go at once, and `done` hears
+    /// [`StoreError::Busy`] in its turn.
+    pub fn submit(&self, changes: Vec<Change>, done: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
+        self.writer.queue.push(changes, Box::new(done));
     }
 
     /// The same for who can wait. The changes have their place among the others when this returns the future.
@@ -117,17 +110,17 @@ impl Store {
     ///
     /// [`StoreError`]: nothing of it is durable, or, after [`StoreError::ReadOnly`], nobody knows.
     ///
+    /// # Panics
+    ///
+    /// Never: the store's thread tells everybody before it ends.
+    ///
     /// # Cancel safety
     ///
     /// Whoever stops waiting does not learn the outcome; the changes are made in any case.
     pub fn keep(&self, changes: Vec<Change>) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
         let (sender, receiver) = oneshot::channel();
-        let submitted = self.submit(changes, move |result| drop(sender.send(result)));
-        async move {
-            submitted?;
-            let ended = || StoreError::ReadOnly("its thread has ended".into());
-            receiver.await.unwrap_or_else(|_| Err(ended()))
-        }
+        self.submit(changes, move |result| drop(sender.send(result)));
+        async move { receiver.await.expect("whoever waits hears of it") }
     }
 
     /// Has removed what has expired by now, and log after log that nobody writes any more: a bit at a time, between what others

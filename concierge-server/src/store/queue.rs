@@ -28,6 +28,8 @@ pub(super) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// A list of changes, and who waits for it.
 pub(super) struct Waiting {
     pub(super) changes: Vec<Change>,
+    /// Whether there was no room for them. Whoever waits hears it in turn.
+    pub(super) is_refused: bool,
     pub(super) done: Done,
 }
 
@@ -60,26 +62,24 @@ struct State {
 }
 
 impl Queue {
-    /// Changes line up.
-    pub(super) fn push(&self, changes: Vec<Change>, done: Done) -> Result<(), StoreError> {
+    /// Changes line up. For those that would be too many, and after a failure, only who waits does.
+    pub(super) fn push(&self, mut changes: Vec<Change>, done: Done) {
         let mut state = self.state.lock();
-        if let Some(failure) = &state.failure {
-            return Err(failure.clone());
-        }
         let (more_changes, more_bytes) = (changes.len(), bytes(&changes));
         let fits = state.changes + more_changes <= MOST_CHANGES && state.bytes + more_bytes <= MOST_BYTES;
-        if !fits && !state.waiting.is_empty() {
-            return Err(StoreError::Busy);
+        let is_refused = state.failure.is_some() || !(fits || state.changes == 0);
+        if is_refused {
+            changes = Vec::new();
+        } else {
+            state.changes += more_changes;
+            state.bytes += more_bytes;
         }
-        state.changes += more_changes;
-        state.bytes += more_bytes;
-        state.waiting.push_back(Waiting { changes, done });
+        state.waiting.push_back(Waiting { changes, is_refused, done });
         let is_enough = state.changes >= state.wanted;
         drop(state);
         if is_enough {
             self.arrived.notify_one();
         }
-        Ok(())
     }
 
     /// What has expired by now is to be removed when there is time.
@@ -121,21 +121,13 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Nothing is written any more: whoever comes hears why. The first cause stays.
-    pub(super) fn refuse(&self, failure: StoreError) {
-        self.state.lock().failure.get_or_insert(failure);
-    }
-
-    /// The same, and those who wait hear it as well.
+    /// Nothing is written any more: what waits and what comes is refused. The first cause stays.
     pub(super) fn fail(&self, failure: StoreError) {
         let mut state = self.state.lock();
-        let failure = state.failure.get_or_insert(failure).clone();
-        let waiting = std::mem::take(&mut state.waiting);
+        state.failure.get_or_insert(failure);
         (state.changes, state.bytes) = (0, 0);
-        // Who hears it may well come again at once.
-        drop(state);
-        for Waiting { done, .. } in waiting {
-            done(Err(failure.clone()));
+        for waiting in &mut state.waiting {
+            (waiting.changes, waiting.is_refused) = (Vec::new(), true);
         }
     }
 

@@ -36,11 +36,10 @@ struct Tally {
 impl Writer {
     pub(super) fn start(medium: impl Medium) -> io::Result<Self> {
         let (queue, tally) = (Arc::new(Queue::default()), Arc::new(Tally::default()));
-        let ending = Ending(Arc::clone(&queue));
-        let thread_tally = Arc::clone(&tally);
+        let (thread_queue, thread_tally) = (Arc::clone(&queue), Arc::clone(&tally));
         let thread = thread::Builder::new()
             .name("concierge-store".to_owned())
-            .spawn(move || serve(medium, &ending, &thread_tally))?;
+            .spawn(move || serve(medium, &thread_queue, &thread_tally))?;
         Ok(Self { queue, tally, thread: Some(thread) })
     }
 
@@ -68,73 +67,65 @@ impl Drop for Writer {
     }
 }
 
-/// However the thread ends, nobody waits for it any longer.
-struct Ending(Arc<Queue>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.fail(StoreError::ReadOnly(Arc::from("its thread has ended")));
-    }
-}
-
-fn serve(mut medium: impl Medium, ending: &Ending, tally: &Tally) {
-    let queue = &*ending.0;
+/// Goes on until the store is closed. After a failure all it does is to say so.
+fn serve(mut medium: impl Medium, queue: &Queue, tally: &Tally) {
     let mut unfinished = None;
     let mut expected = 0;
     while let Some(Work { group, sweep }) = queue.take(unfinished.is_none(), expected) {
         expected = group.iter().map(|waiting| waiting.changes.len()).sum();
-        match work(&mut medium, queue, group, sweep.or(unfinished), tally) {
-            Ok(more) => unfinished = more,
-            Err(cause) => return queue.fail(StoreError::ReadOnly(cause)),
-        }
+        unfinished = work(&mut medium, queue, group, sweep.or(unfinished), tally);
     }
 }
 
-/// One round. Returns what is still to be swept, or why there cannot be another round.
+/// One round. Returns what is still to be swept.
 fn work(
     medium: &mut impl Medium,
     queue: &Queue,
     group: Vec<Waiting>,
     sweep: Option<Timestamp>,
     tally: &Tally,
-) -> Result<Option<Timestamp>, Arc<str>> {
-    bearable(write(medium, queue, group, tally))?;
+) -> Option<Timestamp> {
+    if !group.is_empty() {
+        write(medium, queue, group, tally);
+    }
+    if queue.failure().is_some() {
+        return None;
+    }
     // Also when there was no room: it may make some.
-    let more = bearable(clean(medium, sweep, tally))?;
-    bearable(medium.settle())?;
-    Ok(more)
+    let more = attempt(queue, || clean(medium, sweep, tally)).ok().flatten();
+    // What failed for want of room is tried again in a later round.
+    let _later = attempt(queue, || medium.settle());
+    more
 }
 
-/// What failed for want of room is over: who waited has heard of it, and what is to be removed comes with the next sweep.
-fn bearable<T: Default>(outcome: Result<T, Failure>) -> Result<T, Arc<str>> {
-    match outcome {
-        Err(Failure::Full | Failure::Busy) => Ok(T::default()),
-        Err(Failure::Broken(cause)) => Err(cause),
-        Ok(value) => Ok(value),
+/// Does something with the medium. What it cannot recover from is the end of writing.
+fn attempt<T>(queue: &Queue, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, StoreError> {
+    let outcome = catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Failure::Broken(Arc::from("a failure of the store's own code"))))
+        .map_err(StoreError::from);
+    if let Err(failure @ StoreError::ReadOnly(_)) = &outcome {
+        queue.fail(failure.clone());
     }
+    outcome
 }
 
-/// Writes a group, and tells those who wait.
-fn write(medium: &mut impl Medium, queue: &Queue, group: Vec<Waiting>, tally: &Tally) -> Result<(), Failure> {
-    if group.is_empty() {
-        return Ok(());
-    }
+/// Writes a group, and tells those who wait, in their order.
+fn write(medium: &mut impl Medium, queue: &Queue, group: Vec<Waiting>, tally: &Tally) {
     let (lists, waiting): (Vec<_>, Vec<_>) =
-        group.into_iter().map(|Waiting { changes, done }| (changes, done)).unzip();
-    let outcome = medium.write(&lists);
-    match &outcome {
-        Ok(written) => tally.add(written, lists.iter().map(Vec::len).sum()),
-        // Before those who wait hear it: what they do next is refused already.
-        Err(Failure::Broken(cause)) => queue.refuse(StoreError::ReadOnly(Arc::clone(cause))),
-        Err(Failure::Full | Failure::Busy) => {}
-    }
-    let result = outcome.map(drop);
-    for done in waiting {
-        let heard = result.clone().map_err(StoreError::from);
+        group.into_iter().map(|one| (one.changes, (one.is_refused, one.done))).unzip();
+    let changes = lists.iter().map(Vec::len).sum();
+    let result = match queue.failure() {
+        Some(failure) => Err(failure),
+        None => attempt(queue, || medium.write(&lists)).map(|written| tally.add(&written, changes)),
+    };
+    for (is_refused, done) in waiting {
+        let heard = match &result {
+            Ok(()) if is_refused => Err(StoreError::Busy),
+            result => result.clone(),
+        };
         // What it does is somebody else's code: the next one is told in any case.
         let _contained = catch_unwind(AssertUnwindSafe(|| done(heard)));
     }
-    result
 }
 
 /// Removes some of what has expired. Returns the same moment when there is more.

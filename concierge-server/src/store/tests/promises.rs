@@ -129,7 +129,7 @@ fn a_list_is_answered_in_its_turn(begin: Begin<'_>) {
     let (sender, receiver) = mpsc::channel();
     for offset in 1..=1000 {
         let sender = sender.clone();
-        store.submit(vec![append(offset)], move |result| sender.send((offset, result)).unwrap()).unwrap();
+        store.submit(vec![append(offset)], move |result| sender.send((offset, result)).unwrap());
     }
     let answers: Vec<_> = receiver.iter().take(1000).collect();
     assert!(answers.iter().zip(1..).all(|(answer, offset)| *answer == (offset, Ok(()))));
