@@ -83,9 +83,10 @@ impl Ledger {
     }
 
     pub(crate) fn records(&self) -> Records {
-        let last = |((event, epoch), log): (&(EventName, Epoch), &Vec<EventRecord>)| {
-            let last = log.last().map_or(0, |last| last.offset);
-            LogRecord { event: event.clone(), epoch: epoch.clone(), last }
+        let last = |(key, log): (&(EventName, Epoch), &Vec<EventRecord>)| {
+            let trimmed = self.trimmed.get(key).copied().unwrap_or(0);
+            let last = log.last().map_or(trimmed, |last| last.offset);
+            LogRecord { event: key.0.clone(), epoch: key.1.clone(), last }
         };
         let ids = self.logs.values().flatten().filter(|record| record.is_publishers);
         Records {

@@ -2,8 +2,11 @@
 //! what holds whatever happens.
 
 mod coverage;
+mod listener;
+mod properties;
 mod script;
 mod stage;
+mod world;
 
 use script::play;
 

@@ -136,7 +136,7 @@ impl Player {
         let two = || rest.split_once(' ').ok_or("two words");
         let question = match verb {
             "=" => {
-                let reply = self.stage().replies.pop_front().ok_or("there is no reply")?;
+                let (_, reply) = self.stage().replies.pop_front().ok_or("there is no reply")?;
                 return equal(&shown(&reply), rest);
             }
             "issues" => {
@@ -256,7 +256,9 @@ impl Player {
             self.expect_nothing(id).map_err(|why| format!("at the end, {name}: {why}"))?;
         }
         match self.stage().replies.pop_front() {
-            Some(reply) => Err(format!("at the end: the web application was answered {}", shown(&reply))),
+            Some((_, reply)) => {
+                Err(format!("at the end: the web application was answered {}", shown(&reply)))
+            }
             None => Ok(()),
         }
     }

@@ -40,7 +40,7 @@ pub(super) struct Stage {
     connections: BTreeMap<ConnectionId, Connection>,
     next_connection: u64,
     pub heard: BTreeMap<ConnectionId, VecDeque<Heard>>,
-    pub replies: VecDeque<Reply>,
+    pub replies: VecDeque<(CallId, Reply)>,
     pub refused: Vec<Cause>,
     calls: u64,
     elapsed: Duration,
@@ -132,9 +132,15 @@ impl Stage {
         self.handle(Input::Closed { connection: id });
     }
 
+    /// The number of the call after this.
+    pub(super) fn next_call(&self) -> CallId {
+        CallId(self.calls + 1)
+    }
+
     pub(super) fn call(&mut self, question: Question) {
+        let call = self.next_call();
         self.calls += 1;
-        self.handle(Input::Call { call: CallId(self.calls), question });
+        self.handle(Input::Call { call, question });
     }
 
     /// Time passes, and what is due happens when it is due.
@@ -252,7 +258,7 @@ impl Stage {
                 let page = self.ledger.page(&event, &epoch, after, limit, self.now());
                 self.handle(Input::Read { ticket, page: (self.mood == Mood::Works).then_some(page) });
             }
-            Effect::Reply { reply, .. } => self.replies.push_back(reply),
+            Effect::Reply { call, reply } => self.replies.push_back((call, reply)),
             Effect::Refused { cause, .. } => self.refused.push(cause),
             Effect::Event { .. } | Effect::System { .. } => {}
         }
