@@ -239,6 +239,7 @@ fn every_path_that_a_readme_names_exists() {
         "README.md",
         "concierge-client/README.md",
         "concierge-server/README.md",
+        "concierge-server/PERFORMANCE.md",
         "concierge-cli/README.md",
         "examples/README.md",
     ] {

@@ -39,6 +39,12 @@ fn names_words(script: &str, command: &str) -> bool {
     })
 }
 
+/// What somebody is told to measure; it takes long.
+fn measurements(text: &str) -> Vec<&str> {
+    let starts = ["cargo bench ", "tests/bench/"];
+    text.lines().filter(|line| starts.iter().any(|start| line.starts_with(start))).collect()
+}
+
 /// Types every command of a text, and returns how many there were.
 fn type_all(path: &str) -> usize {
     let gateway = Gateway::start();
@@ -82,6 +88,28 @@ fn every_command_of_the_guide_to_the_command_works() {
 #[test]
 fn every_command_of_the_guide_to_the_gateway_works() {
     assert!(type_all("concierge-server/README.md") > 2, "the guide has lost its commands");
+}
+
+#[test]
+fn everything_that_the_page_about_performance_measures_is_there() {
+    let page = read("concierge-server/PERFORMANCE.md");
+    let measurements = measurements(&page);
+    assert!(measurements.len() > 5, "the page has lost its commands");
+    for command in measurements {
+        let mut words = command.split_whitespace();
+        let script = words.next().filter(|first| first.contains('/'));
+        let benchmark = words.skip_while(|word| *word != "--bench").nth(1);
+        let (path, line) = match (script, benchmark) {
+            (Some(script), _) => (script.to_owned(), "#!/usr/bin/env bash".to_owned()),
+            (None, Some(name)) if command.contains("-p concierge-server ") => {
+                ("concierge-server/Cargo.toml".to_owned(), format!("name = \"{name}\""))
+            }
+            (None, name) => {
+                ("tests/bench/Cargo.toml".to_owned(), format!("name = \"{}\"", name.unwrap_or_default()))
+            }
+        };
+        assert!(read(&path).lines().any(|there| there == line), "`{command}` is not there");
+    }
 }
 
 #[test]

@@ -33,17 +33,21 @@ pub fn compare(arguments: &Arguments) -> Result<()> {
     }
     let place = tempfile::tempdir()?;
     let mut report = Report::default();
-    for scenario in scenario::all(arguments.size()) {
-        if !arguments.wants(&scenario.name) {
-            continue;
-        }
+    let mut scenarios = scenario::all(arguments.size());
+    scenarios.retain(|scenario| arguments.wants(&scenario.name));
+    for scenario in &scenarios {
         for _ in 0..arguments.rounds() {
             for peer in scenario.peers(arguments) {
                 let figures = scenario.run(peer, &cores, place.path(), arguments.plan())?;
-                report.add(&scenario, peer, figures);
+                report.add(scenario, peer, figures);
             }
         }
-        writeln!(out, "{}", report.table(&scenario))?;
+        if !arguments.markdown {
+            writeln!(out, "{}", report.table(scenario))?;
+        }
+    }
+    if arguments.markdown {
+        write!(out, "{}", report.markdown(&scenarios))?;
     }
     if let Some(path) = &arguments.json {
         std::fs::write(path, report.to_json())?;

@@ -34,7 +34,7 @@ impl Report {
 
     /// The table of one kind of work.
     pub(crate) fn table(&self, scenario: &Scenario) -> String {
-        let results: Vec<_> = self.results.iter().filter(|result| result.scenario == scenario.name).collect();
+        let results: Vec<_> = self.of(scenario).collect();
         let Some(ours) = results.first() else { return String::new() };
         let names = ours.names();
         let first = ours.median(0);
@@ -52,6 +52,34 @@ impl Report {
             line(&format!("  {}", result.peer.name()), cells, &format!("{:.2}", first / result.median(0)))
         });
         std::iter::once(head).chain(rows).collect()
+    }
+
+    /// One table of all kinds of work: the figures that count, and in parentheses how ours compares.
+    pub(crate) fn markdown(&self, scenarios: &[Scenario]) -> String {
+        let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let heads = ["work", "figure"].into_iter().chain(Peer::ALL.map(Peer::name)).map(str::to_owned);
+        let mut rows = vec![row(heads.collect()), row(vec!["---".to_owned(); 2 + Peer::ALL.len()])];
+        for scenario in scenarios {
+            let results: Vec<_> = self.of(scenario).collect();
+            let Some(first) = results.first() else { continue };
+            for (index, name) in first.names().into_iter().enumerate().take(scenario.counting()) {
+                let ours = first.median(index);
+                let cell = |peer| match results.iter().find(|result| result.peer == peer) {
+                    None => String::new(),
+                    Some(result) if result.peer == first.peer => shown(ours),
+                    Some(result) => {
+                        format!("{} ({:.2})", shown(result.median(index)), ours / result.median(index))
+                    }
+                };
+                let told = [scenario.name.clone(), name.to_owned()];
+                rows.push(row(told.into_iter().chain(Peer::ALL.map(cell)).collect()));
+            }
+        }
+        rows.concat()
+    }
+
+    fn of(&self, scenario: &Scenario) -> impl Iterator<Item = &Result> {
+        self.results.iter().filter(|result| result.scenario == scenario.name)
     }
 
     /// Everything, with each round for itself.
@@ -94,5 +122,30 @@ fn shown(value: f64) -> String {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
         _ => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{Size, all};
+
+    #[test]
+    fn a_table_in_markdown_has_medians_and_how_ours_compares() {
+        let scenarios = all(Size::Small);
+        let idle = scenarios.iter().position(|scenario| scenario.name == "50 idle").unwrap();
+        let scenarios = &scenarios[idle..=idle];
+        let mut report = Report::default();
+        for (peer, values) in [(Peer::Ours, [10.0, 30.0, 11.0]), (Peer::Relay, [22.0, 22.0, 22.0])] {
+            for value in values {
+                let figures = vec![("KiB each", value), ("server busy %", 0.5), ("peak MiB", 7.0)];
+                report.add(&scenarios[0], peer, figures);
+            }
+        }
+        let expected = "| work | figure | ours | ours, legacy | nats | relay |\n\
+                        | --- | --- | --- | --- | --- | --- |\n\
+                        | 50 idle | KiB each | 11.0 |  |  | 22.0 (0.50) |\n\
+                        | 50 idle | server busy % | 0.50 |  |  | 0.50 (1.00) |\n";
+        assert_eq!(report.markdown(scenarios), expected);
     }
 }

@@ -120,6 +120,15 @@ impl Scenario {
         Peer::ALL.into_iter().filter(|peer| arguments.wants_peer(*peer)).filter(can).collect()
     }
 
+    /// How many of the figures, from the first one on, are what it is about.
+    pub(crate) fn counting(&self) -> usize {
+        match self.work {
+            Work::Fanout(_) | Work::Pairs(_) | Work::Wide(_) | Work::Presence(_) => 1,
+            Work::Idle(_) | Work::Joins(_) => 2,
+            Work::Stuck(_) | Work::Loaded(_) | Work::RoundTrip(_) => 3,
+        }
+    }
+
     /// Has a fresh server of that kind do it once.
     pub(crate) fn run(&self, peer: Peer, cores: &Cores, place: &Path, plan: Plan) -> Result<Vec<Figure>> {
         let start = || Server::start(peer, cores, place);
