@@ -33,7 +33,10 @@ impl Member {
 
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    members: BTreeMap<ClientId, Member>,
+    /// Each in a place of its own: the map has room for more than there are.
+    members: Index<ClientId, Box<Member>>,
+    /// In order of joining.
+    order: BTreeSet<ClientId>,
     by_name: Index<ClientName, ClientId>,
     by_uuid: Index<Uuid, ClientId>,
     /// Who declared each intent, in order of joining: news look at nobody else, however many there are.
@@ -48,11 +51,13 @@ impl Clients {
             self.by_intent.entry(intent).or_default().insert(client, profile.form);
         }
         let member = Member { info, profile, services: BTreeSet::new(), subscriptions: BTreeMap::new() };
-        self.members.insert(client, member);
+        self.members.insert(client, Box::new(member));
+        self.order.insert(client);
     }
 
     pub(super) fn remove(&mut self, client: ClientId) -> Option<Member> {
-        let member = self.members.remove(&client)?;
+        let member = *self.members.remove(&client)?;
+        self.order.remove(&client);
         self.by_name.remove(&member.info.name);
         self.by_uuid.remove(&member.info.uuid);
         for intent in member.profile.intents.iter() {
@@ -62,19 +67,19 @@ impl Clients {
     }
 
     pub(super) fn member_mut(&mut self, client: ClientId) -> Option<&mut Member> {
-        self.members.get_mut(&client)
+        self.members.find_mut(&client).map(Box::as_mut)
     }
 
     pub(super) fn member(&self, client: ClientId) -> Option<&Member> {
-        self.members.get(&client)
+        self.members.find(&client).map(Box::as_ref)
     }
 
     pub(super) fn named(&self, name: &str) -> Option<ClientId> {
-        self.by_name.find(name)
+        self.by_name.find(name).copied()
     }
 
     pub(super) fn with_uuid(&self, uuid: Uuid) -> Option<ClientId> {
-        self.by_uuid.find(&uuid)
+        self.by_uuid.find(&uuid).copied()
     }
 
     /// Every client that declared an intent, in order of joining.
@@ -83,10 +88,10 @@ impl Clients {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ClientId, &Member)> {
-        self.members.iter().map(|(client, member)| (*client, member))
+        self.order.iter().filter_map(|client| Some((*client, self.member(*client)?)))
     }
 
     pub(super) fn len(&self) -> usize {
-        self.members.len()
+        self.order.len()
     }
 }

@@ -13,22 +13,29 @@ impl<K, V> Default for Index<K, V> {
     }
 }
 
-impl<K: Hash + Eq, V: Copy> Index<K, V> {
+impl<K: Hash + Eq, V> Index<K, V> {
     pub(super) fn insert(&mut self, key: K, value: V) {
         self.0.insert(key, value);
     }
 
-    pub(super) fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q)
+    pub(super) fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
-        self.0.remove(key);
+        self.0.remove(key)
     }
 
-    pub(super) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
+    pub(super) fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
-        self.0.get(key).copied()
+        self.0.get(key)
+    }
+
+    pub(super) fn find_mut<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.get_mut(key)
     }
 }

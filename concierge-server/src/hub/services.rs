@@ -1,6 +1,6 @@
 //! Which services there are, in order of creation, and who subscribed to each, in order of subscription.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use concierge_client::payload::{Intent, Nickname, Service, ServiceName};
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use super::{
 };
 
 /// A service, from its creation to its deletion: one created later under the same name is another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ServiceId(u64);
 
 /// A subscription, from its begin to its end. The order of ids is the order of subscription.
@@ -77,7 +77,9 @@ impl Room {
 
 #[derive(Debug, Default)]
 pub(super) struct Services {
-    rooms: BTreeMap<ServiceId, Room>,
+    rooms: Index<ServiceId, Box<Room>>,
+    /// In order of creation.
+    order: BTreeSet<ServiceId>,
     by_name: Index<ServiceName, ServiceId>,
     created: u64,
     subscriptions: u64,
@@ -96,12 +98,14 @@ impl Services {
         self.by_name.insert(name.clone(), service);
         let (subscribers, told) = (BTreeMap::new(), BTreeMap::new());
         let room = Room { name, owner, nickname, owner_uuid, subscribers, told };
-        self.rooms.insert(service, room);
+        self.rooms.insert(service, Box::new(room));
+        self.order.insert(service);
         service
     }
 
     pub(super) fn remove(&mut self, service: ServiceId) -> Option<Room> {
-        let room = self.rooms.remove(&service)?;
+        let room = *self.rooms.remove(&service)?;
+        self.order.remove(&service);
         self.by_name.remove(&room.name);
         Some(room)
     }
@@ -111,7 +115,7 @@ impl Services {
         service: ServiceId,
         subscriber: Subscriber,
     ) -> Option<SubscriptionId> {
-        let room = self.rooms.get_mut(&service)?;
+        let room = self.rooms.find_mut(&service)?;
         self.subscriptions += 1;
         let subscription = SubscriptionId(self.subscriptions);
         room.add_subscriber(subscription, subscriber);
@@ -119,23 +123,23 @@ impl Services {
     }
 
     pub(super) fn named(&self, name: &str) -> Option<(ServiceId, &Room)> {
-        let service = self.by_name.find(name)?;
-        Some((service, self.rooms.get(&service)?))
+        let service = *self.by_name.find(name)?;
+        Some((service, self.room(service)?))
     }
 
     pub(super) fn room(&self, service: ServiceId) -> Option<&Room> {
-        self.rooms.get(&service)
+        self.rooms.find(&service).map(Box::as_ref)
     }
 
     pub(super) fn room_mut(&mut self, service: ServiceId) -> Option<&mut Room> {
-        self.rooms.get_mut(&service)
+        self.rooms.find_mut(&service).map(Box::as_mut)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Room> {
-        self.rooms.values()
+        self.order.iter().filter_map(|service| self.room(*service))
     }
 
     pub(super) fn len(&self) -> usize {
-        self.rooms.len()
+        self.order.len()
     }
 }
