@@ -7,7 +7,7 @@
 //! | direction | type | decoded by |
 //! | --- | --- | --- |
 //! | client to gateway | [`AnyRequest`] | [`Envelope::parse`], then [`Envelope::decode`] |
-//! | gateway to client | [`Incoming`]: [`Hello`], [`Reply`] or [`Event`] | [`Incoming::decode`] |
+//! | gateway to client | [`Incoming`]: [`Hello`], [`Reply`] or [`Event`] | [`Incoming::decode`], or [`Recurring`] for one connection |
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod close;
@@ -20,6 +20,7 @@ mod fields;
 mod incoming;
 mod message;
 pub(crate) mod name;
+mod recurring;
 mod rejection;
 mod reply;
 mod request;
@@ -36,6 +37,7 @@ pub use extension::{Feature, Features, Intent, Intents, Limits};
 pub use incoming::Incoming;
 pub use message::{Message, MessageEncoder, SendMessage, Target};
 pub use name::{ClientName, InvalidName, Nickname, ServiceName, Tag, Tags};
+pub use recurring::Recurring;
 pub use rejection::Rejection;
 pub use reply::{
     Acknowledged, ClientFetchAllResult, ClientFetchResult, Hello, Reply, SelfFetchResult,

@@ -9,7 +9,7 @@ use super::{
     heard::{AnswerError, Heard, NotHello},
     pending::{Pending, Waiting},
 };
-use crate::payload::{DecodeError, Identify, Incoming, Reply, Seq, encode};
+use crate::payload::{DecodeError, Identify, Incoming, Recurring, Reply, Seq, encode};
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,7 @@ pub struct Counts {
 pub struct Connection<T> {
     phase: Phase,
     next: Seq,
+    recurring: Recurring,
     pending: Pending<T>,
     transmit: VecDeque<String>,
     counts: Counts,
@@ -104,6 +105,7 @@ impl<T: Waiting> Connection<T> {
         Self {
             phase: Phase::Handshake,
             next: Seq::ZERO,
+            recurring: Recurring::default(),
             pending: Pending::new(),
             transmit: VecDeque::from([encode(identify)]),
             counts: Counts::default(),
@@ -128,7 +130,7 @@ impl<T: Waiting> Connection<T> {
 
     /// Takes a text of the gateway.
     pub fn handle_text(&mut self, text: &str) -> Heard<T> {
-        let decoded = Incoming::decode(text);
+        let decoded = self.recurring.decode(text);
         match self.phase {
             Phase::Handshake => self.handle_first(decoded),
             Phase::Identified => self.handle_payload(text, decoded),
