@@ -130,13 +130,20 @@ impl Desk {
         {
             self.link.chores.add(Chore::Step(step));
         }
-        self.link.fanout.publish(event.into());
+        self.link.fanout.gather(event.into());
+    }
+
+    /// Whoever reads events gets those that were heard so far. To be called before waiting for more.
+    pub(super) fn deliver(&self) {
+        self.link.fanout.deliver();
     }
 
     fn handle_answer(&self, token: Waiter, reply: Result<Reply, AnswerError>) {
         match token {
             Waiter::Caller { .. } => {
                 self.take_note(&reply);
+                // What was heard before an answer is there when the answer is.
+                self.deliver();
                 token.settle(Outcome::Answered(reply));
             }
             Waiter::Step(step) => {
@@ -186,7 +193,7 @@ impl Desk {
 
     fn publish_unknown(&self, kind: String, text: &str) {
         self.link.counters.unknown.count();
-        self.link.fanout.publish(Event::Unknown { kind, raw: text.to_owned() });
+        self.link.fanout.gather(Event::Unknown { kind, raw: text.to_owned() });
     }
 
     pub(super) fn handle_pong(&self, payload: &[u8]) {

@@ -3,10 +3,19 @@
 //! Reading, writing and watching are separate futures of one task: a write that is stuck does not stop the reading, and
 //! nothing here ever waits for a user.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use futures_util::{SinkExt, StreamExt, stream::SplitSink, stream::SplitStream};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep, sleep_until, timeout_at},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Error as WebSocketError, Message},
@@ -42,7 +51,7 @@ pub(crate) struct Tuning {
     pub(crate) max_in_flight: usize,
 }
 
-/// How many messages are written before what was written is flushed.
+/// How many messages are read before others have their turn, and written before what was written is flushed.
 const BATCH: usize = 256;
 
 /// How long to look for a reason in what was received, once nothing can be written any more.
@@ -98,16 +107,41 @@ impl Driver {
 
 async fn read(stream: &mut SplitStream<Socket>, desk: &Desk, tuning: &Tuning) -> CloseCause {
     loop {
-        match stream.next().await {
+        let ended = poll_fn(|context| poll_burst(stream, desk, tuning, context)).await;
+        desk.deliver();
+        if let Some(cause) = ended {
+            return cause;
+        }
+        // Whoever reads what came has a turn before more of it comes, and so has the writing.
+        yield_now().await;
+    }
+}
+
+/// Reads what is there, up to a bound; tells why, when it is the end. What came is delivered before it waits for more.
+fn poll_burst(
+    stream: &mut SplitStream<Socket>,
+    desk: &Desk,
+    tuning: &Tuning,
+    context: &mut Context<'_>,
+) -> Poll<Option<CloseCause>> {
+    for _ in 0..BATCH {
+        let Poll::Ready(message) = stream.poll_next_unpin(context) else {
+            desk.deliver();
+            return Poll::Pending;
+        };
+        match message {
             Some(Ok(Message::Text(text))) => desk.handle_text(&text),
             Some(Ok(Message::Pong(payload))) => desk.handle_pong(&payload),
             // A ping is answered by the WebSocket itself; binary frames mean nothing in this protocol.
             Some(Ok(Message::Ping(_) | Message::Binary(_) | Message::Frame(_))) => {}
-            Some(Ok(Message::Close(frame))) => return cause_of_close(frame),
-            Some(Err(error)) => return cause_of_error(error, tuning.max_message),
-            None => return CloseCause::Lost { detail: "the gateway hung up".into() },
+            Some(Ok(Message::Close(frame))) => return Poll::Ready(Some(cause_of_close(frame))),
+            Some(Err(error)) => return Poll::Ready(Some(cause_of_error(error, tuning.max_message))),
+            None => {
+                return Poll::Ready(Some(CloseCause::Lost { detail: "the gateway hung up".into() }));
+            }
         }
     }
+    Poll::Ready(None)
 }
 
 async fn write(

@@ -22,6 +22,8 @@ pub(crate) type Predicate = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Fanout {
     state: Mutex<Queues>,
+    /// What is for all queues and not in them yet.
+    gathered: Mutex<Vec<Event>>,
     lagged: Arc<AtomicU64>,
 }
 
@@ -48,7 +50,8 @@ struct Queues {
 
 impl Fanout {
     pub(super) fn new() -> Self {
-        Self { state: Mutex::new(Queues { open: Arc::new([]), closed: None }), lagged: Arc::default() }
+        let state = Mutex::new(Queues { open: Arc::new([]), closed: None });
+        Self { state, gathered: Mutex::default(), lagged: Arc::default() }
     }
 
     /// How many events all streams together have lost.
@@ -72,21 +75,35 @@ impl Fanout {
         state.open = state.open.iter().filter(|open| !Arc::ptr_eq(open, queue)).cloned().collect();
     }
 
+    /// Puts an event into every queue that wants it, behind those that were gathered.
     pub(super) fn publish(&self, event: Event) {
+        self.gather(event);
+        self.deliver();
+    }
+
+    /// Takes an event that goes into the queues together with those that come right behind it: a burst wakes whoever reads it
+    /// once. Whoever gathers delivers before it waits.
+    pub(super) fn gather(&self, event: Event) {
+        self.gathered.lock().push(event);
+    }
+
+    /// Puts what was gathered into the queues.
+    pub(super) fn deliver(&self) {
+        let events = std::mem::take(&mut *self.gathered.lock());
+        if events.is_empty() {
+            return;
+        }
         let queues = Arc::clone(&self.state.lock().open);
         if let Some((last, others)) = queues.split_last() {
             for queue in others {
-                if queue.wants(&event) {
-                    queue.push(event.clone());
-                }
+                queue.push_copies(&events);
             }
-            if last.wants(&event) {
-                last.push(event);
-            }
+            last.push_all(events);
         }
     }
 
     pub(super) fn close(&self, cause: &CloseCause) {
+        self.deliver();
         let queues = {
             let mut state = self.state.lock();
             state.closed = Some(cause.clone());
@@ -166,16 +183,36 @@ impl Queue {
         state.events = queued;
     }
 
-    fn wants(&self, event: &Event) -> bool {
-        let filter = self.state.lock().filter.clone();
-        // A filter that panics has said so already; it must not take the connection with it.
-        filter.is_none_or(|filter| catch_unwind(AssertUnwindSafe(|| filter(event))).unwrap_or(true))
+    fn push_all(&self, mut events: Vec<Event>) {
+        if let Some(filter) = self.filter() {
+            events.retain(|event| is_wanted(&filter, event));
+        }
+        self.push(events);
     }
 
-    fn push(&self, event: Event) {
+    fn push_copies(&self, events: &[Event]) {
+        match self.filter() {
+            // The users' filters are asked while no lock is held.
+            Some(filter) => {
+                let wanted = events.iter().filter(|event| is_wanted(&filter, event)).cloned();
+                self.push(wanted.collect::<Vec<_>>());
+            }
+            None => self.push(events.iter().cloned()),
+        }
+    }
+
+    fn filter(&self) -> Option<Predicate> {
+        self.state.lock().filter.clone()
+    }
+
+    fn push(&self, events: impl IntoIterator<Item = Event>) {
+        let mut events = events.into_iter().peekable();
+        if events.peek().is_none() {
+            return;
+        }
         let waker = {
             let mut state = self.state.lock();
-            state.push(event);
+            events.for_each(|event| state.push(event));
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -224,6 +261,11 @@ impl Queue {
         state.ended |= state.is_cut_off();
         event
     }
+}
+
+/// A filter that panics has said so already; it must not take the connection with it.
+fn is_wanted(filter: &Predicate, event: &Event) -> bool {
+    catch_unwind(AssertUnwindSafe(|| filter(event))).unwrap_or(true)
 }
 
 impl QueueState {
@@ -311,6 +353,40 @@ mod tests {
         assert_eq!(drain(&fast).len(), 5);
         fanout.publish(numbered(5));
         assert_eq!(drain(&slow), [numbered(5)]);
+    }
+
+    #[test]
+    fn what_is_gathered_comes_in_order_before_what_is_published_and_before_the_end() {
+        let fanout = Fanout::new();
+        let queues = [fanout.open(8), fanout.open(8)];
+        fanout.gather(numbered(1));
+        fanout.gather(numbered(2));
+        assert_eq!(queues.each_ref().map(|queue| drain(queue)), [[], []]);
+        fanout.publish(numbered(3));
+        let all = [numbered(1), numbered(2), numbered(3)];
+        assert_eq!(queues.each_ref().map(|queue| drain(queue)), [all.clone(), all]);
+        fanout.gather(numbered(4));
+        fanout.close(&CloseCause::ByClient);
+        let context = Context::from_waker(Waker::noop());
+        for queue in queues {
+            assert_eq!(queue.poll_next(&context), Poll::Ready(Some(numbered(4))));
+            assert_eq!(queue.poll_next(&context), Poll::Ready(Some(Event::Closed(CloseCause::ByClient))));
+        }
+    }
+
+    #[test]
+    fn a_burst_that_is_longer_than_a_queue_loses_as_much_as_event_by_event() {
+        let fanout = Fanout::new();
+        let (slow, picky) = (fanout.open(2), fanout.open(2));
+        let seventh: Predicate =
+            Arc::new(|event| matches!(event, Event::Unknown { kind, .. } if kind == "7"));
+        picky.set_filter(&seventh);
+        for number in 0..10 {
+            fanout.gather(numbered(number));
+        }
+        fanout.deliver();
+        assert_eq!(drain(&slow), [Event::Lagged { missed: 8 }, numbered(8), numbered(9)]);
+        assert_eq!(drain(&picky), [numbered(7)]);
     }
 
     #[test]
