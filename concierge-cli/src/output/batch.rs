@@ -20,8 +20,7 @@ impl<'a> Batch<'a> {
 
     /// Takes a record.
     pub(crate) fn record(&mut self, record: &dyn Record) -> Result<(), Failure> {
-        self.text.push_str(&self.output.render(record)?);
-        Ok(())
+        self.output.render(record, &mut self.text)
     }
 
     /// Whether it is time to write.

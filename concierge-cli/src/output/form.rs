@@ -34,7 +34,13 @@ pub(super) fn filtered(filter: &Filter, document: &str) -> Result<Vec<String>, F
 
 /// JSON as raw text: a string is itself, without quotes.
 pub(super) fn text(json: &str) -> String {
-    serde_json::from_str(json).unwrap_or_else(|_| json.to_owned())
+    string(json).unwrap_or_else(|| json.to_owned())
+}
+
+/// The text that a JSON string stands for; none for other values.
+pub(super) fn string(json: &str) -> Option<String> {
+    // To learn it from an error costs more than to look.
+    if json.trim_start().starts_with('"') { serde_json::from_str(json).ok() } else { None }
 }
 
 impl From<Format> for Form {

@@ -1,13 +1,15 @@
 //! Records as JSON: `v`, `ts`, `type`, and the payload's own fields beside them. What a client sent stays byte for byte as it
 //! was, but for line ends between values (a record is one line) and, on a terminal, characters that would act on it.
 
+use std::{borrow::Cow, fmt::Write as _};
+
 use concierge_client::payload::{Reply, encode};
-use jiff::{Timestamp, fmt::temporal::DateTimePrinter};
 use serde_json::{Value, json};
 
 use super::{
     escape::{escape_json, one_line},
     length::bounded,
+    time::now,
 };
 use crate::failure::Failure;
 
@@ -32,12 +34,25 @@ pub(super) fn reply(reply: impl Into<Reply>) -> String {
 
 /// An object as one line.
 pub(super) fn line(object: &str, terminal: bool) -> String {
-    shown(&document(object), terminal) + "\n"
+    let mut text = String::new();
+    push_line(&mut text, object, terminal);
+    text
+}
+
+/// Adds an object as one line.
+pub(super) fn push_line(text: &mut String, object: &str, terminal: bool) {
+    // What is put before it has nothing to escape.
+    push_document(text, &in_line(object, terminal));
+    text.push('\n');
 }
 
 /// JSON on one line, and on a terminal without what would act on it.
 pub(super) fn shown(json: &str, terminal: bool) -> String {
-    if terminal { escape_json(json).into_owned() } else { one_line(json).into_owned() }
+    in_line(json, terminal).into_owned()
+}
+
+fn in_line(json: &str, terminal: bool) -> Cow<'_, str> {
+    if terminal { escape_json(json) } else { one_line(json) }
 }
 
 /// Something by the way, as one line.
@@ -55,11 +70,13 @@ pub(super) fn failure(failure: &Failure, terminal: bool) -> String {
 
 /// An object with `v` and `ts` before its own fields.
 pub(crate) fn document(object: &str) -> String {
-    let fields = object.strip_prefix('{').unwrap_or(object);
-    format!("{{\"v\":{FORM},\"ts\":\"{}\",{fields}", now())
+    let mut text = String::new();
+    push_document(&mut text, object);
+    text
 }
 
-/// The time as records have it: RFC 3339, in milliseconds.
-pub(crate) fn now() -> String {
-    DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&Timestamp::now())
+fn push_document(text: &mut String, object: &str) {
+    let fields = object.strip_prefix('{').unwrap_or(object);
+    // A text takes whatever is written to it.
+    let _ = write!(text, "{{\"v\":{FORM},\"ts\":\"{}\",{fields}", now());
 }

@@ -14,6 +14,7 @@ mod records;
 pub(crate) mod schema;
 mod style;
 mod table;
+mod time;
 mod transfers;
 mod tsv;
 
@@ -30,6 +31,7 @@ pub(crate) use records::{
 };
 pub(crate) use style::{ColorChoice, Format, Palette, Role};
 pub(crate) use table::{Cell, Table};
+pub(crate) use time::now;
 pub(crate) use transfers::{Transfers, size};
 
 use std::{io, sync::Arc};
@@ -153,7 +155,9 @@ impl Output {
 
     /// Writes a record to the standard output.
     pub(crate) fn record(&self, record: &dyn Record) -> Result<(), Failure> {
-        self.write(&self.render(record)?)
+        let mut text = String::new();
+        self.render(record, &mut text)?;
+        self.write(&text)
     }
 
     /// Records that are written to the standard output together.
@@ -161,24 +165,35 @@ impl Output {
         Batch::new(self)
     }
 
-    /// A record as it is to be written; nothing, where somebody else has taken it.
-    fn render(&self, record: &dyn Record) -> Result<String, Failure> {
+    /// Adds a record as it is to be written; nothing, where somebody else has taken it.
+    fn render(&self, record: &dyn Record, text: &mut String) -> Result<(), Failure> {
         let documents = self.documents(record)?;
         if !self.hand_over(&documents)? {
-            return Ok(String::new());
+            return Ok(());
         }
-        if self.form.filter.is_some() {
-            return Ok(self.filtered(&documents));
-        }
-        Ok(match self.form.format {
-            Format::Human => record.human(View { palette: self.palette, terminal: self.terminals.stdout }),
-            Format::Json => json::line(&record.object(), self.terminals.stdout),
+        let terminal = self.terminals.stdout;
+        match self.form.format {
+            _ if self.form.filter.is_some() => text.push_str(&self.filtered(&documents)),
+            Format::Human => text.push_str(&record.human(View { palette: self.palette, terminal })),
+            Format::Json => json::push_line(text, &record.object(), terminal),
             Format::Ndjson => {
-                record.objects().iter().map(|object| json::line(object, self.terminals.stdout)).collect()
+                for object in record.objects() {
+                    json::push_line(text, &object, terminal);
+                }
             }
-            Format::Tsv => record.rows().iter().map(|row| tsv::line(row, self.terminals.stdout)).collect(),
-            Format::Raw => record.raw().into_iter().map(|line| line + "\n").collect(),
-        })
+            Format::Tsv => {
+                for row in record.rows() {
+                    tsv::push_line(text, &row, terminal);
+                }
+            }
+            Format::Raw => {
+                for line in record.raw() {
+                    text.push_str(&line);
+                    text.push('\n');
+                }
+            }
+        }
+        Ok(())
     }
 
     fn write(&self, text: &str) -> Result<(), Failure> {

@@ -1,20 +1,28 @@
 //! Records as rows of tab-separated fields, for `cut`, `awk` and `read`.
 
+use std::borrow::Cow;
+
 use super::escape::escape;
 
-/// A row as one line. Tabs, line ends and backslashes within a field are written `\t`, `\n`, `\r` and `\\`; on a terminal, so is
+/// Adds a row as one line. Tabs, line ends and backslashes within a field are written `\t`, `\n`, `\r` and `\\`; on a terminal, so is
 /// whatever else would act on it.
-pub(super) fn line(fields: &[String], terminal: bool) -> String {
-    let fields: Vec<_> = fields.iter().map(|text| field(text)).collect();
-    let line = fields.join("\t");
-    if !terminal {
-        return line + "\n";
+pub(super) fn push_line(text: &mut String, fields: &[String], terminal: bool) {
+    for (number, content) in fields.iter().enumerate() {
+        if number > 0 {
+            text.push('\t');
+        }
+        let content = field(content);
+        text.push_str(&if terminal { escape(&content) } else { Cow::Borrowed(&*content) });
     }
-    line.split('\t').map(|field| escape(field).into_owned()).collect::<Vec<_>>().join("\t") + "\n"
+    text.push('\n');
 }
 
-fn field(text: &str) -> String {
-    let mut written = String::with_capacity(text.len());
+fn field(text: &str) -> Cow<'_, str> {
+    // Without an early end, several bytes are looked at in one step.
+    if text.bytes().fold(true, |plain, byte| plain & !matches!(byte, b'\t' | b'\n' | b'\r' | b'\\')) {
+        return text.into();
+    }
+    let mut written = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         match character {
             '\t' => written.push_str("\\t"),
@@ -24,12 +32,18 @@ fn field(text: &str) -> String {
             other => written.push(other),
         }
     }
-    written
+    written.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn line(fields: &[String], terminal: bool) -> String {
+        let mut text = String::new();
+        push_line(&mut text, fields, terminal);
+        text
+    }
 
     #[test]
     fn fields_never_break_their_row() {

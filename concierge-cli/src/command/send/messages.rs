@@ -19,7 +19,7 @@ use crate::{
     failure::{Failure, without_number},
     grammar::PayloadSource,
     input::Lines,
-    output::json::now,
+    output::now,
 };
 
 /// What can be filled in.

@@ -2,9 +2,8 @@
 
 use concierge_client::{
     Event, Resumed,
-    payload::{Client, ClientName, Data, Message, Service, ServiceName, Target, encode},
+    payload::{Client, ClientName, Data, Message, Origin, Service, ServiceName, Target, encode},
 };
-use jiff::Zoned;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -13,13 +12,17 @@ use super::{service, shown};
 use crate::{
     grammar::write_target,
     output::{
-        Palette, Record, Role, View, escape, escape_json,
-        json::{now, object},
+        Palette, Record, Role, View, escape, escape_json, form,
+        json::object,
+        time::{clock, now},
     },
 };
 
 impl Record for Event {
     fn object(&self) -> String {
+        if let Self::Message(message) = self {
+            return received(message);
+        }
         if let Some(payload) = self.payload() {
             return encode(&payload);
         }
@@ -58,7 +61,7 @@ impl Record for Event {
     }
 
     fn human(&self, view: View) -> String {
-        let time = view.palette.paint(Role::Dim, &Zoned::now().strftime("%H:%M:%S").to_string());
+        let time = view.palette.paint(Role::Dim, &clock());
         format!("{time} {}\n", describe(self, view.palette))
     }
 
@@ -66,7 +69,7 @@ impl Record for Event {
     fn rows(&self) -> Vec<Vec<String>> {
         let kind = self.kind().unwrap_or(own_kind(self)).to_owned();
         let (name, uuid) = match client_of(self) {
-            Some((name, uuid)) => (name.to_string(), uuid.to_string()),
+            Some((name, uuid)) => (name.as_str().to_owned(), uuid.to_string()),
             None => (String::new(), String::new()),
         };
         let place = match self {
@@ -89,9 +92,7 @@ impl Record for Event {
     /// they concern.
     fn raw(&self) -> Vec<String> {
         match self {
-            Self::Message(message) => {
-                vec![message.data.parse().unwrap_or_else(|_| message.data.as_str().to_owned())]
-            }
+            Self::Message(message) => vec![form::text(message.data.as_str())],
             Self::Unknown { raw, .. } => vec![raw.clone()],
             Self::ServiceCreated { service } | Self::ServiceDeleted { service } => {
                 vec![service.name.to_string()]
@@ -139,6 +140,19 @@ fn own_kind(event: &Event) -> &'static str {
         Event::Closed(_) => "closed",
         _ => "unknown",
     }
+}
+
+/// A message as it came, from where it is: there may be very many.
+fn received(message: &Message) -> String {
+    #[derive(Serialize)]
+    #[serde(tag = "type", rename = "MESSAGE")]
+    struct Received<'a> {
+        origin: &'a Origin,
+        target: &'a Target,
+        data: &'a Data,
+    }
+    let Message { origin, target, data } = message;
+    encode(&Received { origin, target, data })
 }
 
 fn unknown(kind: &str, raw: &str) -> String {
@@ -225,8 +239,10 @@ fn describe_resumed(resumed: &Resumed, palette: Palette) -> String {
 
 /// A payload on one line: text as text, unless it would read as something else; other values as JSON.
 pub(crate) fn summary(data: &Data) -> String {
-    match data.parse::<String>() {
-        Ok(text) if serde_json::from_str::<serde_json::Value>(&text).is_err() && !text.trim().is_empty() => {
+    match form::string(data.as_str()) {
+        Some(text)
+            if serde_json::from_str::<serde_json::Value>(&text).is_err() && !text.trim().is_empty() =>
+        {
             escape(&text).into_owned()
         }
         _ => escape_json(data.as_str()).into_owned(),
