@@ -329,7 +329,7 @@ proptest! {
     }
 
     #[test]
-    fn data_goes_through_byte_for_byte(json in json(), target in target(), sender in client(), service in proptest::option::of(service())) {
+    fn data_goes_through_byte_for_byte(json in json(), target in target(), sender in client(), service in option::of(service())) {
         let data = Data::from_json(json.clone()).unwrap();
         let sent = encode(&SendMessage::new(target.clone(), data));
         let Ok(AnyRequest::Message(message)) = AnyRequest::decode(&sent) else {

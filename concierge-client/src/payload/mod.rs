@@ -106,13 +106,14 @@ fn finish(text: Vec<u8>) -> String {
 /// assert_eq!(encode_sequenced(Seq::ZERO.next(), &Reply::Ok), r#"{"seq":1,"type":"OK"}"#);
 /// ```
 pub fn encode_sequenced(seq: Seq, reply: &Reply) -> String {
-    if matches!(reply, Reply::Ok) {
-        // By far the most frequent one.
-        return format!("{{\"seq\":{},\"type\":\"OK\"}}", seq.value());
-    }
     let mut text = Vec::with_capacity(USUAL_BYTES);
     text.extend_from_slice(b"{\"seq\":");
     write(&mut text, &seq.value());
+    if matches!(reply, Reply::Ok) {
+        // By far the most frequent one.
+        text.extend_from_slice(b",\"type\":\"OK\"}");
+        return finish(text);
+    }
     let end = text.len();
     write(&mut text, reply);
     // The number goes on where the payload's own object began.

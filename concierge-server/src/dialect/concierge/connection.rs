@@ -104,7 +104,8 @@ impl Connection {
         now: Duration,
         deliveries: &mut Vec<Delivery>,
     ) -> Option<Close> {
-        let mut effects = Vec::new();
+        // Nearly always there is one for the receivers, and the answer.
+        let mut effects = Vec::with_capacity(2);
         match input {
             Input::Join(join) => return self.join(*join, hub, ids, deliveries),
             Input::Change(change) => hub.change(change, &mut effects),
