@@ -26,6 +26,35 @@ impl<'a> SendMessage<'a> {
     /// assert_eq!(SendMessage::decode_usual(unusual), None);
     /// ```
     pub fn decode_usual(text: &'a str) -> Option<Self> {
+        let message = Self::decode_plain(text).or_else(|| Self::decode_walking(text))?;
+        data::check(&message.data, Data::MAX_DEPTH).ok()?;
+        Some(message)
+    }
+
+    /// As the protocol shows it: its fields in that order, and no space between them.
+    fn decode_plain(text: &'a str) -> Option<Self> {
+        let rest = text.strip_prefix(r#"{"type":"MESSAGE","target":{"type":""#)?;
+        let (name, is_service) = match rest.strip_prefix(r#"NAME","name":"#) {
+            Some(name) => (name, false),
+            None => (rest.strip_prefix(r#"SERVICE","service":"#)?, true),
+        };
+        let mut walker = Walker { rest: name };
+        let name = walker.text()?;
+        walker.rest = walker.rest.strip_prefix(r#"},"data":"#)?;
+        let data = walker.value()?;
+        if walker.rest != "}" {
+            return None;
+        }
+        let target = if is_service {
+            Target::Service { service: ServiceName::try_from(name).ok()? }
+        } else {
+            Target::name(name)
+        };
+        Some(Self { target, data: Cow::Borrowed(data) })
+    }
+
+    /// In any order, with or without space.
+    fn decode_walking(text: &'a str) -> Option<Self> {
         let (mut kind, mut target, mut data) = (None, None, None);
         let mut walker = Walker { rest: text };
         walker.object(|walker, key| match key {
@@ -36,7 +65,6 @@ impl<'a> SendMessage<'a> {
         })?;
         walker.end()?;
         let (Some("MESSAGE"), Some(target), Some(data)) = (kind, target, data) else { return None };
-        data::check(data, Data::MAX_DEPTH).ok()?;
         Some(Self { target: target.read()?, data: Cow::Borrowed(data) })
     }
 }
@@ -167,6 +195,8 @@ mod tests {
                 let text = message(target, data);
                 let usual = SendMessage::decode_usual(&text).map(AnyRequest::Message);
                 assert!(usual.is_some() && usual == closely(&text), "{text}");
+                let walking = SendMessage::decode_walking(&text).map(AnyRequest::Message);
+                assert_eq!(walking, usual, "{text}");
             }
         }
         let turned = r#" { "data" : [ ] , "target" : { "type" : "ALL" } , "type" : "MESSAGE" } "#;
@@ -206,6 +236,9 @@ mod tests {
             message(r#"{"type":"ALL"}"#, &deep),
             message(r#"{"type":"ALL"}"#, r#""\ud800""#),
             message(r#"{"type":"ALL"}"#, "1") + "1",
+            message(r#"{"type":"NAME","name":"bob"}"#, "1") + "}",
+            message(r#"{"type":"NAME","name":"bob"}"#, "01"),
+            message(r#"{"type":"NAME","name":"bob"}"#, r#"1,"data":1"#),
         ];
         for text in texts {
             assert_eq!(SendMessage::decode_usual(&text), None, "{text}");

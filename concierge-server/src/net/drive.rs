@@ -282,12 +282,11 @@ impl Drive {
             let mut push = |client: &ClientId| {
                 let Some(Seat { outbox, .. }) = seats.get(client) else { return };
                 let pressure = outbox.push(&payload);
-                if pressure == Pressure::Low {
+                if own.is_some_and(|own| Arc::ptr_eq(own, outbox)) {
+                    handed.is_own_high |= pressure != Pressure::Low;
                     return;
                 }
-                if own.is_some_and(|own| Arc::ptr_eq(own, outbox)) {
-                    handed.is_own_high = true;
-                } else if pressure == Pressure::High
+                if pressure == Pressure::High
                     && !handed.pressed.iter().any(|known| Arc::ptr_eq(known, outbox))
                 {
                     handed.pressed.push(Arc::clone(outbox));

@@ -207,20 +207,23 @@ impl Header {
         if flags & 0x70 != 0 || !is_known || second & 0x80 == 0 {
             return Err(Violation::Protocol);
         }
-        let (length, extended, mask) = match (short, rest) {
-            (126, [a, b, mask @ ..]) => (u64::from(u16::from_be_bytes([*a, *b])), 2, mask),
-            (127, [a, b, c, d, e, f, g, h, mask @ ..]) => {
-                (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), 8, mask)
-            }
-            (126 | 127, _) => return Ok(None),
-            (short, mask) => (u64::from(short), 0, mask),
+        let (length, extended, rest) = match short {
+            126 => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), 2, rest),
+                None => return Ok(None),
+            },
+            127 => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from_be_bytes(*length), 8, rest),
+                None => return Ok(None),
+            },
+            short => (u64::from(short), 0, rest),
         };
-        let header = Self { opcode, is_final, length, mask: [0; 4], size: 2 + extended + 4 };
-        if header.is_control() && (!is_final || length > LONGEST_CONTROL) {
+        let is_control = opcode & 0x08 != 0;
+        if is_control && (!is_final || length > LONGEST_CONTROL) {
             return Err(Violation::Protocol);
         }
-        let [a, b, c, d, ..] = mask else { return Ok(None) };
-        Ok(Some(Self { mask: [*a, *b, *c, *d], ..header }))
+        let mask = rest.first_chunk();
+        Ok(mask.map(|mask| Self { opcode, is_final, length, mask: *mask, size: 2 + extended + 4 }))
     }
 
     fn is_control(&self) -> bool {

@@ -161,13 +161,8 @@ impl Outbox {
     /// What the connection has to do, while it is writing what was taken out.
     pub(super) fn poll_signal(&self, context: &Context<'_>) -> Result<(), Signal> {
         let mut state = self.state.lock();
-        match state.signal {
-            Some(signal) => Err(signal),
-            None => {
-                state.register(context);
-                Ok(())
-            }
-        }
+        state.register(context);
+        state.signal.map_or(Ok(()), Err)
     }
 
     /// The same as [`Outbox::poll_take`], for one that does nothing any more but write what waits.

@@ -129,11 +129,11 @@ pub(super) fn put_close(frames: &mut Vec<u8>, close: Option<&Close>) {
 
 /// How long the first of these frames is; all of them where that cannot be told.
 pub(super) fn first_length(frames: &[u8]) -> usize {
-    let (head, payload) = match frames {
-        [_, 126, a, b, ..] => (4, u64::from(u16::from_be_bytes([*a, *b]))),
-        [_, 127, a, b, c, d, e, f, g, h, ..] => (10, u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h])),
-        [_, short, ..] => (2, u64::from(*short)),
-        _ => return frames.len(),
+    let Some(([_, short], rest)) = frames.split_first_chunk() else { return frames.len() };
+    let (head, payload) = match (short, rest.first_chunk(), rest.first_chunk()) {
+        (126, Some(length), _) => (4, u64::from(u16::from_be_bytes(*length))),
+        (127, _, Some(length)) => (10, u64::from_be_bytes(*length)),
+        (short, ..) => (2, u64::from(*short)),
     };
     usize::try_from(payload).map_or(frames.len(), |payload| frames.len().min(head + payload))
 }

@@ -43,6 +43,8 @@ struct Session {
     throttle: Throttle,
     /// This client has to read what it is sent before more is read from it.
     is_held: bool,
+    /// Others had their turn since there is something to write.
+    has_waited: bool,
     ping_is_due: bool,
     /// Since when nothing could be written, while something waits.
     stalled_since: Option<Duration>,
@@ -75,6 +77,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from:
         pause: None,
         throttle,
         is_held: false,
+        has_waited: false,
         ping_is_due: false,
         stalled_since: None,
         written: 0,
@@ -136,6 +139,14 @@ impl Session {
                 Ok(read) => read,
                 Err(ending) => return Poll::Ready(ending),
             };
+            // Whoever has something to say says it first: then what comes from several leaves in one write, and a program with several
+            // connections is woken once.
+            if !self.has_waited && self.socket.is_done() && !self.member.outbox().is_empty() {
+                self.has_waited = true;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.has_waited = false;
             if let Err(ending) = self.write(context) {
                 return Poll::Ready(ending);
             }

@@ -49,6 +49,28 @@ pub(super) enum End {
     Violated(Violation),
 }
 
+impl End {
+    /// What a close frame says (RFC 6455, section 7.4): nothing, or a code that may be sent and a reason that is a text.
+    fn by_close(payload: Option<&[u8]>) -> Self {
+        match payload.unwrap_or_default() {
+            [] => Self::Closed(None),
+            [high, low, reason @ ..] => {
+                let code = u16::from_be_bytes([*high, *low]);
+                if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+                    return Self::Violated(Violation::Protocol);
+                }
+                match std::str::from_utf8(reason) {
+                    Ok(reason) => {
+                        Self::Closed(Some(Close { code: CloseCode::from(code), reason: reason.to_owned() }))
+                    }
+                    Err(_) => Self::Violated(Violation::NotUtf8),
+                }
+            }
+            [_] => Self::Violated(Violation::Protocol),
+        }
+    }
+}
+
 impl<S> Socket<S> {
     /// `ahead` is what was read from the stream already.
     pub(super) fn new(stream: S, ahead: &Bytes, limits: FrameLimits, traffic: Traffic) -> Self {
@@ -136,7 +158,9 @@ impl<S: AsyncRead + Unpin> Socket<S> {
         while self.end.is_none() {
             let (bytes, start) = self.inbox.unhandled();
             match self.frames.next(bytes, start) {
-                Ok(Some(Piece::Close(place))) => self.end = Some(self.closed(self.inbox.bytes().get(place))),
+                Ok(Some(Piece::Close(place))) => {
+                    self.end = Some(End::by_close(self.inbox.bytes().get(place)));
+                }
                 Ok(Some(piece)) => {
                     if let Piece::Ping(place) = &piece {
                         let asked = self.inbox.bytes().get(place.clone()).unwrap_or_default();
@@ -155,26 +179,6 @@ impl<S: AsyncRead + Unpin> Socket<S> {
             }
         }
         Poll::Pending
-    }
-
-    /// What a close frame says (RFC 6455, section 7.4): nothing, or a code that may be sent and a reason that is a text.
-    fn closed(&self, payload: Option<&[u8]>) -> End {
-        match payload.unwrap_or_default() {
-            [] => End::Closed(None),
-            [high, low, reason @ ..] => {
-                let code = u16::from_be_bytes([*high, *low]);
-                if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-                    return End::Violated(Violation::Protocol);
-                }
-                match std::str::from_utf8(reason) {
-                    Ok(reason) => {
-                        End::Closed(Some(Close { code: CloseCode::from(code), reason: reason.to_owned() }))
-                    }
-                    Err(_) => End::Violated(Violation::NotUtf8),
-                }
-            }
-            [_] => End::Violated(Violation::Protocol),
-        }
     }
 }
 

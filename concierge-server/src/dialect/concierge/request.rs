@@ -54,14 +54,13 @@ pub(super) fn read<'t>(text: &'t str, client: ClientId, seq: Seq, rules: &Rules)
 
 /// None for a `type` that is no request, and for a second `IDENTIFY`, whatever its fields.
 fn decode<'t>(text: &'t str, rules: &Rules) -> Result<Option<AnyRequest<'t>>, DecodeError> {
-    let request = match SendMessage::decode_usual(text) {
-        Some(message) => AnyRequest::Message(message),
-        None => {
-            let envelope = Envelope::parse(text)?;
-            match envelope.kind() {
-                None | Some(RequestKind::Identify) => return Ok(None),
-                Some(kind) => envelope.decode(kind)?,
-            }
+    let request = if let Some(message) = SendMessage::decode_usual(text) {
+        AnyRequest::Message(message)
+    } else {
+        let envelope = Envelope::parse(text)?;
+        match envelope.kind() {
+            None | Some(RequestKind::Identify) => return Ok(None),
+            Some(kind) => envelope.decode(kind)?,
         }
     };
     check_limits(&request, rules)?;
