@@ -208,13 +208,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
-    #[ignore = "takes 30 seconds: tests/run runs it"]
+    #[ignore = "takes ten seconds: tests/run runs it"]
     fn nothing_is_delivered_that_the_grant_of_now_forbids_in_a_thousand_worlds(steps in vec(step(), 1..80)) {
         look_for_what_is_forbidden(steps)?;
     }
 
     #[test]
-    #[ignore = "takes 30 seconds: tests/run runs it"]
+    #[ignore = "takes ten seconds: tests/run runs it"]
     fn nothing_is_missing_that_nobody_told_of_in_a_thousand_worlds(steps in vec(step(), 1..100)) {
         look_for_what_is_missing(steps)?;
     }
