@@ -40,6 +40,10 @@ impl Chunk {
             (Self::Small { frames, payloads, waiting }, Payload::Small(frame, length))
                 if frames.len() + frame.len() <= CHUNK_BYTES =>
             {
+                if frames.capacity() - frames.len() < frame.len() {
+                    // Where a second one comes, more do: it moves seldom.
+                    frames.reserve_exact((4 * frames.len()).max(frame.len()).min(CHUNK_BYTES - frames.len()));
+                }
                 frames.extend_from_slice(frame);
                 *payloads += 1;
                 waiting.add(*length);

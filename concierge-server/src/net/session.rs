@@ -34,6 +34,9 @@ const BATCHES_IN_A_ROW: usize = 4;
 /// How long a client may take nothing while something waits for it.
 const STALLED_FOR: Duration = Duration::from_secs(10);
 
+/// How far apart those moments are.
+const BEAT: Duration = Duration::from_millis(100);
+
 struct Session {
     member: Member,
     socket: Socket<Wire>,
@@ -92,6 +95,13 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from:
     Box::pin(session.end(ending)).await;
 }
 
+/// When a deadline that may be met a little late is met: at the same moments for all connections, so that thousands of pings leave, and are
+/// answered, a few hundred at a time.
+fn on_time(deadline: Duration) -> Duration {
+    let beats = deadline.as_nanos().div_ceil(BEAT.as_nanos());
+    BEAT.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))
+}
+
 /// What of a text a log may have: nothing of one that could have a secret in it, as every `IDENTIFY` and what is none by mistake.
 fn loggable(text: &str) -> &str {
     match Envelope::parse(text) {
@@ -123,7 +133,7 @@ impl Session {
     }
 
     fn next_deadline(&mut self) -> Instant {
-        let dialect = self.member.connection().and_then(|connection| connection.next_deadline());
+        let dialect = self.member.connection().and_then(|connection| connection.next_deadline()).map(on_time);
         let stall = self.stalled_since.map(|since| since + STALLED_FOR);
         let pause = self.pause.as_ref().map(Pause::until);
         let gateway = self.member.gateway();
@@ -342,5 +352,18 @@ impl Session {
             }
             Timer::Close(close) => Some(Ending::Close(close)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_met_at_the_next_beat_and_never_early() {
+        for (deadline, met) in [(0, 0), (1, 100), (100, 100), (5_001, 5_100)] {
+            assert_eq!(on_time(Duration::from_millis(deadline)), Duration::from_millis(met));
+        }
+        assert_eq!(on_time(Duration::from_nanos(1)), BEAT);
     }
 }
