@@ -12,7 +12,7 @@ use super::payload::{Large, Payload, Waiting, first_length};
 pub(super) const CHUNKS: usize = 64;
 
 /// How large a chunk of small frames grows.
-const CHUNK_BYTES: usize = 16 * 1024;
+const CHUNK_BYTES: usize = 32 * 1024;
 
 /// Whole frames, one after the other.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Chunk {
             {
                 if frames.capacity() - frames.len() < frame.len() {
                     // Where a second one comes, more do: it moves seldom.
-                    frames.reserve_exact((4 * frames.len()).max(frame.len()).min(CHUNK_BYTES - frames.len()));
+                    frames.reserve_exact((8 * frames.len()).max(frame.len()).min(CHUNK_BYTES - frames.len()));
                 }
                 frames.extend_from_slice(frame);
                 *payloads += 1;
