@@ -227,6 +227,7 @@ async fn answers_of_megabytes_that_nobody_reads_take_their_own_room_once() {
         mebibytes(memory_after.saturating_sub(memory_before)),
         begun.elapsed(),
     );
-    let most = GREEDY * (answer + (256 << 10));
+    // Once, and what the allocator has not given back yet of what writing them took.
+    let most = GREEDY * (answer + answer / 4 + (64 << 10));
     assert!(memory_peak < most, "{GREEDY} answers of {answer} bytes took {memory_peak} bytes");
 }
