@@ -42,6 +42,15 @@ impl Data {
         serde_json::value::to_raw_value(value).map(Self::from)
     }
 
+    /// Whether it can be passed on to anybody.
+    ///
+    /// # Errors
+    ///
+    /// When it is nested deeper than [`Data::MAX_DEPTH`], or a string in it is not one of Unicode.
+    pub fn check(&self) -> Result<(), DataError> {
+        check(&self.0, Self::MAX_DEPTH)
+    }
+
     /// Reads it as a value of type `T`.
     ///
     /// # Errors

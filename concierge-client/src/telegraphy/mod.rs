@@ -8,7 +8,7 @@
 //! | client to gateway | [`Request`]: a number and [`AnyRequest`] | [`Envelope::parse`], then [`Envelope::decode`] |
 //! | gateway to client | [`Incoming`]: [`Response`], [`Event`] or [`SystemFrame`] | [`Incoming::decode`] |
 //!
-//! What web applications tell the gateway of their events is a [`Definition`], and what a user may see of them are [`Grants`].
+//! What web applications tell the gateway of their events is a [`Definition`], and what a user may see of them are [`Grants`]. It says so over HTTP: [`web`].
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod close;
@@ -27,6 +27,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+pub mod web;
 
 pub use close::CloseCode;
 pub use definition::{Audience, Definition, Disclosure, Fields, Guarantee, Kind};
