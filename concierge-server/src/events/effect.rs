@@ -130,8 +130,13 @@ pub enum Reply {
         /// When it expires.
         expires: Timestamp,
     },
-    /// Every session, in the order of their ids.
-    Sessions(Vec<SessionView>),
+    /// Sessions, in the order of their ids.
+    Sessions {
+        /// As many as were wanted, or as there are.
+        sessions: Vec<SessionView>,
+        /// Whether there are more.
+        is_more: bool,
+    },
     /// So many sessions were concerned.
     Concerned(usize),
     /// Who listens.
@@ -179,6 +184,22 @@ pub enum Refusal {
         /// Where.
         path: String,
         /// What is wrong.
+        message: String,
+    },
+    /// A filter breaks the grammar or a bound.
+    #[error("{message}")]
+    InvalidFilters {
+        /// Where.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// What was sent is in the way of another source.
+    #[error("{message}")]
+    Conflict {
+        /// Where.
+        path: String,
+        /// What belongs to another one.
         message: String,
     },
     /// An event that is too large.

@@ -169,7 +169,14 @@ pub enum Question {
         ttl: Option<Duration>,
     },
     /// `GET /sessions`
-    Sessions,
+    Sessions {
+        /// Only those of this user.
+        user: Option<UserId>,
+        /// Only those after this one.
+        after: Option<SessionId>,
+        /// How many at most.
+        limit: usize,
+    },
     /// `DELETE /sessions/{id}`
     End(SessionId),
     /// `DELETE /users/{id}/sessions`

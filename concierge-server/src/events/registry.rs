@@ -109,7 +109,8 @@ impl Events {
         let mut added = 0;
         for (number, definition) in definitions.iter().enumerate() {
             let name = &definition.name;
-            let refuse = |message: String| Err(invalid(number.to_string(), message));
+            let place = || format!("events.{number}");
+            let refuse = |message: String| Err(invalid(place(), message));
             if !name.is_publishable() {
                 let prefix = EventName::SYSTEM_PREFIX;
                 return refuse(format!("'{name}': what begins with '{prefix}' is the gateway's own"));
@@ -119,7 +120,8 @@ impl Events {
             }
             match self.topics.get(name).and_then(Topic::registered) {
                 Some(registered) if registered.source != *source => {
-                    return refuse(format!("'{name}' belongs to another source"));
+                    let message = format!("'{name}' belongs to another source");
+                    return Err(Refusal::Conflict { path: place(), message });
                 }
                 Some(_) => {}
                 None => added += 1,

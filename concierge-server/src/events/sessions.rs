@@ -1,6 +1,9 @@
 //! Every session, and the ways to find one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use concierge_client::telegraphy::{Timestamp, UserId};
 
@@ -113,6 +116,12 @@ impl Sessions {
         self.of_owner(&Owner::User(user.clone())).map(|session| session.id).collect()
     }
 
+    /// The sessions after one, by id.
+    pub(super) fn after(&self, after: Option<SessionId>) -> impl Iterator<Item = &Session> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_id.range((from, Bound::Unbounded)).map(|(_, session)| session)
+    }
+
     /// Which of those of an owner has been away the longest.
     pub(super) fn longest_away_of(&self, owner: &Owner) -> Option<SessionId> {
         let away = self.of_owner(owner).filter_map(|session| match session.presence {
@@ -125,10 +134,6 @@ impl Sessions {
     /// Which of all has been away the longest, and how many are away.
     pub(super) fn longest_away(&self) -> Option<(SessionId, usize)> {
         self.away.first().map(|(_, id)| (*id, self.away.len()))
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
-        self.by_id.values()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -6,12 +6,13 @@ use concierge_client::{
     payload::Secret,
     telegraphy::{CloseCode, Grants, Subscribe, Timestamp, UserId},
 };
+use serde_json::Value;
 
 use super::{
     Events, close,
     effect::{Effect, Refusal, Reply, SessionView},
+    filter::{Filter, FilterError},
     input::{CallId, Question},
-    publish::invalid,
     record::{Change, SessionId, TokenHash},
     session::{Granted, Session},
     stored::Waiting,
@@ -43,7 +44,7 @@ impl Events {
                 let pass = Pass { user, grants, host, origin };
                 self.issue(&token, pass, ttl, now).unwrap_or_else(Reply::Refused)
             }
-            Question::Sessions => Reply::Sessions(self.sessions.iter().map(view).collect()),
+            Question::Sessions { user, after, limit } => self.list_sessions(user, after, limit),
             Question::End(session) => {
                 let sessions = self.sessions.get(session).map(|session| session.id);
                 return self.end_all(call, sessions.into_iter().collect(), now, effects);
@@ -81,6 +82,21 @@ impl Events {
         let expires = now.after(ttl.unwrap_or(self.settings.token_ttl));
         self.tokens.insert(TokenHash::of(token.reveal()), expires, pass);
         Ok(Reply::Issued { expires })
+    }
+
+    fn list_sessions(&self, user: Option<UserId>, after: Option<SessionId>, limit: usize) -> Reply {
+        let enough = limit.saturating_add(1);
+        let found: Vec<_> = match user {
+            Some(user) => {
+                let of_user = self.sessions.of_user(&user).into_iter();
+                let of_user = of_user.filter(|id| after.is_none_or(|after| *id > after));
+                of_user.filter_map(|id| self.sessions.get(id)).take(enough).collect()
+            }
+            None => self.sessions.after(after).take(enough).collect(),
+        };
+        let is_more = found.len() > limit;
+        let sessions = found.into_iter().take(limit).map(view).collect();
+        Reply::Sessions { sessions, is_more }
     }
 
     /// Sessions end, at once and for good, and who is connected to one is told.
@@ -130,10 +146,8 @@ impl Events {
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        if let Err(error) =
-            super::filter::Filter::from_json(subscribe.filters.as_ref().unwrap_or(&serde_json::Value::Null))
-        {
-            let refusal = invalid(error.path, error.message);
+        if let Err(error) = Filter::from_json(subscribe.filters.as_ref().unwrap_or(&Value::Null)) {
+            let refusal = invalid_filters("filters", error);
             effects.push(Effect::Reply { call, reply: Reply::Refused(refusal) });
             return;
         }
@@ -186,5 +200,11 @@ fn view(session: &Session) -> SessionView {
 
 fn read_grants(grants: &Arc<Grants>) -> Result<Granted, Refusal> {
     Granted::new(grants.clone())
-        .map_err(|(event, error)| invalid(format!("grants.{event}.filters.{}", error.path), error.message))
+        .map_err(|(event, error)| invalid_filters(&format!("grants.{event}.filters"), error))
+}
+
+fn invalid_filters(place: &str, error: FilterError) -> Refusal {
+    let FilterError { path, message } = error;
+    let path = if path.is_empty() { place.to_owned() } else { format!("{place}.{path}") };
+    Refusal::InvalidFilters { path, message }
 }

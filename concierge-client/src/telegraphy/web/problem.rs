@@ -27,7 +27,7 @@ pub struct Problem {
     pub status: ProblemStatus,
     /// The same for people, in English.
     pub message: String,
-    /// Where in the body, when something in it breaks a rule: names and numbers with dots between them, empty for all of it.
+    /// Where in the body or the query, when something there breaks a rule: names and numbers with dots between them, empty for all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// When to try again, in seconds.

@@ -1,7 +1,9 @@
 //! The dialect and its core, text in and text out, without a socket or a clock: the transcripts of `tests/golden/telegraphy`, and
 //! what holds whatever happens.
 
+mod application;
 mod coverage;
+mod description;
 mod listener;
 mod properties;
 mod script;
@@ -18,7 +20,10 @@ macro_rules! transcripts {
 }
 
 /// Every transcript.
-const TRANSCRIPTS: [(&str, &str); 14] = transcripts! {
+const TRANSCRIPTS: [(&str, &str); 17] = transcripts! {
+    "api",
+    "api_errors",
+    "api_store",
     "connect",
     "connect_refused",
     "events",

@@ -11,6 +11,8 @@
 //! web issues TOKEN {…}             and: defines SOURCE […], undefines NAME, publishes {…}, ends USER, grants USER {…},
 //!                                  subscribes USER {…}, shows presence NAME
 //! web = published e2 1             what it is answered
+//! web > POST /api/v1/publish {…}   the same over HTTP; `as TYPE` before the body, `¶` between its lines, `N bytes` for one of that length
+//! web < 200 {…}                    the answer to the oldest request that has not been answered
 //! time passes SECONDS
 //! store waits | works | is full | is read-only | trims NAME COUNT
 //! gateway restarts
@@ -22,12 +24,20 @@ use concierge_client::{payload::Data, telegraphy::UserId};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::stage::{Heard, Mood, Stage};
+use super::{
+    application::Application,
+    stage::{Heard, Mood, Stage},
+};
 use crate::events::{ConnectionId, Doors, Input, Publish, Question, Reply, Settings, record::NotStored};
 
 /// Plays a transcript; what went wrong, and where.
 pub(super) fn play(text: &str) -> Result<(), String> {
-    let mut player = Player { settings: Settings::default(), stage: None, clients: BTreeMap::new() };
+    let mut player = Player {
+        settings: Settings::default(),
+        stage: None,
+        clients: BTreeMap::new(),
+        application: Application::default(),
+    };
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if !line.is_empty() && !line.starts_with('#') {
@@ -41,6 +51,7 @@ struct Player {
     settings: Settings,
     stage: Option<Stage>,
     clients: BTreeMap<String, ConnectionId>,
+    application: Application,
 }
 
 /// The JSON at the end of a line.
@@ -132,6 +143,15 @@ impl Player {
 
     fn web(&mut self, what: &str) -> Result<(), String> {
         let (verb, rest) = what.split_once(' ').unwrap_or((what, ""));
+        if verb == ">" || verb == "<" {
+            let event_bytes = self.settings.event_bytes;
+            self.stage();
+            let stage = self.stage.as_mut().ok_or("there is no gateway")?;
+            return match verb {
+                ">" => self.application.request(rest, event_bytes, stage),
+                _ => equal(&self.application.answer(stage)?, rest),
+            };
+        }
         let user = |text: &str| UserId::new(text).map_err(|error| error.to_string());
         let two = || rest.split_once(' ').ok_or("two words");
         let question = match verb {
@@ -182,7 +202,7 @@ impl Player {
                 Question::Subscribe { user: user(name)?, subscribe }
             }
             "lists" if rest == "events" => Question::Events,
-            "lists" => Question::Sessions,
+            "lists" => Question::Sessions { user: None, after: None, limit: 100 },
             "shows" => Question::Presence(rest.try_into().map_err(|_| "no name")?),
             _ => return Err("the web application does not do that".to_owned()),
         };
@@ -255,6 +275,7 @@ impl Player {
         for (name, id) in self.clients.clone() {
             self.expect_nothing(id).map_err(|why| format!("at the end, {name}: {why}"))?;
         }
+        self.application.finish()?;
         match self.stage().replies.pop_front() {
             Some((_, reply)) => {
                 Err(format!("at the end: the web application was answered {}", shown(&reply)))
@@ -288,7 +309,7 @@ fn shown(reply: &Reply) -> String {
             format!("events {}", events.collect::<Vec<_>>().join(", "))
         }
         Reply::Issued { .. } => "issued".to_owned(),
-        Reply::Sessions(sessions) => {
+        Reply::Sessions { sessions, .. } => {
             let sessions = sessions.iter().map(|session| {
                 let user = session.user.as_ref().map_or("nobody", |user| user.as_str());
                 let there = if session.connection.is_some() { "there" } else { "away" };
