@@ -100,7 +100,7 @@ impl Events {
                 return;
             }
             topic.standing = Standing::Unregistered;
-            self.begin_log(event);
+            self.begin_log(event, effects);
             self.let_go(event, now, effects);
         }
         self.forget_if_idle(event, now);

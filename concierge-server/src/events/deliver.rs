@@ -7,9 +7,10 @@ use concierge_client::telegraphy::{EventName, Transition};
 use super::{
     Events,
     effect::{ConnectionId, Effect},
+    interest::Feed,
     published::{Published, Variant},
     record::SubscriptionId,
-    session::{Access, Feed, Session},
+    session::{Access, Session},
     topic::{Match, Topic},
 };
 
@@ -97,12 +98,12 @@ pub(super) fn variant(
     })
 }
 
-/// What of an event of the past the subscriptions of a session want: all of them, or only one.
-pub(super) fn past_matches(session: &Session, event: &Published, only: Option<SubscriptionId>) -> Vec<Match> {
+/// What of an event of the past the subscriptions of a session want, as far as they are to have it.
+fn past_matches(session: &Session, event: &Published, wants: impl Fn(SubscriptionId) -> bool) -> Vec<Match> {
     let interest = session.interests.get(event.name());
-    let wanted = interest.into_iter().flat_map(|interest| interest.subscriptions.iter().copied());
-    wanted
-        .filter(|id| only.is_none_or(|only| only == *id))
+    let subscriptions = interest.into_iter().flat_map(|interest| interest.subscriptions.iter().copied());
+    subscriptions
+        .filter(|id| wants(*id))
         .filter_map(|id| {
             let filter = &session.subscriptions.get(&id)?.filter;
             let is_now = filter.matches(event.subject());
@@ -117,9 +118,9 @@ pub(super) fn past_variant(
     session: &Session,
     topic: &Topic,
     event: &Published,
-    only: Option<SubscriptionId>,
+    wants: impl Fn(SubscriptionId) -> bool,
 ) -> Option<Variant> {
     let access = session.access(event.name(), topic.definition().map(|definition| &**definition));
-    let matches = past_matches(session, event, only);
+    let matches = past_matches(session, event, wants);
     variant(session, event.name(), access, event, matches.into_iter())
 }

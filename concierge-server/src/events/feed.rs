@@ -9,18 +9,19 @@ use super::{
     deliver::past_variant,
     effect::{ConnectionId, Effect},
     input::ReadTicket,
+    interest::{Catchup, Feed, Interest},
     list::Fetch,
     published::Published,
     record::{Page, SessionId, SubscriptionId},
-    session::{Catchup, Feed, Interest, Session},
-    topic::{Standing, Topic},
+    session::Session,
+    topic::Standing,
 };
 
 /// Who waits for a piece of a log.
 #[derive(Debug)]
 pub(super) enum Reading {
-    /// A connection that catches up.
-    Feed { session: SessionId, event: EventName },
+    /// A connection that catches up, with what is after this offset.
+    Feed { session: SessionId, event: EventName, after: u64 },
     /// A `HISTORY`.
     History(Box<Fetch>),
 }
@@ -35,22 +36,6 @@ pub(super) enum Resume {
     After(u64),
     /// With what comes; those from here on may be missing.
     Gap(u64),
-}
-
-impl Interest {
-    /// Nobody is there to be sent anything.
-    fn stop(&mut self) {
-        self.feed = Feed::Live;
-        self.lost = None;
-    }
-
-    /// An event of best effort was not sent.
-    pub(super) fn lose(&mut self, position: &Position) {
-        match &mut self.lost {
-            Some((first, last)) if first.epoch == position.epoch => *last = position.offset,
-            lost => *lost = Some((position.clone(), position.offset)),
-        }
-    }
 }
 
 impl Session {
@@ -105,7 +90,7 @@ impl Events {
     pub(super) fn feed(&mut self, id: SessionId, feeds: Feeds, now: Timestamp, effects: &mut Vec<Effect>) {
         for (event, resume) in feeds {
             match resume {
-                Resume::After(after) => self.catch_up(id, &event, after, None, now, effects),
+                Resume::After(after) => self.catch_up(id, &event, after, now, effects),
                 Resume::Gap(from) => {
                     let Some(connection) = self.sessions.get(id).and_then(Session::connection) else {
                         continue;
@@ -118,8 +103,57 @@ impl Events {
         }
     }
 
-    /// Sends what is after an offset, to one subscription or to all, before anything newer.
-    pub(super) fn catch_up(
+    /// Sends what is after an offset to who was away, before anything newer.
+    fn catch_up(
+        &mut self,
+        id: SessionId,
+        event: &EventName,
+        after: u64,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(topic) = self.topics.get(event) else { return };
+        if !topic.is_guaranteed() {
+            return self.replay(id, event, after, None, now, effects);
+        }
+        let (replay_until, redelivered_until) = (topic.head, topic.head);
+        let catchup = Catchup { replay_until, redelivered_until, ..Catchup::late(after) };
+        self.read_on(id, event, catchup, effects);
+    }
+
+    /// Sends what is after an offset to one subscription, before anything newer. The others go on as they do.
+    pub(super) fn rewind(
+        &mut self,
+        id: SessionId,
+        event: &EventName,
+        only: SubscriptionId,
+        after: u64,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(topic) = self.topics.get(event) else { return };
+        if !topic.is_guaranteed() {
+            return self.replay(id, event, after, Some(only), now, effects);
+        }
+        let interest = self.sessions.get_mut(id).and_then(|session| session.interests.get_mut(event));
+        let Some(interest) = interest else { return };
+        match &mut interest.feed {
+            Feed::Live => {
+                let mut catchup = Catchup::late(topic.head);
+                catchup.rewind(&interest.subscriptions, only, after);
+                let catchup = Catchup { replay_until: topic.head, ..catchup };
+                self.read_on(id, event, catchup, effects);
+            }
+            // When what is being read arrives, it is seen whether it is what is wanted by then.
+            Feed::Paused(catchup) | Feed::Reading(_, catchup) => {
+                catchup.rewind(&interest.subscriptions, only, after);
+                catchup.replay_until = topic.head;
+            }
+        }
+    }
+
+    /// Sends what is kept in memory after an offset, to one subscription or to all.
+    fn replay(
         &mut self,
         id: SessionId,
         event: &EventName,
@@ -128,19 +162,15 @@ impl Events {
         now: Timestamp,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(topic) = self.topics.get(event) else { return };
-        if topic.is_guaranteed() {
-            let catchup = Catchup { after, replay_until: topic.head, only };
-            return self.read_on(id, event, catchup, effects);
-        }
-        let Some(session) = self.sessions.get(id) else { return };
+        let (Some(topic), Some(session)) = (self.topics.get(event), self.sessions.get(id)) else { return };
         let Some(connection) = session.connection() else { return };
+        let wants = |subscription| only.is_none_or(|only| only == subscription);
         let mut lost = Vec::new();
         for past in topic.since(after) {
             if past.is_expired(now) {
                 continue;
             }
-            let Some(variant) = past_variant(session, topic, past, only) else { continue };
+            let Some(variant) = past_variant(session, topic, past, wants) else { continue };
             if session.is_slow() {
                 lost.push(past.position().clone());
             } else {
@@ -157,24 +187,26 @@ impl Events {
     }
 
     /// Asks for the next piece of a log, unless the connection has all or cannot take more.
-    fn read_on(&mut self, id: SessionId, event: &EventName, catchup: Catchup, effects: &mut Vec<Effect>) {
+    fn read_on(&mut self, id: SessionId, event: &EventName, mut catchup: Catchup, effects: &mut Vec<Effect>) {
         let ticket = ReadTicket(self.next_ticket());
         let limit = self.settings.history;
         let Some(topic) = self.topics.get(event) else { return };
         let Some(session) = self.sessions.get_mut(id) else { return };
         let is_slow = session.is_slow();
         let Some(interest) = session.interests.get_mut(event) else { return };
-        if catchup.after >= topic.head && !is_slow {
-            interest.feed = Feed::Live;
-            return;
-        }
+        let after = catchup.after;
+        catchup.starts.retain(|_, start| *start > after);
         if is_slow {
             interest.feed = Feed::Paused(catchup);
             return;
         }
-        let (epoch, after) = (topic.epoch.clone(), catchup.after);
+        if after >= topic.head {
+            interest.feed = Feed::Live;
+            return;
+        }
+        let epoch = topic.epoch.clone();
         interest.feed = Feed::Reading(ticket, catchup);
-        self.readings.insert(ticket, Reading::Feed { session: id, event: event.clone() });
+        self.readings.insert(ticket, Reading::Feed { session: id, event: event.clone(), after });
         effects.push(Effect::Read { ticket, event: event.clone(), epoch, after, limit });
     }
 
@@ -187,17 +219,35 @@ impl Events {
         effects: &mut Vec<Effect>,
     ) {
         match self.readings.remove(&ticket) {
-            Some(Reading::Feed { session, event }) => {
-                self.read_for_feed(ticket, session, &event, page, now, effects);
+            Some(Reading::Feed { session, event, after }) => {
+                let Some(catchup) = self.take_catchup(ticket, session, &event) else { return };
+                if after == catchup.after {
+                    self.read_for_feed(catchup, session, &event, page, now, effects);
+                } else {
+                    // A subscription has asked for what is before it.
+                    self.read_on(session, &event, catchup, effects);
+                }
             }
             Some(Reading::History(fetch)) => self.read_for_history(*fetch, page, now, effects),
             None => {}
         }
     }
 
+    /// What a read is for; nothing if it was asked for by a connection of before.
+    fn take_catchup(&mut self, ticket: ReadTicket, id: SessionId, event: &EventName) -> Option<Catchup> {
+        let feed = &mut self.sessions.get_mut(id)?.interests.get_mut(event)?.feed;
+        match std::mem::replace(feed, Feed::Live) {
+            Feed::Reading(current, catchup) if current == ticket => Some(catchup),
+            other => {
+                *feed = other;
+                None
+            }
+        }
+    }
+
     fn read_for_feed(
         &mut self,
-        ticket: ReadTicket,
+        catchup: Catchup,
         id: SessionId,
         event: &EventName,
         page: Option<Page>,
@@ -207,12 +257,7 @@ impl Events {
         let Some(topic) = self.topics.get_mut(event) else { return };
         let Some(session) = self.sessions.get_mut(id) else { return };
         let Some(connection) = session.connection() else { return };
-        let Some(interest) = session.interests.get_mut(event) else { return };
-        let catchup = match &interest.feed {
-            Feed::Reading(current, catchup) if *current == ticket => catchup.clone(),
-            // It was asked for by a connection of before.
-            _ => return,
-        };
+        let Some(interest) = session.interests.get(event) else { return };
         let head = topic.head;
         // What cannot be read is lost to this connection, and so is what the log does not know of.
         let page = page.filter(|page| page.until > catchup.after);
@@ -234,16 +279,16 @@ impl Events {
             while let Some(offset) = expired.next_if(|expired| *expired < offset) {
                 sender.miss(offset, offset);
             }
-            let is_past = offset <= catchup.replay_until;
-            let only = catchup.only.filter(|_| is_past);
             let published = Published::from_record(record, topic.definition().map(|known| &**known));
             let Some(published) = published.filter(|published| !published.is_expired(now)) else {
                 sender.miss(offset, offset);
                 continue;
             };
-            if let Some(variant) = past_variant(session, topic, &published, only) {
-                let is_redelivered = is_past && catchup.only.is_none();
-                let variant = super::Variant { is_replay: is_past, is_redelivered, ..variant };
+            let wants = |subscription| catchup.wants(subscription, offset);
+            if let Some(variant) = past_variant(session, topic, &published, wants) {
+                let is_replay = offset <= catchup.replay_until;
+                let is_redelivered = offset <= catchup.redelivered_until;
+                let variant = super::Variant { is_replay, is_redelivered, ..variant };
                 sender.send(Arc::new(published), variant);
                 sent = sent.max(offset);
             }
@@ -271,12 +316,13 @@ impl Events {
                     let to = Position { epoch: first.epoch, offset: last };
                     effects.push(gap(connection, event, &to, first.offset));
                 }
-                if let Feed::Paused(catchup) = &interest.feed {
-                    paused.push((event.clone(), catchup.clone()));
+                if matches!(interest.feed, Feed::Paused(_))
+                    && let Feed::Paused(catchup) = std::mem::replace(&mut interest.feed, Feed::Live)
+                {
+                    paused.push((event.clone(), catchup));
                 }
             } else if topic.is_guaranteed() && interest.feed == Feed::Live {
-                let catchup = Catchup { after: topic.head, replay_until: 0, only: None };
-                interest.feed = Feed::Paused(catchup);
+                interest.feed = Feed::Paused(Catchup::late(topic.head));
             }
         }
         for (event, catchup) in paused {
@@ -319,23 +365,8 @@ impl Sender<'_> {
     }
 }
 
-impl Interest {
-    /// The event has another log, and all of it is new.
-    pub(super) fn restart(&mut self, topic: &Topic) {
-        self.acknowledged = Position { epoch: topic.epoch.clone(), offset: 0 };
-        self.sent = 0;
-        self.feed = Feed::Live;
-    }
-
-    /// Everything up to now is dealt with.
-    pub(super) fn start_at(&mut self, topic: &Topic) {
-        self.acknowledged = topic.position();
-        self.sent = topic.head;
-    }
-}
-
 /// Tells a connection that events up to a position may be missing.
-fn gap(connection: ConnectionId, event: &EventName, to: &Position, from: u64) -> Effect {
+pub(super) fn gap(connection: ConnectionId, event: &EventName, to: &Position, from: u64) -> Effect {
     let event = SystemEvent::Gap { event_name: event.clone(), epoch: to.epoch.clone(), from, to: to.offset };
     Effect::System { to: vec![connection], event }
 }

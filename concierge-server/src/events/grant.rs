@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use concierge_client::telegraphy::{EventName, SubscriptionState, SystemEvent, Timestamp};
+use concierge_client::telegraphy::{EventName, Position, SubscriptionState, SystemEvent, Timestamp};
 
 use super::{
     Events,
     effect::Effect,
+    feed::gap,
     record::{Change, SessionId, SubscriptionId},
     session::{Granted, Session},
     topic::{Standing, Topic},
@@ -114,15 +115,21 @@ impl Events {
         self.store_unasked(changes, effects);
     }
 
-    /// An event has another log: everything in it is new to everybody.
-    pub(super) fn begin_log(&mut self, event: &EventName) {
+    /// An event has another log: everything in it is new to everybody, and what was still to come of the one before is lost.
+    pub(super) fn begin_log(&mut self, event: &EventName, effects: &mut Vec<Effect>) {
         let epoch = self.next_epoch();
         let Some(topic) = self.topics.get_mut(event) else { return };
+        let end = topic.position();
         topic.begin(epoch);
         for (id, _) in topic.receivers() {
-            let session = self.sessions.get_mut(id);
-            if let Some(interest) = session.and_then(|session| session.interests.get_mut(event)) {
-                interest.restart(topic);
+            let Some(session) = self.sessions.get_mut(id) else { continue };
+            let connection = session.connection();
+            let Some(interest) = session.interests.get_mut(event) else { continue };
+            let lacking = interest.lacking(&end);
+            interest.restart(topic);
+            if let (Some(connection), Some((first, last))) = (connection, lacking) {
+                let to = Position { epoch: first.epoch, offset: last };
+                effects.push(gap(connection, event, &to, first.offset));
             }
         }
     }

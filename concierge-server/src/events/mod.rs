@@ -51,6 +51,7 @@ mod feed;
 pub mod filter;
 mod grant;
 mod input;
+mod interest;
 #[cfg(test)]
 pub(crate) mod ledger;
 mod list;

@@ -175,7 +175,7 @@ impl Events {
             topic.show_otherwise(&definition);
         }
         if is_other_log {
-            self.begin_log(&name);
+            self.begin_log(&name, effects);
         }
         changes.extend(self.topics.get(&name).and_then(Topic::record).map(Change::Define));
         for (session, was_active) in was_active {

@@ -8,8 +8,9 @@ use super::{
     Events,
     alarms::Alarm,
     filter::Filter,
+    interest::{Feed, Interest},
     record::{Records, SubscriptionRecord},
-    session::{Feed, Granted, Interest, Presence, Session, Subscription},
+    session::{Granted, Presence, Session, Subscription},
     topic::{Known, Registered, Standing, Topic},
 };
 

@@ -1,10 +1,7 @@
 //! A session: who somebody is, what it may see, and what it wants.
 
 use core::net::IpAddr;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use concierge_client::telegraphy::{
     Audience, Definition, EventName, Grant, Grants, Position, Timestamp, UserId,
@@ -13,7 +10,7 @@ use concierge_client::telegraphy::{
 use super::{
     effect::ConnectionId,
     filter::{Filter, FilterError, FilterId},
-    input::ReadTicket,
+    interest::Interest,
     published::Published,
     record::{SessionId, SessionRecord, SubscriptionId, SubscriptionRecord, TokenHash},
 };
@@ -65,41 +62,6 @@ pub(super) struct Subscription {
     pub is_lazy: bool,
     /// Where the log ended when it was made.
     pub since: Position,
-}
-
-/// What a session wants of one event.
-#[derive(Debug)]
-pub(super) struct Interest {
-    pub subscriptions: BTreeSet<SubscriptionId>,
-    pub feed: Feed,
-    /// Up to where the client has dealt with everything, in the log of this epoch.
-    pub acknowledged: Position,
-    /// Up to where it was sent something.
-    pub sent: u64,
-    /// What of best effort was not sent because the client is slow: the first and the last.
-    pub lost: Option<(Position, u64)>,
-}
-
-/// How events of a log reach a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Feed {
-    /// As they are published.
-    Live,
-    /// Not now: everything after this offset waits in the log.
-    Paused(Catchup),
-    /// A piece of the log is being read.
-    Reading(ReadTicket, Catchup),
-}
-
-/// What is read of a log until live events can follow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Catchup {
-    /// What the connection has.
-    pub after: u64,
-    /// Up to here it is one of the past; later ones are only late.
-    pub replay_until: u64,
-    /// The only subscription that wants those of the past; none if all do, because the client was away.
-    pub only: Option<SubscriptionId>,
 }
 
 /// Grants, with their filters read.

@@ -11,6 +11,7 @@ use super::{
     input::{CallId, StoreTicket},
     published::Published,
     record::{Change, NotStored, SubscriptionId},
+    session::Session,
     subscribe::Wish,
 };
 
@@ -78,8 +79,12 @@ impl Events {
                 effects.push(Effect::Answer { to: connection, id, outcome: Outcome::Disconnected });
                 effects.push(Effect::Close { connection, code: CloseCode::Normal });
             }
-            Waiting::Subscribe { asker: Asker { connection, id, .. }, wish } => {
+            Waiting::Subscribe { asker: Asker { connection, id, .. }, mut wish } => {
                 let mut later = Vec::new();
+                if self.sessions.get(wish.session).and_then(Session::connection) != Some(connection) {
+                    // Who has come back meanwhile has said where it is.
+                    (wish.subscribe.since, wish.subscribe.history) = (None, None);
+                }
                 let outcome = self.subscribed(*wish, now, &mut later);
                 effects.push(Effect::Answer { to: connection, id, outcome });
                 effects.append(&mut later);

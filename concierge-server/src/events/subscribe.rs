@@ -11,8 +11,9 @@ use super::{
     effect::Effect,
     failed,
     filter::{Filter, FilterError},
+    interest::{Catchup, Feed, Interest},
     record::{Change, SessionId, SubscriptionId},
-    session::{Access, Catchup, Feed, Interest, Session, Subscription},
+    session::{Access, Session, Subscription},
     stored::Waiting,
     topic::{Standing, Topic},
 };
@@ -176,10 +177,9 @@ impl Events {
                 lost: None,
             });
             if is_slow && topic.is_guaranteed() && interest.feed == Feed::Live {
-                let catchup = Catchup { after: topic.head, replay_until: 0, only: None };
-                interest.feed = Feed::Paused(catchup);
+                interest.feed = Feed::Paused(Catchup::late(topic.head));
             }
-            interest.subscriptions.insert(number);
+            interest.join(number, topic.head);
             let subscription = Subscription {
                 event: name.clone(),
                 filter,
@@ -190,7 +190,7 @@ impl Events {
             };
             session.subscriptions.insert(number, subscription);
         }
-        let recovered = self.rewind(id, number, &subscribe, now, later);
+        let recovered = self.past_wish(id, number, &subscribe, now, later);
         let told = self.told_subscription(id, number);
         let told = told.map(|told| concierge_client::telegraphy::Subscription {
             existing: Some(is_existing),
@@ -204,7 +204,7 @@ impl Events {
     }
 
     /// What a subscription asks of the past; whether it gets it, if it asks.
-    fn rewind(
+    fn past_wish(
         &mut self,
         id: SessionId,
         number: SubscriptionId,
@@ -230,7 +230,7 @@ impl Events {
         };
         let is_whole = topic.reaches(&from, now) || subscribe.since.is_none();
         if is_whole {
-            self.catch_up(id, name, from.offset, Some(number), now, later);
+            self.rewind(id, name, number, from.offset, now, later);
         }
         Some(is_whole)
     }
@@ -283,7 +283,7 @@ impl Events {
         let Some(subscription) = session.subscriptions.remove(&number) else { return };
         let event = subscription.event;
         if let Some(interest) = session.interests.get_mut(&event) {
-            interest.subscriptions.remove(&number);
+            interest.leave(number);
             if interest.subscriptions.is_empty() {
                 session.interests.remove(&event);
             }

@@ -51,6 +51,9 @@ pub(super) struct Stage {
     is_busy: bool,
     /// What waits for the store, and for its logs.
     held: VecDeque<Effect>,
+    is_late: bool,
+    /// What was read of the logs, and has not arrived.
+    read: Vec<Input>,
     /// Every effect that there was.
     pub effects: Vec<Effect>,
 }
@@ -77,6 +80,8 @@ impl Stage {
             inbox: VecDeque::new(),
             is_busy: false,
             held: VecDeque::new(),
+            is_late: false,
+            read: Vec::new(),
             effects: Vec::new(),
         };
         stage.start();
@@ -96,6 +101,7 @@ impl Stage {
         self.connections.clear();
         self.heard.clear();
         self.held.clear();
+        self.read.clear();
         self.start();
     }
 
@@ -199,6 +205,22 @@ impl Stage {
         }
     }
 
+    /// Whether what is read of a log arrives later, as it was when it was read.
+    pub(super) fn read_late(&mut self, is_late: bool) {
+        self.is_late = is_late;
+        while !is_late && !self.read.is_empty() {
+            self.arrive(0);
+        }
+    }
+
+    /// One of the pieces that were read arrives, in whichever order.
+    pub(super) fn arrive(&mut self, number: usize) {
+        if !self.read.is_empty() {
+            let input = self.read.remove(number % self.read.len());
+            self.handle(input);
+        }
+    }
+
     fn poll(&mut self, id: ConnectionId) {
         while let Some(step) = self.connections.get_mut(&id).and_then(Connection::poll) {
             self.step(id, step);
@@ -256,7 +278,12 @@ impl Stage {
             Effect::Read { ticket, event, epoch, after, limit } => {
                 let limit = usize::try_from(limit).unwrap();
                 let page = self.ledger.page(&event, &epoch, after, limit, self.now());
-                self.handle(Input::Read { ticket, page: (self.mood == Mood::Works).then_some(page) });
+                let input = Input::Read { ticket, page: (self.mood == Mood::Works).then_some(page) };
+                if self.is_late {
+                    self.read.push(input);
+                } else {
+                    self.handle(input);
+                }
             }
             Effect::Reply { call, reply } => self.replies.push_back((call, reply)),
             Effect::Refused { cause, .. } => self.refused.push(cause),

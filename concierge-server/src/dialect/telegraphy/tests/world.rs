@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use concierge_client::{
     payload::Data,
-    telegraphy::{Audience, Definition, EventName, Grant, Grants, Guarantee, Incoming, UserId},
+    telegraphy::{Audience, Definition, EventName, Grant, Grants, Guarantee, Incoming, Position, UserId},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    listener::Client,
+    listener::{Asked, Client, Told},
     stage::{Heard, Mood, Stage},
 };
 use crate::events::{
@@ -76,6 +76,23 @@ fn as_grants(grants: &[(usize, Option<u8>)]) -> Grants {
     grants.iter().map(|(event, room)| (name(EVENTS[*event]), grant(*room))).collect()
 }
 
+/// What a subscription asks of the past.
+#[derive(Debug, Clone)]
+pub(super) enum Past {
+    Nothing,
+    /// So many before where the client is.
+    Since(u64),
+    Last(u64),
+}
+
+fn past() -> impl Strategy<Value = Past> {
+    prop_oneof![
+        3 => Just(Past::Nothing),
+        2 => (0..6_u64).prop_map(Past::Since),
+        1 => (1..6_u64).prop_map(Past::Last),
+    ]
+}
+
 /// What may happen while somebody listens.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -91,6 +108,11 @@ pub(super) enum Step {
         room: Option<u8>,
         permanent: bool,
         lazy: bool,
+        past: Past,
+    },
+    Ack {
+        client: usize,
+        event: usize,
     },
     History {
         client: usize,
@@ -125,6 +147,12 @@ pub(super) enum Step {
         event: usize,
     },
     Store(Mood),
+    /// Whether what is read of a log is there at once, or when it is asked for so.
+    Reads {
+        late: bool,
+    },
+    /// A piece that was read of a log arrives.
+    Read(usize),
     Trim {
         count: usize,
     },
@@ -135,28 +163,48 @@ pub(super) enum Step {
 pub(super) const CLIENTS: usize = 2;
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
-    let (client, event, room) = (0..CLIENTS, 0..EVENTS.len(), 0..3_u8);
+    let (client, event) = (0..CLIENTS, 0..EVENTS.len());
     let audience = select(vec![Audience::Public, Audience::Authenticated, Audience::Private]);
+    prop_oneof![
+        30 => listening(event.clone()),
+        1 => (client.clone(), event.clone()).prop_map(|(client, event)| Step::History { client, event }),
+        2 => (client, grants()).prop_map(|(client, grants)| Step::Grant { client, grants }),
+        1 => audience.prop_map(|audience| Step::Define { audience }),
+        1 => event.prop_map(|event| Step::Undefine { event }),
+        1 => (1..3_usize).prop_map(|count| Step::Trim { count }),
+        1 => (0..60_u64).prop_map(Step::Pass),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// What may happen while there is a log: connections come, go and fall behind, and catch up in several ways at once.
+pub(super) fn step_of_logs() -> impl Strategy<Value = Step> {
+    // Those that have one: mostly the one that must not have a hole.
+    let event = prop_oneof![1 => Just(1_usize), 4 => Just(2_usize)];
+    prop_oneof![
+        60 => listening(event),
+        1 => (1..3_usize).prop_map(|count| Step::Trim { count }),
+    ]
+}
+
+fn listening(event: impl Strategy<Value = usize> + Clone) -> impl Strategy<Value = Step> {
+    let (client, room) = (0..CLIENTS, 0..3_u8);
     let mood = select(vec![Mood::Works, Mood::Works, Mood::Waits, Mood::Fails(NotStored::Full)]);
     prop_oneof![
         8 => (event.clone(), room.clone(), prop::option::of(room.clone()), prop::option::of(1..40_u64))
             .prop_map(|(event, room, previous, ttl)| Step::Publish { event, room, previous, ttl }),
-        5 => (client.clone(), event.clone(), prop::option::of(room), any::<bool>(), any::<bool>())
-            .prop_map(|(client, event, room, permanent, lazy)| Step::Subscribe {
-                client, event, room, permanent, lazy
+        5 => (client.clone(), event.clone(), prop::option::of(room), any::<bool>(), any::<bool>(), past())
+            .prop_map(|(client, event, room, permanent, lazy, past)| Step::Subscribe {
+                client, event, room, permanent, lazy, past
             }),
-        1 => (client.clone(), event.clone()).prop_map(|(client, event)| Step::History { client, event }),
+        1 => (client.clone(), event).prop_map(|(client, event)| Step::Ack { client, event }),
         5 => (client.clone(), 0..6_usize).prop_map(|(client, count)| Step::Hear { client, count }),
-        3 => client.clone().prop_map(|client| Step::Cut { client }),
-        4 => (client.clone(), any::<bool>()).prop_map(|(client, says)| Step::Return { client, says }),
-        2 => (client.clone(), any::<bool>()).prop_map(|(client, is_slow)| Step::Slow { client, is_slow }),
-        2 => (client, grants()).prop_map(|(client, grants)| Step::Grant { client, grants }),
-        1 => audience.prop_map(|audience| Step::Define { audience }),
-        1 => event.prop_map(|event| Step::Undefine { event }),
+        2 => client.clone().prop_map(|client| Step::Cut { client }),
+        3 => (client.clone(), any::<bool>()).prop_map(|(client, says)| Step::Return { client, says }),
+        2 => (client, any::<bool>()).prop_map(|(client, is_slow)| Step::Slow { client, is_slow }),
         2 => mood.prop_map(Step::Store),
-        1 => (1..3_usize).prop_map(|count| Step::Trim { count }),
-        1 => (0..60_u64).prop_map(Step::Pass),
-        1 => Just(Step::Restart),
+        1 => any::<bool>().prop_map(|late| Step::Reads { late }),
+        2 => (0..4_usize).prop_map(Step::Read),
     ]
 }
 
@@ -168,9 +216,9 @@ pub(super) struct World {
     pub allowed: BTreeMap<ConnectionId, usize>,
     granted: Vec<Vec<(usize, Option<u8>)>>,
     /// What is being published.
-    calls: BTreeMap<CallId, String>,
-    /// Every event that is published: its name, epoch and offset.
-    pub published: Vec<(String, String, u64)>,
+    calls: BTreeMap<CallId, (String, Vec<u8>)>,
+    /// Every event that is published.
+    pub published: Vec<Told>,
     tokens: usize,
     seen: usize,
 }
@@ -284,20 +332,40 @@ impl World {
     pub(super) fn apply(&mut self, step: Step) {
         match step {
             Step::Publish { event, room, previous, ttl } => {
+                let rooms = previous.into_iter().chain([room]).collect();
                 let previous = previous.map(|room| json!({"room": room}));
                 let call = self.stage.next_call();
-                self.calls.insert(call, EVENTS[event].to_owned());
+                self.calls.insert(call, (EVENTS[event].to_owned(), rooms));
                 self.stage.call(publish(EVENTS[event], &json!({"room": room}), previous.as_ref(), ttl));
             }
-            Step::Subscribe { client, event, room, permanent, lazy } => {
+            Step::Subscribe { client, event, room, permanent, lazy, past } => {
                 let filters = room.map_or(json!({}), |room| json!({"room": room}));
-                let args = json!({
+                let mut args = json!({
                     "event_name": EVENTS[event], "filters": filters, "permanent": permanent, "lazy": lazy
                 });
-                let id = self.say(client, "SUBSCRIBE", &args);
-                // Only who wants all of an event is held to have heard all of it.
-                if let Some(id) = id.filter(|_| room.is_none()) {
-                    self.clients[client].asked.insert(id, EVENTS[event].to_owned());
+                let mut asked = Asked { room, since: None, is_rewound: false };
+                match past {
+                    Past::Nothing => {}
+                    Past::Since(back) => {
+                        asked.since = self.clients[client]
+                            .positions
+                            .get(EVENTS[event])
+                            .map(|at| Position { offset: at.offset.saturating_sub(back), ..at.clone() });
+                        args["since"] = json!(asked.since);
+                    }
+                    Past::Last(count) => {
+                        asked.is_rewound = true;
+                        args["history"] = json!(count);
+                    }
+                }
+                if let Some(id) = self.say(client, "SUBSCRIBE", &args) {
+                    self.clients[client].asked.insert(id, asked);
+                }
+            }
+            Step::Ack { client, event } => {
+                if let Some(Position { epoch, offset }) = self.clients[client].positions.get(EVENTS[event]) {
+                    let args = json!({"event_name": EVENTS[event], "epoch": epoch, "offset": offset});
+                    self.say(client, "ACK", &args);
                 }
             }
             Step::History { client, event } => {
@@ -322,6 +390,8 @@ impl World {
             }
             Step::Undefine { event } => self.stage.call(Question::Undefine(name(EVENTS[event]))),
             Step::Store(mood) => self.stage.go_on(mood),
+            Step::Reads { late } => self.stage.read_late(late),
+            Step::Read(number) => self.stage.arrive(number),
             Step::Trim { count } => self.stage.ledger.trim(&name("sure"), count),
             Step::Pass(seconds) => self.stage.pass(std::time::Duration::from_secs(seconds)),
             Step::Restart => {
@@ -354,8 +424,9 @@ impl World {
     pub(super) fn count(&mut self) {
         while let Some((call, reply)) = self.stage.replies.pop_front() {
             if let Reply::Published { position, .. } = reply {
-                let event = self.calls.remove(&call).unwrap();
-                self.published.push((event, position.epoch.to_string(), position.offset));
+                let (event, rooms) = self.calls.remove(&call).unwrap();
+                let Position { epoch, offset } = position;
+                self.published.push(Told { event, epoch: epoch.to_string(), offset, rooms });
             }
         }
     }
