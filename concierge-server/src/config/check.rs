@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use concierge_client::payload::{ClientName, Nickname, ServiceName};
 
-use super::Config;
 use super::error::ConfigError;
 use super::network::Network;
 use super::value::{ConnectionLimit, NamePolicy};
+use super::{Config, telegraphy};
 
 /// The smallest message that still holds an `IDENTIFY` with a secret.
 const LEAST_MESSAGE: usize = 1024;
@@ -68,6 +68,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             return refuse("tls.key_file", problem.to_owned());
         }
         _ => {}
+    }
+    if let Some((key, problem)) = telegraphy::problem(config) {
+        return refuse(key, problem);
     }
     timing(config, refuse)?;
     sizes(config, refuse)

@@ -16,6 +16,7 @@ mod rate;
 mod secrets;
 mod settings;
 mod shown;
+mod telegraphy;
 mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -30,6 +31,7 @@ pub use self::layers::Sources;
 pub use self::network::{Network, NotANetwork};
 pub use self::proxy::TrustedProxy;
 pub use self::rate::Rate;
+pub use self::telegraphy::Telegraphy;
 pub use self::value::{ConnectionLimit, LogFormat, LogLevel, NamePolicy};
 
 pub use crate::files::LegacyKeys;
@@ -84,6 +86,8 @@ pub struct Config {
     pub trusted_proxies: Vec<TrustedProxy>,
     /// The file store.
     pub files: Files,
+    /// The events of web applications.
+    pub telegraphy: Telegraphy,
     /// What those who run it can ask.
     pub metrics: Metrics,
     /// What the program logs.
@@ -237,6 +241,7 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             files: Files::default(),
+            telegraphy: Telegraphy::default(),
             metrics: Metrics { bind: Vec::new(), admin_secret: None },
             log: Log { level: LogLevel::Info, format: LogFormat::Text },
             origins: Origins::default(),

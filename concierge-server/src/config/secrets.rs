@@ -83,15 +83,8 @@ fn reserved_name(table: &toml::Table) -> Result<Reserved, String> {
 
 /// The one line of a file that strangers cannot read.
 pub(super) fn read_secret(path: &Path) -> Result<Secret, String> {
-    /// Longer than any secret: a file given by mistake is not read to its end.
-    const MOST: u64 = 4096;
     let shown = path.display();
-    let file = open_private(path)?;
-    let mut text = String::new();
-    file.take(MOST + 1).read_to_string(&mut text).map_err(|error| unreadable(path, &error))?;
-    if text.len() as u64 > MOST {
-        return Err(format!("{shown} is larger than a secret can be, which is {MOST} bytes"));
-    }
+    let text = private_lines(path)?;
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
         Err(format!("{shown} is empty: write the secret into it"))
@@ -100,6 +93,19 @@ pub(super) fn read_secret(path: &Path) -> Result<Secret, String> {
     } else {
         Ok(Secret::new(secret))
     }
+}
+
+/// The text of a file with secrets, which strangers cannot read.
+pub(super) fn private_lines(path: &Path) -> Result<String, String> {
+    /// More than any secrets need: a file given by mistake is not read to its end.
+    const MOST: u64 = 4096;
+    let file = open_private(path)?;
+    let mut text = String::new();
+    file.take(MOST + 1).read_to_string(&mut text).map_err(|error| unreadable(path, &error))?;
+    if text.len() as u64 > MOST {
+        return Err(format!("{} is larger than a secret can be, which is {MOST} bytes", path.display()));
+    }
+    Ok(text)
 }
 
 /// Opens a file that strangers cannot read.

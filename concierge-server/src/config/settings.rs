@@ -6,6 +6,7 @@ use concierge_client::payload::Secret;
 
 use super::Config;
 use super::secrets::{read_secret, reserved};
+use super::telegraphy::{cookie, read_keys};
 use super::value::{Given, Value};
 
 /// A setting.
@@ -39,7 +40,23 @@ macro_rules! setting {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 55] = [
+/// A part of how a browser keeps its session token.
+macro_rules! cookie {
+    ($key:literal, $part:ident) => {
+        Setting {
+            key: $key,
+            apply: |config, given| {
+                put(&mut config.telegraphy.rules.cookie.get_or_insert_with(cookie).$part, given)
+            },
+            show: |config| {
+                let part = config.telegraphy.rules.cookie.as_ref().and_then(|cookie| cookie.$part.to_toml());
+                part.map_or(Shown::Nothing, Shown::Whole)
+            },
+        }
+    };
+}
+
+pub(super) const SETTINGS: [Setting; 84] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -98,6 +115,35 @@ pub(super) const SETTINGS: [Setting; 55] = [
     setting!("files.total_bytes", files.limits.total_bytes),
     setting!("files.client_uploads", files.limits.client_uploads),
     setting!("files.uploads", files.limits.uploads),
+    setting!("telegraphy.serve", telegraphy.serve),
+    setting!("telegraphy.bind", telegraphy.bind),
+    Setting { key: "telegraphy.api_keys_file", apply: api_keys_file, show: |_| Shown::Nothing },
+    setting!("telegraphy.store", telegraphy.store),
+    setting!("telegraphy.log_max_bytes", telegraphy.log_max_bytes),
+    setting!("telegraphy.connect_timeout", telegraphy.connect_timeout),
+    setting!("telegraphy.anonymous", telegraphy.rules.anonymous),
+    setting!("telegraphy.anonymous_sessions", telegraphy.rules.anonymous_sessions),
+    setting!("telegraphy.host", telegraphy.rules.host),
+    setting!("telegraphy.conceal_private", telegraphy.rules.conceal_private),
+    setting!("telegraphy.unregistered", telegraphy.rules.unregistered),
+    setting!("telegraphy.token_ttl", telegraphy.rules.token_ttl),
+    setting!("telegraphy.session_ttl", telegraphy.rules.session_ttl),
+    setting!("telegraphy.resume_window", telegraphy.rules.resume_window),
+    setting!("telegraphy.registry_grace", telegraphy.rules.registry_grace),
+    setting!("telegraphy.ping_interval", telegraphy.rules.ping_interval),
+    setting!("telegraphy.guaranteed_ttl", telegraphy.rules.guaranteed_ttl),
+    setting!("telegraphy.connections_per_user", telegraphy.rules.connections_per_user),
+    setting!("telegraphy.sessions_per_owner", telegraphy.rules.sessions_per_owner),
+    setting!("telegraphy.sessions_away", telegraphy.rules.sessions_away),
+    setting!("telegraphy.subscriptions_per_session", telegraphy.rules.subscriptions_per_session),
+    setting!("telegraphy.tokens", telegraphy.rules.tokens),
+    setting!("telegraphy.events", telegraphy.rules.events),
+    setting!("telegraphy.event_bytes", telegraphy.rules.event_bytes),
+    setting!("telegraphy.history", telegraphy.rules.history),
+    cookie!("telegraphy.cookie.name", name),
+    cookie!("telegraphy.cookie.path", path),
+    cookie!("telegraphy.cookie.same_site", same_site),
+    cookie!("telegraphy.cookie.secure", secure),
     setting!("metrics.bind", metrics.bind),
     Setting {
         key: "metrics.admin_secret",
@@ -121,6 +167,11 @@ fn secret_file(config: &mut Config, given: &Given) -> Result<(), String> {
 
 fn admin_secret_file(config: &mut Config, given: &Given) -> Result<(), String> {
     config.metrics.admin_secret = Some(read_secret(&PathBuf::read(given)?)?);
+    Ok(())
+}
+
+fn api_keys_file(config: &mut Config, given: &Given) -> Result<(), String> {
+    config.telegraphy.api_keys = read_keys(&PathBuf::read(given)?)?;
     Ok(())
 }
 

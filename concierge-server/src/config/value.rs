@@ -7,6 +7,7 @@ use concierge_client::payload::Secret;
 
 use super::bind::BindAddress;
 use super::proxy::TrustedProxy;
+use crate::events::HostBinding;
 use crate::files::LegacyKeys;
 
 /// A value as it was given.
@@ -112,6 +113,8 @@ macro_rules! words {
 words!(NamePolicy, "\"unicode\" or \"ascii\"", "unicode" => Self::Unicode, "ascii" => Self::Ascii);
 words!(LegacyKeys, "\"bound\", \"deny\" or \"open\"",
     "bound" => Self::Bound, "deny" => Self::Deny, "open" => Self::Open);
+words!(HostBinding, "\"ip\", \"prefix\" or \"off\"",
+    "ip" => Self::Address, "prefix" => Self::Prefix, "off" => Self::Off);
 words!(LogFormat, "\"text\" or \"json\"", "text" => Self::Text, "json" => Self::Json);
 words!(LogLevel, "\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
     "off" => Self::Off, "error" => Self::Error, "warn" => Self::Warn,
@@ -176,6 +179,19 @@ impl Value for u64 {
     }
     fn to_toml(&self) -> Option<toml::Value> {
         usize::try_from(*self).map_or_else(|_| Some(self.to_string().into()), |number| number.to_toml())
+    }
+}
+
+impl Value for u32 {
+    const EXPECTED: &'static str = usize::EXPECTED;
+    fn from_text(text: &str) -> Option<Self> {
+        Self::try_from(usize::from_text(text)?).ok()
+    }
+    fn from_toml(value: &toml::Value) -> Option<Self> {
+        Self::try_from(usize::from_toml(value)?).ok()
+    }
+    fn to_toml(&self) -> Option<toml::Value> {
+        u64::from(*self).to_toml()
     }
 }
 
@@ -259,6 +275,16 @@ impl Value for Secret {
     }
     fn to_toml(&self) -> Option<toml::Value> {
         None
+    }
+}
+
+impl Value for String {
+    const EXPECTED: &'static str = "a text";
+    fn from_text(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+    fn to_toml(&self) -> Option<toml::Value> {
+        Some(self.as_str().into())
     }
 }
 

@@ -36,6 +36,12 @@ mod server;
 mod session;
 mod socket;
 mod sockets;
+#[expect(unused_imports, reason = "the sockets and the HTTP side that use them are on their way")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the sockets and the HTTP side that use it are on their way")
+)]
+mod telegraphy;
 mod throttle;
 mod tls;
 mod upgrade;

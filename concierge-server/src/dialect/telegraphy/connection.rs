@@ -151,10 +151,10 @@ impl Connection {
     }
 
     /// The request that the core was asked is answered so.
-    pub fn handle_answer(&mut self, outcome: &Outcome) {
+    pub fn handle_answer(&mut self, status: Status) {
         let asked = self.asked.take();
         let is_arrival = matches!(asked, Some(RequestKind::Connect | RequestKind::Reconnect));
-        if is_arrival && outcome.status() == Status::Connected && self.phase != Phase::Over {
+        if is_arrival && status == Status::Connected && self.phase != Phase::Over {
             self.phase = Phase::Connected;
             self.batch.1 = self.batch.0;
         }

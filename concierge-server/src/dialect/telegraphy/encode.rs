@@ -1,39 +1,23 @@
-//! Effects as text.
+//! Effects as texts, each encoded once whoever receives it.
 
 use concierge_client::{
-    payload::encode as json,
-    telegraphy::{Response, SystemFrame, Timestamp},
+    payload::encode,
+    telegraphy::{Outcome, RequestId, Response, SystemEvent, SystemFrame, Timestamp},
 };
 
-use crate::events::{ConnectionId, Effect};
+use crate::events::{Published, Variant};
 
-/// A text, encoded once, and who is to have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// Nobody twice, never empty.
-    pub to: Vec<ConnectionId>,
-    /// The text of the WebSocket message.
-    pub text: String,
+/// The text of an [`Effect::Answer`](crate::events::Effect::Answer).
+pub fn answer(id: RequestId, outcome: Outcome) -> String {
+    encode(&Response::new(id, outcome))
 }
 
-/// The text of an effect; none if it is not one that is sent.
-pub fn encode(effect: &Effect, now: Timestamp) -> Option<Delivery> {
-    match effect {
-        Effect::Answer { to, id, outcome } => {
-            let response = Response::new(*id, outcome.clone());
-            Some(Delivery { to: vec![*to], text: json(&response) })
-        }
-        Effect::Event { to, event, variant } => {
-            Some(Delivery { to: to.clone(), text: json(&event.event(variant)) })
-        }
-        Effect::System { to, event } => {
-            let frame = SystemFrame::new(event.clone(), now);
-            Some(Delivery { to: to.clone(), text: json(&frame) })
-        }
-        Effect::Close { .. }
-        | Effect::Store { .. }
-        | Effect::Read { .. }
-        | Effect::Reply { .. }
-        | Effect::Refused { .. } => None,
-    }
+/// The text of an [`Effect::Event`](crate::events::Effect::Event).
+pub fn event(event: &Published, variant: &Variant) -> String {
+    encode(&event.event(variant))
+}
+
+/// The text of an [`Effect::System`](crate::events::Effect::System).
+pub fn system(event: SystemEvent, now: Timestamp) -> String {
+    encode(&SystemFrame::new(event, now))
 }

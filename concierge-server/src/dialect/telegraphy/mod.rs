@@ -9,11 +9,8 @@
 //! [`Timestamp`]: concierge_client::telegraphy::Timestamp
 
 mod connection;
-mod encode;
-mod pressure;
+pub mod encode;
 #[cfg(test)]
 mod tests;
 
 pub use connection::{Asked, Connection, Rules, Step, Timer};
-pub use encode::{Delivery, encode};
-pub use pressure::Pressure;

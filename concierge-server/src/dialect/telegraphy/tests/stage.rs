@@ -253,19 +253,17 @@ impl Stage {
     }
 
     fn effect(&mut self, effect: Effect) {
-        if let Some(delivery) = encode(&effect, self.now()) {
-            assert!(!delivery.to.is_empty(), "{effect:?} reaches nobody");
-            for id in delivery.to {
-                self.hear(id, delivery.text.clone());
-            }
-        }
         match effect {
-            Effect::Answer { to, outcome, .. } => {
+            Effect::Answer { to, id, outcome } => {
+                let status = outcome.status();
+                self.hear(to, encode::answer(id, outcome));
                 if let Some(connection) = self.connections.get_mut(&to) {
-                    connection.handle_answer(&outcome);
+                    connection.handle_answer(status);
                 }
                 self.poll(to);
             }
+            Effect::Event { to, event, variant } => self.hear_all(&to, &encode::event(&event, &variant)),
+            Effect::System { to, event } => self.hear_all(&to, &encode::system(event, self.now())),
             Effect::Close { connection, code } => self.close(connection, code),
             Effect::Store { .. } | Effect::Read { .. } if self.mood == Mood::Waits => {
                 self.held.push_back(effect);
@@ -287,7 +285,13 @@ impl Stage {
             }
             Effect::Reply { call, reply } => self.replies.push_back((call, reply)),
             Effect::Refused { cause, .. } => self.refused.push(cause),
-            Effect::Event { .. } | Effect::System { .. } => {}
+        }
+    }
+
+    fn hear_all(&mut self, to: &[ConnectionId], text: &str) {
+        assert!(!to.is_empty(), "{text} reaches nobody");
+        for id in to {
+            self.hear(*id, text.to_owned());
         }
     }
 
