@@ -329,7 +329,7 @@ proptest! {
     }
 
     #[test]
-    fn data_goes_through_byte_for_byte(json in json(), target in target(), sender in client(), service in option::of(service())) {
+    fn data_goes_through_byte_for_byte(json in json(), target in target(), sender in client(), services in [option::of(service()), option::of(service())]) {
         let data = Data::from_json(json.clone()).unwrap();
         let sent = encode(&SendMessage::new(target.clone(), data));
         let Ok(AnyRequest::Message(message)) = AnyRequest::decode(&sent) else {
@@ -337,11 +337,18 @@ proptest! {
         };
         // Space around the value is not part of it.
         prop_assert_eq!(message.data.get(), json.trim());
-        let delivered = MessageEncoder::new(&sender).encode(service.as_ref(), &target, &message.data);
-        let data = Data::from(message.data.into_owned());
-        let event = Event::Message(Message { origin: Origin::new(sender, service), target, data });
-        prop_assert_eq!(&delivered, &encode(&event));
-        prop_assert_eq!(Incoming::decode(&delivered), Ok(Incoming::Event(event)));
+        let (mut encoder, mut delivered) = (MessageEncoder::new(&sender), String::new());
+        let data = Data::from(message.data.clone().into_owned());
+        let [first, second] = services;
+        // The second time it is known, and then it is not.
+        for service in [first.clone(), first, second] {
+            delivered.clear();
+            encoder.write(&mut delivered, service.as_ref(), &target, &message.data);
+            let origin = Origin::new(sender.clone(), service);
+            let event = Event::Message(Message { origin, target: target.clone(), data: data.clone() });
+            prop_assert_eq!(&delivered, &encode(&event));
+            prop_assert_eq!(Incoming::decode(&delivered), Ok(Incoming::Event(event)));
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn decode(bytes: usize) -> Result<Work, InvalidName> {
 }
 
 fn encode(bytes: usize) -> Result<Work, InvalidName> {
-    let talk = Talk::new(bytes)?;
+    let mut talk = Talk::new(bytes)?;
     Ok(Box::new(move || black_box(talk.encode()).len()))
 }
 

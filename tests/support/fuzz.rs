@@ -13,7 +13,7 @@ use concierge_client::payload::{
 };
 use concierge_client::session::{Connection as Session, Encoded, Heard, Waiting};
 use concierge_server::Config;
-use concierge_server::dialect::concierge::{Connection, Delivery, Ids, Recipients, Rules, Step};
+use concierge_server::dialect::concierge::{Connection, Deliveries, Delivery, Ids, Rules, Step};
 use concierge_server::events::filter::{Filter, FilterIndex, Subject};
 use concierge_server::files::FilePath;
 use concierge_server::hub::{ClientId, Hub, Limits};
@@ -130,7 +130,7 @@ pub fn hub(bytes: &[u8]) {
         let link = choice % 5;
         now += Duration::from_millis(u64::from(choice));
         if choice >= 240 {
-            let mut deliveries = Vec::new();
+            let mut deliveries = Deliveries::default();
             if let Some(connection) = links.remove(&link) {
                 if let Some(client) = connection.client() {
                     joined.remove(&client);
@@ -143,7 +143,7 @@ pub fn hub(bytes: &[u8]) {
         let Some(text) = request(choice, &mut choices) else { break };
         let connection = links.entry(link).or_insert_with(|| Connection::new(Arc::clone(&rules), now));
         let before = connection.client();
-        let mut deliveries = Vec::new();
+        let mut deliveries = Deliveries::default();
         let (answers, over) = match connection.handle_text(&text, now) {
             Step::Nothing => (0, false),
             Step::Answer(_) => (1, false),
@@ -156,7 +156,7 @@ pub fn hub(bytes: &[u8]) {
                 let own = connection.client();
                 joined.extend(own);
                 check_receivers(&deliveries, &joined);
-                let is_own = |delivery: &&Delivery| Some(&delivery.to) == own.map(Recipients::One).as_ref();
+                let is_own = |delivery: &Delivery<'_>| own.is_some_and(|own| delivery.to.as_slice() == [own]);
                 let answers = deliveries.iter().filter(is_own);
                 (answers.filter(|delivery| delivery.text.starts_with("{\"seq\":")).count(), close.is_some())
             }
@@ -174,12 +174,9 @@ pub fn hub(bytes: &[u8]) {
     assert_eq!(hub.client_count(), joined.len());
 }
 
-fn check_receivers(deliveries: &[Delivery], joined: &BTreeSet<ClientId>) {
-    for Delivery { to, kind, text } in deliveries {
-        let receivers = match to {
-            Recipients::One(client) => std::slice::from_ref(client),
-            Recipients::Many(clients) => clients,
-        };
+fn check_receivers(deliveries: &Deliveries, joined: &BTreeSet<ClientId>) {
+    for Delivery { to, kind, text } in deliveries.iter() {
+        let receivers = to.as_slice();
         assert!(receivers.iter().all(|client| joined.contains(client)), "{text} goes to nobody");
         assert_eq!(receivers.iter().collect::<BTreeSet<_>>().len(), receivers.len(), "{text} goes twice");
         assert!(text.contains(&format!("\"type\":\"{kind}\"")), "{text} is no {kind}");

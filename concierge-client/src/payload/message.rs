@@ -188,7 +188,7 @@ pub struct Message {
     pub data: Data,
 }
 
-/// The part of a client's messages that is the same in all of them, encoded once: who sends.
+/// What is the same in many messages of a client, encoded once: who sends, and by which service.
 ///
 /// ```
 /// use concierge_client::payload::{Event, Incoming, MessageEncoder, Target};
@@ -197,14 +197,18 @@ pub struct Message {
 ///     r#""tags":[],"service":null},"target":{"type":"ALL"},"data":1.10}"#,
 /// );
 /// let Incoming::Event(Event::Message(message)) = Incoming::decode(json)? else { panic!("a message is an event") };
-/// let encoder = MessageEncoder::new(&message.origin.client());
-/// assert_eq!(encoder.encode(None, &Target::All, message.data.as_raw()), json);
+/// let mut encoder = MessageEncoder::new(&message.origin.client());
+/// let mut text = String::new();
+/// encoder.write(&mut text, None, &Target::All, message.data.as_raw());
+/// assert_eq!(text, json);
 /// # Ok::<(), concierge_client::payload::DecodeError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct MessageEncoder {
     /// Up to the service, which is the last that is said of the origin.
     head: Box<str>,
+    /// The last service whose subscribers were not listed, and its JSON: nearly always that of the next message, too.
+    service: Option<Box<(Service, String)>>,
 }
 
 impl MessageEncoder {
@@ -212,23 +216,28 @@ impl MessageEncoder {
     pub fn new(sender: &Client) -> Self {
         let sender = super::encode(sender);
         let fields = sender.strip_suffix('}').unwrap_or(&sender);
-        Self { head: format!(r#"{{"type":"MESSAGE","origin":{fields},"service":"#).into() }
+        Self { head: format!(r#"{{"type":"MESSAGE","origin":{fields},"service":"#).into(), service: None }
     }
 
-    /// The JSON of the event: `data` goes into it byte for byte.
-    pub fn encode(&self, service: Option<&Service>, target: &Target, data: &RawValue) -> String {
-        let room = self.head.len() + 2 * super::USUAL_BYTES + data.get().len();
-        let mut text = String::with_capacity(room);
+    /// Writes the JSON of the event at the end of a text: `data` goes into it byte for byte.
+    pub fn write(&mut self, text: &mut String, service: Option<&Service>, target: &Target, data: &RawValue) {
+        text.reserve(self.head.len() + 2 * super::USUAL_BYTES + data.get().len());
         text.push_str(&self.head);
         match service {
             None => text.push_str("null"),
+            Some(service) if service.subscribers.is_empty() => text.push_str(self.encoded(service)),
             Some(service) => text.push_str(&super::encode(service)),
         }
         text.push_str("},\"target\":");
-        target.write(&mut text);
+        target.write(text);
         text.push_str(",\"data\":");
         text.push_str(data.get());
         text.push('}');
-        text
+    }
+
+    fn encoded(&mut self, service: &Service) -> &str {
+        let known = self.service.take().filter(|known| known.0 == *service);
+        let known = known.unwrap_or_else(|| Box::new((service.clone(), super::encode(service))));
+        &self.service.insert(known).1
     }
 }

@@ -51,6 +51,8 @@ pub use request::{
 pub use secret::Secret;
 pub use seq::{Seq, SeqTooLarge};
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 /// The version of the protocol, as `IDENTIFY` and `HELLO` carry it. Never a crate's version.
@@ -76,18 +78,13 @@ pub const DEFAULT_PORT: u16 = 64209;
 /// assert_eq!(encode(&SelfFetch {}), r#"{"type":"SELF_FETCH"}"#);
 /// ```
 pub fn encode<P: Serialize + ?Sized>(payload: &P) -> String {
-    encode_within(USUAL_BYTES, payload)
+    let mut text = Vec::with_capacity(USUAL_BYTES);
+    write(&mut text, payload);
+    finish(text)
 }
 
 /// What most payloads fit into.
 const USUAL_BYTES: usize = 128;
-
-/// The same, for one that takes about so many bytes: a text that outgrows its room has to move.
-fn encode_within<P: Serialize + ?Sized>(room: usize, payload: &P) -> String {
-    let mut text = Vec::with_capacity(room);
-    write(&mut text, payload);
-    finish(text)
-}
 
 fn write<P: Serialize + ?Sized>(text: &mut Vec<u8>, payload: &P) {
     serde_json::to_writer(text, payload).expect("payloads have string keys and serialize without failing");
@@ -106,14 +103,14 @@ fn finish(text: Vec<u8>) -> String {
 /// assert_eq!(encode_sequenced(Seq::ZERO.next(), &Reply::Ok), r#"{"seq":1,"type":"OK"}"#);
 /// ```
 pub fn encode_sequenced(seq: Seq, reply: &Reply) -> String {
+    if matches!(reply, Reply::Ok) {
+        let mut text = String::with_capacity(USUAL_BYTES);
+        write_ok(&mut text, seq);
+        return text;
+    }
     let mut text = Vec::with_capacity(USUAL_BYTES);
     text.extend_from_slice(b"{\"seq\":");
-    write(&mut text, &seq.value());
-    if matches!(reply, Reply::Ok) {
-        // By far the most frequent one.
-        text.extend_from_slice(b",\"type\":\"OK\"}");
-        return finish(text);
-    }
+    write(&mut text, &seq);
     let end = text.len();
     write(&mut text, reply);
     // The number goes on where the payload's own object began.
@@ -121,4 +118,18 @@ pub fn encode_sequenced(seq: Seq, reply: &Reply) -> String {
         *brace = b',';
     }
     finish(text)
+}
+
+/// Writes [`Reply::Ok`] at the end of a text: by far the most frequent answer.
+///
+/// # Example
+///
+/// ```
+/// use concierge_client::payload::{Reply, Seq, encode_sequenced, write_ok};
+/// let mut text = String::new();
+/// write_ok(&mut text, Seq::MAX);
+/// assert_eq!(text, encode_sequenced(Seq::MAX, &Reply::Ok));
+/// ```
+pub fn write_ok(text: &mut String, seq: Seq) {
+    write!(text, r#"{{"seq":{seq},"type":"OK"}}"#).expect("a text takes whatever is written to it");
 }

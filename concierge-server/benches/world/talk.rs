@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concierge_client::payload::{Client, InvalidName, MessageEncoder, Tags, Target};
-use concierge_server::dialect::concierge::{Connection, Delivery, Ids, Rules, Step};
+use concierge_server::dialect::concierge::{Connection, Deliveries, Ids, Rules, Step};
 use concierge_server::hub::{ClientId, Hub, Limits};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -18,8 +18,9 @@ pub(crate) struct Talk {
     hub: Hub,
     sender: Connection,
     text: String,
-    deliveries: Vec<Delivery>,
+    deliveries: Deliveries,
     encoder: MessageEncoder,
+    encoded: String,
     target: Target,
     data: Box<RawValue>,
 }
@@ -27,7 +28,7 @@ pub(crate) struct Talk {
 impl Talk {
     /// With so many bytes of `data`.
     pub(crate) fn new(bytes: usize) -> Result<Self, InvalidName> {
-        let (mut hub, mut deliveries) = (Hub::new(Limits::default()), Vec::new());
+        let (mut hub, mut deliveries) = (Hub::new(Limits::default()), Deliveries::default());
         let [sender, _receiver] = [(1, "sender"), (2, "receiver")].map(|(number, name)| {
             let mut connection = Connection::new(Arc::new(Rules::default()), NOW);
             let extensions = r#""features":["compact"],"intents":[]"#;
@@ -48,7 +49,7 @@ impl Talk {
         let encoder = MessageEncoder::new(&client);
         let target = Target::Name { name: "receiver".into() };
         let data = RawValue::from_string(data).expect("a string of letters is JSON");
-        Ok(Self { hub, sender, text, deliveries, encoder, target, data })
+        Ok(Self { hub, sender, text, deliveries, encoder, encoded: String::new(), target, data })
     }
 
     /// What the text asks for.
@@ -57,8 +58,10 @@ impl Talk {
     }
 
     /// The text that the receiver is sent.
-    pub(crate) fn encode(&self) -> String {
-        self.encoder.encode(None, &self.target, &self.data)
+    pub(crate) fn encode(&mut self) -> &str {
+        self.encoded.clear();
+        self.encoder.write(&mut self.encoded, None, &self.target, &self.data);
+        &self.encoded
     }
 
     /// All of it: what it asks for, what the hub makes of it, and the texts of the message and of the answer.

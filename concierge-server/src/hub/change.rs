@@ -7,7 +7,7 @@ use concierge_client::payload::{
 
 use super::{
     Hub,
-    effect::{Audience, Effect, tell_subscribers},
+    effect::{Audience, Effect, Recipients, tell_subscribers},
     input::{Change, ClientId, Form, Profile, Token},
     services::{Room, ServiceId, Subscriber},
 };
@@ -143,10 +143,9 @@ impl Hub {
         let Some(room) = self.services.room(service) else { return };
         let created = ServiceCreateResult { successful: true, service: room.info(Form::Full) };
         // A new service has no subscribers: both forms are the same.
-        let to: Vec<_> = self.clients.with_intent(Intent::Services).map(|(client, _)| client).collect();
-        if !to.is_empty() {
-            effects.push(Effect::Event { to, event: Event::ServiceCreateResult(created.clone()) });
-        }
+        let told = self.clients.with_intent(Intent::Services).map(|(client, _)| client);
+        let to = Recipients::new(told.collect());
+        effects.extend(to.map(|to| Effect::Event { to, event: Event::ServiceCreateResult(created.clone()) }));
         effects.push(Self::answer(client, token, created));
     }
 

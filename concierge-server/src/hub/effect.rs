@@ -1,5 +1,7 @@
 //! What must happen next, in this order.
 
+use std::slice;
+
 use concierge_client::payload::{Client, Event, Intent, Reply, Service};
 
 use super::{
@@ -32,20 +34,46 @@ pub enum Effect {
     },
     /// News for these clients.
     Event {
-        /// Nobody twice, never empty.
-        to: Vec<ClientId>,
+        /// Who.
+        to: Recipients,
         /// The news.
         event: Event,
     },
-    /// The message that was routed, for these clients.
+    /// The message that was routed, from the client that had it routed to these.
     Message {
-        /// Nobody twice, never empty.
-        to: Vec<ClientId>,
-        /// Who sent it.
-        from: ClientId,
+        /// Who.
+        to: Recipients,
         /// The service it came by, for the two targets that name one.
         service: Option<Service>,
     },
+}
+
+/// Who is to have a payload: nobody twice, and never nobody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipients {
+    /// One client.
+    One(ClientId),
+    /// Several.
+    Many(Vec<ClientId>),
+}
+
+impl Recipients {
+    /// Those; none when it is nobody.
+    pub(super) fn new(clients: Vec<ClientId>) -> Option<Self> {
+        match clients.as_slice() {
+            [] => None,
+            [client] => Some(Self::One(*client)),
+            _ => Some(Self::Many(clients)),
+        }
+    }
+
+    /// All of them.
+    pub fn as_slice(&self) -> &[ClientId] {
+        match self {
+            Self::One(client) => slice::from_ref(client),
+            Self::Many(clients) => clients,
+        }
+    }
 }
 
 /// Who receives something that shows a service: a payload has two forms at most.
@@ -64,11 +92,9 @@ impl Audience {
     }
 
     /// The effects for both forms: none for a form that nobody receives.
-    pub(super) fn effects(self, effects: &mut Vec<Effect>, payload: impl Fn(Vec<ClientId>, Form) -> Effect) {
+    pub(super) fn effects(self, effects: &mut Vec<Effect>, payload: impl Fn(Recipients, Form) -> Effect) {
         for (to, form) in [(self.full, Form::Full), (self.compact, Form::Compact)] {
-            if !to.is_empty() {
-                effects.push(payload(to, form));
-            }
+            effects.extend(Recipients::new(to).map(|to| payload(to, form)));
         }
     }
 }
@@ -86,15 +112,9 @@ impl Hub {
         except: ClientId,
         event: impl FnOnce() -> Event,
     ) {
-        let to: Vec<_> = self
-            .clients
-            .with_intent(Intent::Presence)
-            .map(|(client, _)| client)
-            .filter(|client| *client != except)
-            .collect();
-        if !to.is_empty() {
-            effects.push(Effect::Event { to, event: event() });
-        }
+        let told = self.clients.with_intent(Intent::Presence).map(|(client, _)| client);
+        let to = Recipients::new(told.filter(|client| *client != except).collect());
+        effects.extend(to.map(|to| Effect::Event { to, event: event() }));
     }
 }
 

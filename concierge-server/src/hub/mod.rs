@@ -36,7 +36,7 @@ mod services;
 #[cfg(test)]
 mod tests;
 
-pub use effect::Effect;
+pub use effect::{Effect, Recipients};
 pub use input::{Change, ClientId, Fetch, Form, Profile, Token};
 
 use concierge_client::payload::Client;

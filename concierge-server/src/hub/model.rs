@@ -17,7 +17,7 @@ pub(super) enum Sent {
     NameTaken,
     Answer(Token, Reply),
     Event(Event),
-    Message(ClientId, Option<Service>),
+    Message(Option<Service>),
 }
 
 #[derive(Debug, Clone)]
@@ -327,8 +327,8 @@ impl Model {
     }
 
     fn route(&mut self, from: ClientId, target: &Target) -> Reply {
-        let plain = Sent::Message(from, None);
-        let by = |model: &Self, name: &str, form| Sent::Message(from, Some(model.show(name, form)));
+        let plain = Sent::Message(None);
+        let by = |model: &Self, name: &str, form| Sent::Message(Some(model.show(name, form)));
         match target {
             Target::Name { name } => match self.people.iter().find(|person| person.info.name == **name) {
                 Some(person) => self.send(person.id, plain),

@@ -6,7 +6,7 @@ use proptest::{collection::vec, prelude::*};
 use uuid::Uuid;
 
 use super::{
-    Change, ClientId, Effect, Fetch, Form, Hub, Limits, Profile,
+    Change, ClientId, Effect, Fetch, Form, Hub, Limits, Profile, Recipients,
     model::{Model, Operation, Sent, TOKEN},
 };
 
@@ -18,9 +18,9 @@ fn sent_by_hub(hub: &mut Hub, operation: Operation) -> Vec<(ClientId, Sent)> {
         Operation::Fetch(client, fetch) => hub.fetch(client, TOKEN, &fetch, &mut effects),
         Operation::Route(client, target) => hub.route(client, TOKEN, &target, &mut effects),
     }
-    let to_all = |to: Vec<ClientId>, sent: Sent| {
-        assert!(!to.is_empty(), "an effect without a receiver: {sent:?}");
-        to.into_iter().map(move |client| (client, sent.clone())).collect::<Vec<_>>()
+    let to_all = |to: Recipients, sent: Sent| {
+        assert!(!to.as_slice().is_empty(), "an effect without a receiver: {sent:?}");
+        to.as_slice().iter().map(|client| (*client, sent.clone())).collect::<Vec<_>>()
     };
     effects
         .into_iter()
@@ -29,7 +29,7 @@ fn sent_by_hub(hub: &mut Hub, operation: Operation) -> Vec<(ClientId, Sent)> {
             Effect::NameTaken { client } => vec![(client, Sent::NameTaken)],
             Effect::Answer { to, token, reply } => vec![(to, Sent::Answer(token, reply))],
             Effect::Event { to, event } => to_all(to, Sent::Event(event)),
-            Effect::Message { to, from, service } => to_all(to, Sent::Message(from, service)),
+            Effect::Message { to, service } => to_all(to, Sent::Message(service)),
         })
         .collect()
 }

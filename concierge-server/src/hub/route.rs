@@ -1,12 +1,12 @@
 //! The rules of messages: who receives one, and who may send it. Routing changes nothing.
 
-use concierge_client::payload::{Intent, Reply, ServiceName, Target};
+use concierge_client::payload::{Intent, Reply, Target};
 
 use super::{
     Hub,
     change::unknown_service,
     clients::Member,
-    effect::{Audience, Effect},
+    effect::{Audience, Effect, Recipients},
     input::{ClientId, Form, Token},
     services::Room,
 };
@@ -33,22 +33,25 @@ impl Hub {
             Target::Name { name } => {
                 let unknown = || Reply::InvalidName { name: name.to_string() };
                 let receiver = self.clients.named(name).ok_or_else(unknown)?;
-                effects.push(direct(from, vec![receiver]));
+                effects.push(direct(Recipients::One(receiver)));
             }
             Target::Uuid { uuid } => {
                 let receiver = self.clients.with_uuid(*uuid).ok_or(Reply::InvalidUuid { uuid: *uuid })?;
-                effects.push(direct(from, vec![receiver]));
+                effects.push(direct(Recipients::One(receiver)));
             }
             Target::All => {
-                let to: Vec<_> =
-                    self.clients.with_intent(Intent::Broadcasts).map(|(client, _)| client).collect();
-                if !to.is_empty() {
-                    effects.push(direct(from, to));
-                }
+                let to = self.clients.with_intent(Intent::Broadcasts).map(|(client, _)| client);
+                effects.extend(Recipients::new(to.collect()).map(direct));
             }
             Target::Service { service } => {
-                let audience = self.service_audience(from, sender, service)?;
-                by_service(from, audience.0, audience.1, effects);
+                let (id, room) = self.services.named(service).ok_or_else(|| unknown_service(service))?;
+                if room.owner == from {
+                    broadcast(from, room, effects);
+                } else if sender.subscriptions.contains_key(&id) {
+                    self.by_service(room, room.owner, effects);
+                } else {
+                    return Err(Reply::Bad { desc: None });
+                }
             }
             Target::ServiceClientUuid { service, uuid } => {
                 let (_, room) = self.services.named(service).ok_or_else(|| unknown_service(service))?;
@@ -57,47 +60,34 @@ impl Hub {
                 }
                 let unknown = Reply::InvalidUuid { uuid: *uuid };
                 let receiver = self.clients.with_uuid(*uuid).ok_or(unknown)?;
-                by_service(from, room, self.one(receiver), effects);
+                self.by_service(room, receiver, effects);
             }
         }
         Ok(())
     }
 
-    /// From the owner: the subscribers, but never the owner itself. From a subscriber: the owner.
-    fn service_audience(
-        &self,
-        from: ClientId,
-        sender: &Member,
-        name: &ServiceName,
-    ) -> Result<(&Room, Audience), Reply> {
-        let (service, room) = self.services.named(name).ok_or_else(|| unknown_service(name))?;
-        if room.owner == from {
-            let mut audience = Audience::default();
-            for subscriber in room.subscribers().filter(|subscriber| subscriber.client != from) {
-                audience.add(subscriber.client, subscriber.profile.form);
-            }
-            Ok((room, audience))
-        } else if sender.subscriptions.contains_key(&service) {
-            Ok((room, self.one(room.owner)))
-        } else {
-            Err(Reply::Bad { desc: None })
-        }
-    }
-
-    fn one(&self, receiver: ClientId) -> Audience {
-        let mut audience = Audience::default();
+    /// To one client, in the name of a service.
+    fn by_service(&self, room: &Room, receiver: ClientId, effects: &mut Vec<Effect>) {
         if let Some(member) = self.clients.member(receiver) {
-            audience.add(receiver, member.profile.form);
+            effects.push(of_service(room, Recipients::One(receiver), member.profile.form));
         }
-        audience
     }
+}
+
+/// From the owner to the subscribers, but never to the owner itself.
+fn broadcast(owner: ClientId, room: &Room, effects: &mut Vec<Effect>) {
+    let mut audience = Audience::default();
+    for subscriber in room.subscribers().filter(|subscriber| subscriber.client != owner) {
+        audience.add(subscriber.client, subscriber.profile.form);
+    }
+    audience.effects(effects, |to, form| of_service(room, to, form));
 }
 
 /// A message that came by no service looks the same to every receiver.
-fn direct(from: ClientId, to: Vec<ClientId>) -> Effect {
-    Effect::Message { to, from, service: None }
+fn direct(to: Recipients) -> Effect {
+    Effect::Message { to, service: None }
 }
 
-fn by_service(from: ClientId, room: &Room, audience: Audience, effects: &mut Vec<Effect>) {
-    audience.effects(effects, |to, form: Form| Effect::Message { to, from, service: Some(room.info(form)) });
+fn of_service(room: &Room, to: Recipients, form: Form) -> Effect {
+    Effect::Message { to, service: Some(room.info(form)) }
 }

@@ -5,7 +5,7 @@
 use concierge_client::payload::{Client, Event, Intent, Intents, Reply, Service, ServiceName, Tags, Target};
 use uuid::Uuid;
 
-use super::{Change, ClientId, Effect, Fetch, Form, Hub, Limits, Profile, Token};
+use super::{Change, ClientId, Effect, Fetch, Form, Hub, Limits, Profile, Recipients, Token};
 
 /// A hub whose clients are called by name.
 struct Scene {
@@ -88,17 +88,18 @@ impl Scene {
     }
 
     fn write(&self, effect: Effect) -> String {
-        let all =
-            |to: Vec<ClientId>| to.into_iter().map(|client| self.name(client)).collect::<Vec<_>>().join(",");
+        let all = |to: Recipients| {
+            to.as_slice().iter().map(|client| self.name(*client)).collect::<Vec<_>>().join(",")
+        };
         match effect {
             Effect::Joined { client } => format!("{} is in", self.name(client)),
             Effect::NameTaken { client } => format!("{} is refused", self.name(client)),
             Effect::Answer { to, reply, .. } => format!("{} = {}", self.name(to), self.reply(&reply)),
             Effect::Event { to, event } => format!("{} <- {}", all(to), self.event(&event)),
-            Effect::Message { to, from, service } => {
+            Effect::Message { to, service } => {
                 let by =
                     service.map_or_else(String::new, |service| format!(" by {}", self.service(&service)));
-                format!("{} <- message from {}{by}", all(to), self.name(from))
+                format!("{} <- message{by}", all(to))
             }
         }
     }
@@ -248,12 +249,9 @@ fn a_message_from_the_owner_reaches_every_subscriber_but_itself() {
     }
     assert_eq!(
         scene.send("alice", service("chat")),
-        ["bob,eve <- message from alice by chat[alice,bob,eve]", "alice = Ok"]
+        ["bob,eve <- message by chat[alice,bob,eve]", "alice = Ok"]
     );
-    assert_eq!(
-        scene.send("bob", service("chat")),
-        ["alice <- message from bob by chat[alice,bob,eve]", "bob = Ok"]
-    );
+    assert_eq!(scene.send("bob", service("chat")), ["alice <- message by chat[alice,bob,eve]", "bob = Ok"]);
 }
 
 #[test]
@@ -277,16 +275,16 @@ fn one_client_of_a_service_is_refused_in_the_order_of_the_protocol() {
         ["alice = InvalidUuid { uuid: 00000000-0000-0000-0000-000000000009 }"]
     );
     let bob = scene.uuid("bob");
-    assert_eq!(scene.send("alice", target(bob)), ["bob <- message from alice by chat[]", "alice = Ok"]);
+    assert_eq!(scene.send("alice", target(bob)), ["bob <- message by chat[]", "alice = Ok"]);
 }
 
 #[test]
 fn a_client_may_send_to_itself() {
     let mut scene = Scene::new(&["alice"]);
-    assert_eq!(scene.send("alice", "alice"), ["alice <- message from alice", "alice = Ok"]);
+    assert_eq!(scene.send("alice", "alice"), ["alice <- message", "alice = Ok"]);
     let uuid = scene.uuid("alice");
-    assert_eq!(scene.send("alice", uuid), ["alice <- message from alice", "alice = Ok"]);
-    assert_eq!(scene.send("alice", Target::All), ["alice <- message from alice", "alice = Ok"]);
+    assert_eq!(scene.send("alice", uuid), ["alice <- message", "alice = Ok"]);
+    assert_eq!(scene.send("alice", Target::All), ["alice <- message", "alice = Ok"]);
     assert_eq!(scene.send("alice", "bob"), ["alice = InvalidName { name: \"bob\" }"]);
 }
 
@@ -301,11 +299,7 @@ fn each_form_is_one_effect_whatever_the_number_of_receivers() {
     }
     assert_eq!(
         scene.send("alice", service("chat")),
-        [
-            "bob,eve <- message from alice by chat[bob,small,eve,tiny]",
-            "small,tiny <- message from alice by chat[]",
-            "alice = Ok",
-        ]
+        ["bob,eve <- message by chat[bob,small,eve,tiny]", "small,tiny <- message by chat[]", "alice = Ok",]
     );
     assert_eq!(
         scene.unsubscribe("small", "chat"),
@@ -323,7 +317,7 @@ fn intents_filter_the_senders_own_copies_too() {
     scene.join("mute", Profile { form: Form::Full, intents: Intents::NONE });
     assert_eq!(scene.create("mute", "chat"), ["alice <- new chat[]", "mute = created true chat[]"]);
     assert_eq!(scene.subscribe("mute", "chat"), ["mute = subscribed true chat[mute]"]);
-    assert_eq!(scene.send("mute", Target::All), ["alice <- message from mute", "mute = Ok"]);
+    assert_eq!(scene.send("mute", Target::All), ["alice <- message", "mute = Ok"]);
     assert_eq!(scene.delete("mute", "chat"), ["alice,mute <- gone chat[mute]", "mute = deleted chat[mute]"]);
 }
 

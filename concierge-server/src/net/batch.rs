@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use super::payload::{Large, Payload, Waiting, first_length};
 
@@ -24,11 +23,10 @@ pub(super) enum Chunk {
 }
 
 impl Chunk {
-    pub(super) fn new(payload: &Payload<'_>, total: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(payload: &Payload<'_>) -> Self {
         match payload {
-            Payload::Small(frame, length) => {
-                let waiting = Waiting::new(*length, Arc::clone(total));
-                Self::Small { frames: frame.to_vec(), payloads: 1, waiting }
+            Payload::Small(small) => {
+                Self::Small { frames: small.frame.to_vec(), payloads: 1, waiting: small.waiting() }
             }
             Payload::Large(large) => Self::Large(Arc::clone(large)),
         }
@@ -36,21 +34,21 @@ impl Chunk {
 
     /// Takes in one more, if it is a small one and there is room.
     pub(super) fn add(&mut self, payload: &Payload<'_>) -> bool {
-        match (self, payload) {
-            (Self::Small { frames, payloads, waiting }, Payload::Small(frame, length))
-                if frames.len() + frame.len() <= CHUNK_BYTES =>
-            {
-                if frames.capacity() - frames.len() < frame.len() {
-                    // Where a second one comes, more do: it moves seldom.
-                    frames.reserve_exact((8 * frames.len()).max(frame.len()).min(CHUNK_BYTES - frames.len()));
-                }
-                frames.extend_from_slice(frame);
-                *payloads += 1;
-                waiting.add(*length);
-                true
-            }
-            _ => false,
+        let (Self::Small { frames, payloads, waiting }, Payload::Small(small)) = (self, payload) else {
+            return false;
+        };
+        let frame = small.frame;
+        if frames.len() + frame.len() > CHUNK_BYTES {
+            return false;
         }
+        if frames.capacity() - frames.len() < frame.len() {
+            // Where a second one comes, more do: it moves seldom.
+            frames.reserve_exact((8 * frames.len()).max(frame.len()).min(CHUNK_BYTES - frames.len()));
+        }
+        frames.extend_from_slice(frame);
+        *payloads += 1;
+        small.waits_with(waiting);
+        true
     }
 
     /// As they are written.
@@ -179,15 +177,15 @@ mod tests {
 
     /// A chunk for each of the lists.
     fn batch(chunks: &[&[&str]]) -> Batch {
-        let total = Arc::new(AtomicUsize::new(0));
+        let total = Arc::default();
         let (mut batch, mut room) = (Batch::default(), Vec::new());
         for texts in chunks {
             let mut chunk: Option<Chunk> = None;
             for text in *texts {
-                let payload = Payload::new(text, &mut room, &total);
+                let payload = Payload::new(text, 1, &mut room, &total);
                 match &mut chunk {
                     Some(chunk) => assert!(chunk.add(&payload)),
-                    None => chunk = Some(Chunk::new(&payload, &total)),
+                    None => chunk = Some(Chunk::new(&payload)),
                 }
             }
             batch.push(chunk.unwrap());
@@ -244,10 +242,11 @@ mod tests {
 
     #[test]
     fn a_chunk_counts_until_it_is_gone_and_does_not_grow_without_end() {
-        let (total, mut room) = (Arc::new(AtomicUsize::new(0)), Vec::new());
-        let payload = Payload::new("12345", &mut room, &total);
-        let mut chunk = Chunk::new(&payload, &total);
+        let (total, mut room) = (Arc::default(), Vec::new());
+        let payload = Payload::new("12345", CHUNK_BYTES, &mut room, &total);
+        let mut chunk = Chunk::new(&payload);
         while chunk.add(&payload) {}
+        drop(payload);
         assert!(chunk.frames().len() <= CHUNK_BYTES && chunk.frames().len() > CHUNK_BYTES - 7);
         assert_eq!(chunk.text_bytes(), chunk.payloads() * 5);
         assert_eq!(total.load(Ordering::Relaxed), chunk.text_bytes());

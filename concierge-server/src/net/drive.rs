@@ -19,7 +19,7 @@ use super::panics::Panics;
 use super::panics::tests::Fault;
 use super::payload::Payload;
 use super::peer::Peer;
-use crate::dialect::concierge::{Answer, Close, Connection, Delivery, Ids, Input, Recipients};
+use crate::dialect::concierge::{Answer, Close, Connection, Deliveries, Delivery, Ids, Input};
 use crate::hub::{Change, ClientId, Hub, Limits};
 
 /// The hub and who is connected to it.
@@ -41,7 +41,7 @@ struct Core {
     /// Nothing is decided any more.
     is_stopped: bool,
     /// Empty between two uses: kept for their room.
-    deliveries: Vec<Delivery>,
+    deliveries: Deliveries,
     frame: Vec<u8>,
 }
 
@@ -121,7 +121,7 @@ impl Drive {
             seats: HashMap::default(),
             next_client: 0,
             is_stopped: false,
-            deliveries: Vec::new(),
+            deliveries: Deliveries::default(),
             frame: Vec::new(),
         };
         Self {
@@ -133,15 +133,10 @@ impl Drive {
         }
     }
 
-    /// What counts the bytes that wait in all outboxes.
-    pub(super) fn total(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.waiting)
-    }
-
     /// A payload for one connection alone, which the hub need not know of. Whether its outbox is over half full.
     pub(super) fn answer(&self, answer: &Answer, outbox: &Outbox) -> bool {
         self.metrics.send(answer.kind, 1);
-        outbox.push(&Payload::new(&answer.text, &mut Vec::new(), &self.waiting)) != Pressure::Low
+        outbox.push(&Payload::new(&answer.text, 1, &mut Vec::new(), &self.waiting)) != Pressure::Low
     }
 
     /// Has the hub decide, and delivers what follows. The address is where the connection comes from. How long it takes is observed
@@ -255,10 +250,12 @@ impl Drive {
     fn deliver(&self, core: &mut Core, own: Option<&Arc<Outbox>>) -> Handed {
         let mut handed = Handed::default();
         let Core { seats, deliveries, frame, .. } = core;
-        let mut rest = deliveries.drain(..);
+        let mut rest = deliveries.iter();
         while self.panics.contain(|| self.hand_out(rest.by_ref(), seats, frame, own, &mut handed)).is_none() {
             handed.is_cut = true;
         }
+        drop(rest);
+        deliveries.clear();
         while self.waiting.load(Ordering::Relaxed) > self.most_waiting {
             let fullest = seats.values().map(|seat| &seat.outbox).max_by_key(|outbox| outbox.bytes());
             let Some(fullest) = fullest.filter(|outbox| outbox.bytes() > 0) else { break };
@@ -267,9 +264,9 @@ impl Drive {
         handed
     }
 
-    fn hand_out(
+    fn hand_out<'d>(
         &self,
-        deliveries: impl Iterator<Item = Delivery>,
+        deliveries: impl Iterator<Item = Delivery<'d>>,
         seats: &HashMap<ClientId, Seat, Drawn>,
         frame: &mut Vec<u8>,
         own: Option<&Arc<Outbox>>,
@@ -278,31 +275,19 @@ impl Drive {
         for Delivery { to, kind, text } in deliveries {
             #[cfg(test)]
             self.panics.inject(Fault::Deliver);
-            let payload = Payload::new(&text, frame, &self.waiting);
-            let mut push = |client: &ClientId| {
-                let Some(Seat { outbox, .. }) = seats.get(client) else { return };
+            let receivers = to.as_slice();
+            let payload = Payload::new(text, receivers.len(), frame, &self.waiting);
+            for Seat { outbox, .. } in receivers.iter().filter_map(|client| seats.get(client)) {
                 let pressure = outbox.push(&payload);
                 if own.is_some_and(|own| Arc::ptr_eq(own, outbox)) {
                     handed.is_own_high |= pressure != Pressure::Low;
-                    return;
-                }
-                if pressure == Pressure::High
+                } else if pressure == Pressure::High
                     && !handed.pressed.iter().any(|known| Arc::ptr_eq(known, outbox))
                 {
                     handed.pressed.push(Arc::clone(outbox));
                 }
-            };
-            let receivers = match &to {
-                Recipients::One(client) => {
-                    push(client);
-                    1
-                }
-                Recipients::Many(clients) => {
-                    clients.iter().for_each(push);
-                    clients.len()
-                }
-            };
-            self.metrics.send(kind, receivers);
+            }
+            self.metrics.send(kind, receivers.len());
         }
     }
 }
@@ -325,8 +310,8 @@ mod tests {
 
     const HOME: Peer = Peer { address: Address::User(7), port: None };
 
-    fn outbox(drive: &Drive) -> Arc<Outbox> {
-        Arc::new(Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }, drive.total()))
+    fn outbox() -> Arc<Outbox> {
+        Arc::new(Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }))
     }
 
     fn counted() -> (Arc<Metrics>, Panics) {
@@ -344,7 +329,7 @@ mod tests {
 
     fn join(drive: &Drive, name: &str) -> (Connection, Arc<Outbox>, Option<Close>) {
         let (mut connection, outbox) =
-            (Connection::new(Arc::new(Rules::default()), Duration::ZERO), outbox(drive));
+            (Connection::new(Arc::new(Rules::default()), Duration::ZERO), outbox());
         let identify = format!(r#"{{"type":"IDENTIFY","name":"{name}","version":"0.2.0"}}"#);
         let close = say(drive, &mut connection, &outbox, &identify);
         (connection, outbox, close)

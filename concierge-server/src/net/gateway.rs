@@ -149,7 +149,7 @@ impl Gateway {
         let limits = &self.config.limits;
         let payloads = limits.outbox_payloads.unwrap_or(usize::MAX);
         let bounds = outbox::Bounds { bytes: limits.outbox_bytes, payloads };
-        let outbox = Arc::new(Outbox::new(bounds, self.drive.total()));
+        let outbox = Arc::new(Outbox::new(bounds));
         let mut sockets = self.sockets.lock();
         let number = sockets.next;
         sockets.next += 1;

@@ -2,8 +2,6 @@
 //! decided in `pacing`; what becomes of a client whose outbox is full, in `session`.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -47,8 +45,6 @@ pub(super) enum Pressure {
 #[derive(Debug)]
 pub(super) struct Outbox {
     bounds: Bounds,
-    /// Bytes that wait in all outboxes.
-    total: Arc<AtomicUsize>,
     state: Mutex<State>,
 }
 
@@ -78,9 +74,8 @@ struct Amount {
 }
 
 impl Outbox {
-    /// `total` counts what waits in all outboxes.
-    pub(super) fn new(bounds: Bounds, total: Arc<AtomicUsize>) -> Self {
-        Self { bounds, total, state: Mutex::default() }
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self { bounds, state: Mutex::default() }
     }
 
     /// Takes in a payload: always into an empty outbox, whatever its size.
@@ -104,7 +99,7 @@ impl Outbox {
         state.held.payloads += 1;
         state.held.bytes += length;
         if !state.queue.back_mut().is_some_and(|last| last.add(payload)) {
-            state.queue.push_back(Chunk::new(payload, &self.total));
+            state.queue.push_back(Chunk::new(payload));
         }
         match (self.is_half_full(state), state.slow) {
             (false, _) => Pressure::Low,
@@ -274,21 +269,18 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::Ordering;
     use std::task::Waker;
 
     use super::*;
 
     fn outbox(bytes: usize, payloads: usize) -> Outbox {
-        Outbox::new(Bounds { bytes, payloads }, Arc::new(AtomicUsize::new(0)))
+        Outbox::new(Bounds { bytes, payloads })
     }
 
     fn push(outbox: &Outbox, text: &str) -> Pressure {
-        outbox.push(&Payload::new(text, &mut Vec::new(), &outbox.total))
-    }
-
-    fn total(outbox: &Outbox) -> usize {
-        outbox.total.load(Ordering::Relaxed)
+        outbox.push(&Payload::new(text, 1, &mut Vec::new(), &Arc::default()))
     }
 
     /// Takes out what is to be written next.
@@ -320,11 +312,14 @@ mod tests {
     #[test]
     fn one_byte_too_many_overflows_and_frees_what_waited() {
         let outbox = outbox(8, 100);
-        push(&outbox, "1234");
-        push(&outbox, "5678");
-        assert_eq!((signal(&outbox), outbox.bytes()), (None, 8));
-        push(&outbox, "9");
-        assert_eq!((signal(&outbox), outbox.bytes(), total(&outbox)), (Some(Signal::Overflow), 0, 0));
+        let total = Arc::default();
+        for text in ["1234", "5678"] {
+            outbox.push(&Payload::new(text, 1, &mut Vec::new(), &total));
+        }
+        assert_eq!((signal(&outbox), outbox.bytes(), total.load(Ordering::Relaxed)), (None, 8, 8));
+        outbox.push(&Payload::new("9", 1, &mut Vec::new(), &total));
+        assert_eq!((signal(&outbox), outbox.bytes()), (Some(Signal::Overflow), 0));
+        assert_eq!(total.load(Ordering::Relaxed), 0);
         push(&outbox, "more");
         assert!(outbox.is_empty(), "an outbox that overflowed takes nothing in");
     }
@@ -342,12 +337,11 @@ mod tests {
 
     #[test]
     fn a_large_payload_for_many_counts_once_among_all_that_waits_and_a_small_one_for_each() {
-        let total = Arc::new(AtomicUsize::new(0));
-        let new = || Outbox::new(Bounds { bytes: 1 << 20, payloads: 100 }, Arc::clone(&total));
-        let outboxes = [new(), new()];
+        let total = Arc::default();
+        let outboxes = [outbox(1 << 20, 100), outbox(1 << 20, 100)];
         for (text, counted) in [("small".to_owned(), 10), ("x".repeat(5000), 5010)] {
             let mut room = Vec::new();
-            let payload = Payload::new(&text, &mut room, &total);
+            let payload = Payload::new(&text, outboxes.len(), &mut room, &total);
             for outbox in &outboxes {
                 outbox.push(&payload);
             }
@@ -378,7 +372,7 @@ mod tests {
         let outbox = outbox(8, 100);
         push(&outbox, "123456");
         let _batch = take(&outbox);
-        assert_eq!((outbox.bytes(), total(&outbox)), (6, 6));
+        assert_eq!(outbox.bytes(), 6);
         push(&outbox, "789");
         assert_eq!(signal(&outbox), Some(Signal::Overflow), "an outbox that is being written is not empty");
     }

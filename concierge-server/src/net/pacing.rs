@@ -54,7 +54,6 @@ impl Pause {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
     use std::task::Waker;
 
     use super::super::batch::Batch;
@@ -69,9 +68,9 @@ mod tests {
     }
 
     fn full_outbox() -> Arc<Outbox> {
-        let total = Arc::new(AtomicUsize::new(0));
-        let outbox = Outbox::new(Bounds { bytes: 8, payloads: 8 }, Arc::clone(&total));
-        assert_eq!(outbox.push(&Payload::new("12345", &mut Vec::new(), &total)), Pressure::High);
+        let outbox = Outbox::new(Bounds { bytes: 8, payloads: 8 });
+        let pressure = outbox.push(&Payload::new("12345", 1, &mut Vec::new(), &Arc::default()));
+        assert_eq!(pressure, Pressure::High);
         Arc::new(outbox)
     }
 

@@ -2,6 +2,7 @@
 //! so that all its receivers can share the same bytes: a small one is copied to where its receivers' other small ones are, and leaves
 //! with them; a large one is there once.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,12 +22,22 @@ pub(super) enum Kind {
 const SMALL: usize = 2 * 1024;
 
 /// A text for any number of receivers.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Payload<'f> {
-    /// A frame that is copied, and how many bytes of it are text.
-    Small(&'f [u8], usize),
+    /// One that is copied.
+    Small(Small<'f>),
     /// One that is shared.
     Large(Arc<Large>),
+}
+
+/// A frame that is copied. Its bytes were counted for all receivers at once; what is not taken in for one is not counted any more.
+#[derive(Debug)]
+pub(super) struct Small<'f> {
+    pub(super) frame: &'f [u8],
+    /// How many of them are text.
+    text_bytes: usize,
+    counted: Cell<usize>,
+    total: &'f Arc<AtomicUsize>,
 }
 
 /// A text that all its receivers share, counted once among all that waits.
@@ -44,24 +55,60 @@ pub(super) struct Waiting {
 }
 
 impl<'f> Payload<'f> {
-    /// The frame is written into the room, where it is small.
-    pub(super) fn new(text: &str, room: &'f mut Vec<u8>, total: &Arc<AtomicUsize>) -> Self {
-        room.clear();
-        if text.len() <= SMALL {
+    /// For so many receivers. The frame is written into the room, where it is small.
+    pub(super) fn new(
+        text: &str,
+        receivers: usize,
+        room: &'f mut Vec<u8>,
+        total: &'f Arc<AtomicUsize>,
+    ) -> Self {
+        let text_bytes = text.len();
+        if text_bytes <= SMALL {
+            room.clear();
             put(room, Kind::Text, text.as_bytes());
-            return Self::Small(room, text.len());
+            let counted = text_bytes * receivers;
+            total.fetch_add(counted, Ordering::Relaxed);
+            return Self::Small(Small { frame: room, text_bytes, counted: Cell::new(counted), total });
         }
-        let mut frame = Vec::with_capacity(LONGEST_HEAD + text.len());
+        let mut frame = Vec::with_capacity(LONGEST_HEAD + text_bytes);
         put(&mut frame, Kind::Text, text.as_bytes());
-        let waiting = Waiting::new(text.len(), Arc::clone(total));
+        total.fetch_add(text_bytes, Ordering::Relaxed);
+        let waiting = Waiting { bytes: text_bytes, total: Arc::clone(total) };
         Self::Large(Arc::new(Large { frame: frame.into_boxed_slice(), waiting }))
     }
 
     /// Bytes of the text.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Small(_, length) => *length,
+            Self::Small(small) => small.text_bytes,
             Self::Large(large) => large.len(),
+        }
+    }
+}
+
+impl Small<'_> {
+    /// It waits for one of its receivers from now on.
+    pub(super) fn waiting(&self) -> Waiting {
+        Waiting { bytes: self.take_counted(), total: Arc::clone(self.total) }
+    }
+
+    /// It waits together with others.
+    pub(super) fn waits_with(&self, others: &mut Waiting) {
+        others.bytes += self.take_counted();
+    }
+
+    fn take_counted(&self) -> usize {
+        debug_assert!(self.counted.get() >= self.text_bytes, "no more take it in than it was made for");
+        self.counted.set(self.counted.get() - self.text_bytes);
+        self.text_bytes
+    }
+}
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        let left = self.counted.get();
+        if left > 0 {
+            self.total.fetch_sub(left, Ordering::Relaxed);
         }
     }
 }
@@ -79,16 +126,6 @@ impl Large {
 }
 
 impl Waiting {
-    pub(super) fn new(bytes: usize, total: Arc<AtomicUsize>) -> Self {
-        total.fetch_add(bytes, Ordering::Relaxed);
-        Self { bytes, total }
-    }
-
-    pub(super) fn add(&mut self, bytes: usize) {
-        self.bytes += bytes;
-        self.total.fetch_add(bytes, Ordering::Relaxed);
-    }
-
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -175,12 +212,26 @@ mod tests {
     fn a_large_one_counts_from_its_making_until_the_last_receiver_has_it() {
         let (total, mut room) = (Arc::new(AtomicUsize::new(0)), Vec::new());
         let text = "x".repeat(SMALL + 1);
-        let first = Payload::new(&text, &mut room, &total);
-        let second = first.clone();
+        let Payload::Large(first) = Payload::new(&text, 2, &mut room, &total) else { panic!("it is large") };
+        let second = Arc::clone(&first);
         drop(first);
         assert_eq!((total.load(Ordering::Relaxed), second.len()), (text.len(), text.len()));
         drop(second);
         assert_eq!(total.load(Ordering::Relaxed), 0);
-        assert!(matches!(Payload::new(&text[1..], &mut room, &total), Payload::Small(_, SMALL)));
+    }
+
+    #[test]
+    fn a_small_one_counts_for_each_receiver_that_takes_it_in() {
+        let (total, mut room) = (Arc::new(AtomicUsize::new(0)), Vec::new());
+        let text = "x".repeat(SMALL);
+        let payload = Payload::new(&text, 3, &mut room, &total);
+        let Payload::Small(small) = &payload else { panic!("it is small") };
+        let mut waiting = small.waiting();
+        small.waits_with(&mut waiting);
+        assert_eq!((total.load(Ordering::Relaxed), waiting.bytes()), (3 * SMALL, 2 * SMALL));
+        drop(payload);
+        assert_eq!(total.load(Ordering::Relaxed), 2 * SMALL, "nobody takes in the third");
+        drop(waiting);
+        assert_eq!(total.load(Ordering::Relaxed), 0);
     }
 }

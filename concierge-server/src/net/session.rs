@@ -34,7 +34,7 @@ const BATCHES_IN_A_ROW: usize = 4;
 /// How long a client may take nothing while something waits for it.
 const STALLED_FOR: Duration = Duration::from_secs(10);
 
-/// How far apart those moments are.
+/// How far apart the moments are at which deadlines are met that may be met a little late.
 const BEAT: Duration = Duration::from_millis(100);
 
 struct Session {
@@ -95,8 +95,8 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from:
     Box::pin(session.end(ending)).await;
 }
 
-/// When a deadline that may be met a little late is met: at the same moments for all connections, so that thousands of pings leave, and are
-/// answered, a few hundred at a time.
+/// When a deadline that may be met a little late is met: at a [`BEAT`], which is the same for all connections, so that thousands of pings
+/// leave, and are answered, a few hundred at a time.
 fn on_time(deadline: Duration) -> Duration {
     let beats = deadline.as_nanos().div_ceil(BEAT.as_nanos());
     BEAT.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use concierge_client::payload::{Reply, Service};
 use concierge_server::dialect::concierge::{
-    Close, Connection, Delivery, Ids, Recipients, Rules, Step, Timer,
+    Close, Connection, Deliveries, Delivery, Ids, Rules, Step, Timer,
 };
 use concierge_server::hub::{ClientId, Effect, Fetch, Hub, Limits, Token};
 use uuid::Uuid;
@@ -58,7 +58,7 @@ impl Gateway {
     /// `uuid` is for the client if it joins by this text.
     pub(super) fn handle_text(&mut self, link: LinkId, text: &str, uuid: Uuid, now: Duration) -> Vec<Output> {
         let Some(connection) = self.connections.get_mut(&link) else { return Vec::new() };
-        let mut deliveries = Vec::new();
+        let mut deliveries = Deliveries::default();
         let close = match connection.handle_text(text, now) {
             Step::Nothing => None,
             Step::Answer(answer) => return vec![Output::Text(link, answer.text)],
@@ -74,7 +74,7 @@ impl Gateway {
                 close
             }
         };
-        let mut outputs = self.outputs(deliveries);
+        let mut outputs = self.outputs(&deliveries);
         if let Some(close) = close {
             outputs.extend(self.close(link, close));
         }
@@ -95,9 +95,9 @@ impl Gateway {
         if let Some(client) = connection.client() {
             self.links.remove(&client);
         }
-        let mut deliveries = Vec::new();
+        let mut deliveries = Deliveries::default();
         connection.leave(&mut self.hub, &mut deliveries);
-        self.outputs(deliveries)
+        self.outputs(&deliveries)
     }
 
     fn close(&mut self, link: LinkId, close: Close) -> Vec<Output> {
@@ -106,15 +106,11 @@ impl Gateway {
         outputs
     }
 
-    fn outputs(&self, deliveries: Vec<Delivery>) -> Vec<Output> {
+    fn outputs(&self, deliveries: &Deliveries) -> Vec<Output> {
         let mut outputs = Vec::new();
-        for Delivery { to, text, .. } in deliveries {
-            let clients = match to {
-                Recipients::One(client) => vec![client],
-                Recipients::Many(clients) => clients,
-            };
-            let links = clients.iter().filter_map(|client| self.links.get(client));
-            outputs.extend(links.map(|link| Output::Text(*link, text.clone())));
+        for Delivery { to, text, .. } in deliveries.iter() {
+            let links = to.as_slice().iter().filter_map(|client| self.links.get(client));
+            outputs.extend(links.map(|link| Output::Text(*link, text.to_owned())));
         }
         outputs
     }

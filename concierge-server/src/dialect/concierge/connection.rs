@@ -1,23 +1,23 @@
 //! One connection, from its upgrade to its end.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use concierge_client::payload::{
-    Client, CloseCode, Feature, Features, Hello, Intents, MessageEncoder, Reply, RequestKind, Seq, Target,
-    encode, encode_sequenced,
+    Client, CloseCode, Feature, Features, Hello, Intents, MessageEncoder, Reply, RequestKind, Seq, encode,
+    encode_sequenced,
 };
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{
+    deliveries::Deliveries,
     heartbeat::{Heartbeat, Silence},
     identify,
     refusals::Refusals,
     request::{self, Asked},
     rules::Rules,
-    step::{Answer, Close, Delivery, Ids, Input, Join, Joined, Recipients, Step, Timer},
+    step::{Answer, Close, Ids, Input, Join, Joined, Step, Timer},
 };
-use crate::hub::{Change, ClientId, Effect, Form, Hub, Profile, Token};
+use crate::hub::{Change, ClientId, Effect, Form, Hub, Profile, Recipients};
 
 /// What the gateway knows of one WebSocket that speaks `ert-concierge`.
 #[derive(Debug)]
@@ -39,9 +39,6 @@ enum Phase {
     /// Nothing is taken any more.
     Over,
 }
-
-/// The message that an input carried, for the effects that deliver it.
-type Carried<'t> = (Target, Cow<'t, RawValue>);
 
 impl Connection {
     /// A connection that was just upgraded.
@@ -102,28 +99,49 @@ impl Connection {
         hub: &mut Hub,
         ids: Ids,
         now: Duration,
-        deliveries: &mut Vec<Delivery>,
+        deliveries: &mut Deliveries,
     ) -> Option<Close> {
-        // Nearly always there is one for the receivers, and the answer.
-        let mut effects = Vec::with_capacity(2);
+        let mut effects = std::mem::take(&mut deliveries.effects);
+        let mut carried = None;
         match input {
             Input::Join(join) => return self.join(*join, hub, ids, deliveries),
             Input::Change(change) => hub.change(change, &mut effects),
             Input::Fetch { token, fetch } => hub.fetch(self.client()?, token, &fetch, &mut effects),
             Input::Message { token, target, data } => {
                 hub.route(self.client()?, token, &target, &mut effects);
-                return self.deliver(effects, Some(&(target, data)), now, deliveries);
+                carried = Some((target, data));
             }
         }
-        self.deliver(effects, None, now, deliveries)
+        let mut close = None;
+        for effect in effects.drain(..) {
+            // Only a limit on counts is refused with a description.
+            if let Effect::Answer { reply: Reply::Bad { desc: Some(_) }, .. } = &effect
+                && self.refusals.count(now)
+            {
+                close = Some(Close::new(CloseCode::LimitExceeded));
+            }
+            match (effect, &mut self.phase, &carried) {
+                (
+                    Effect::Message { to, service },
+                    Phase::Identified { messages, .. },
+                    Some((target, data)),
+                ) => {
+                    let write = |text: &mut String| messages.write(text, service.as_ref(), target, data);
+                    deliveries.write(to, RequestKind::Message.as_str(), write);
+                }
+                (effect, ..) => deliveries.effect(effect),
+            }
+        }
+        deliveries.effects = effects;
+        close
     }
 
     /// The connection is gone, for whatever reason: so is its client.
-    pub fn leave(&self, hub: &mut Hub, deliveries: &mut Vec<Delivery>) {
+    pub fn leave(&self, hub: &mut Hub, deliveries: &mut Deliveries) {
         if let Some(client) = self.client() {
             let mut effects = Vec::new();
             hub.change(Change::Leave { client }, &mut effects);
-            deliveries.extend(effects.into_iter().filter_map(|effect| self.encode(effect, None)));
+            effects.into_iter().for_each(|effect| deliveries.effect(effect));
         }
     }
 
@@ -168,39 +186,34 @@ impl Connection {
         self.client().is_some()
     }
 
-    fn join(&mut self, join: Join, hub: &mut Hub, ids: Ids, deliveries: &mut Vec<Delivery>) -> Option<Close> {
+    fn join(&mut self, join: Join, hub: &mut Hub, ids: Ids, deliveries: &mut Deliveries) -> Option<Close> {
         let Join { name, nickname, tags, features, intents } = join;
         let granted = features.unwrap_or(Features::NONE).and(self.rules.features());
         let form = if granted.contains(Feature::Compact) { Form::Compact } else { Form::Full };
         let profile = Profile { form, intents: intents.unwrap_or(Intents::ALL) };
-        let asked = features.is_some() || intents.is_some();
         let info = Client { name, nickname, uuid: ids.uuid, tags };
         let messages = MessageEncoder::new(&info);
 
         let mut effects = Vec::new();
         hub.change(Change::Join { client: ids.client, info, profile }, &mut effects);
+        if effects.iter().any(|effect| matches!(effect, Effect::NameTaken { .. })) {
+            self.phase = Phase::Over;
+            return Some(Close::new(CloseCode::DuplicateAuth));
+        }
+        self.phase = Phase::Identified { client: ids.client, next: Seq::ZERO, messages };
+        let fs_key = granted.contains(Feature::FsKey).then_some(ids.fs_key);
+        self.joined = Some(Box::new(Joined { client: ids.client, uuid: ids.uuid, fs_key }));
         for effect in effects {
             match effect {
                 Effect::Joined { client } => {
-                    self.phase = Phase::Identified { client, next: Seq::ZERO, messages: messages.clone() };
-                    let fs_key = granted.contains(Feature::FsKey).then_some(ids.fs_key);
-                    self.joined = Some(Box::new(Joined { client, uuid: ids.uuid, fs_key }));
-                    let hello = if asked {
+                    let hello = if features.is_some() || intents.is_some() {
                         Hello { fs_key, ..self.extended_hello(ids.uuid, granted, profile.intents) }
                     } else {
                         Hello::new(ids.uuid)
                     };
-                    deliveries.push(Delivery {
-                        to: Recipients::One(client),
-                        kind: "HELLO",
-                        text: encode(&hello),
-                    });
+                    deliveries.push(Recipients::One(client), "HELLO", encode(&hello));
                 }
-                Effect::NameTaken { .. } => {
-                    self.phase = Phase::Over;
-                    return Some(Close::new(CloseCode::DuplicateAuth));
-                }
-                effect => deliveries.extend(self.encode(effect, None)),
+                effect => deliveries.effect(effect),
             }
         }
         None
@@ -216,49 +229,6 @@ impl Connection {
         }
     }
 
-    fn deliver(
-        &mut self,
-        effects: Vec<Effect>,
-        carried: Option<&Carried<'_>>,
-        now: Duration,
-        deliveries: &mut Vec<Delivery>,
-    ) -> Option<Close> {
-        let mut close = None;
-        for effect in effects {
-            // Only a limit on counts is refused with a description.
-            if let Effect::Answer { reply: Reply::Bad { desc: Some(_) }, .. } = &effect
-                && self.refusals.count(now)
-            {
-                close = Some(Close::new(CloseCode::LimitExceeded));
-            }
-            deliveries.extend(self.encode(effect, carried));
-        }
-        close
-    }
-
-    /// The text of an effect. Those about joining are written where somebody joins.
-    fn encode(&self, effect: Effect, carried: Option<&Carried<'_>>) -> Option<Delivery> {
-        match effect {
-            Effect::Answer { to, token: Token(number), reply } => {
-                let seq = Seq::new(number).expect("the token is the request's sequence number");
-                let (kind, text) = (reply.kind(), encode_sequenced(seq, &reply));
-                Some(Delivery { to: Recipients::One(to), kind, text })
-            }
-            Effect::Event { to, event } => {
-                Some(Delivery { to: recipients(to), kind: event.kind(), text: encode(&event) })
-            }
-            Effect::Message { to, from: _, service } => {
-                let (Phase::Identified { messages, .. }, Some((target, data))) = (&self.phase, carried)
-                else {
-                    return None;
-                };
-                let text = messages.encode(service.as_ref(), target, data);
-                Some(Delivery { to: recipients(to), kind: RequestKind::Message.as_str(), text })
-            }
-            Effect::Joined { .. } | Effect::NameTaken { .. } => None,
-        }
-    }
-
     fn close(&mut self, close: Close) -> Step<'static> {
         self.phase = Phase::Over;
         Step::Close(close)
@@ -267,11 +237,4 @@ impl Connection {
 
 fn answer(request: Option<RequestKind>, seq: Seq, reply: &Reply) -> Answer {
     Answer { request, kind: reply.kind(), text: encode_sequenced(seq, reply) }
-}
-
-fn recipients(clients: Vec<ClientId>) -> Recipients {
-    match clients.as_slice() {
-        [client] => Recipients::One(*client),
-        _ => Recipients::Many(clients),
-    }
 }

@@ -6,6 +6,7 @@
 //! [`Duration`]: std::time::Duration
 
 mod connection;
+mod deliveries;
 mod heartbeat;
 mod identify;
 mod refusals;
@@ -16,5 +17,6 @@ mod step;
 mod tests;
 
 pub use connection::Connection;
+pub use deliveries::{Deliveries, Delivery};
 pub use rules::Rules;
-pub use step::{Answer, Close, Delivery, Ids, Input, Join, Joined, Recipients, Step, Timer};
+pub use step::{Answer, Close, Ids, Input, Join, Joined, Step, Timer};

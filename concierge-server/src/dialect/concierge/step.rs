@@ -125,26 +125,6 @@ impl std::fmt::Debug for Joined {
     }
 }
 
-/// A payload, encoded once, and who is to have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// Whose outboxes it goes to.
-    pub to: Recipients,
-    /// Its `type`.
-    pub kind: &'static str,
-    /// The text of the WebSocket message.
-    pub text: String,
-}
-
-/// Who is to have a payload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recipients {
-    /// One client.
-    One(ClientId),
-    /// Several, nobody twice.
-    Many(Vec<ClientId>),
-}
-
 /// Why the gateway ends a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Close {

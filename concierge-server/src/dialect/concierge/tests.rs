@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use concierge_client::payload::{Limits as ToldLimits, Secret};
 use uuid::Uuid;
 
-use super::{Connection, Delivery, Ids, Recipients, Rules, Step, Timer};
+use super::{Connection, Deliveries, Delivery, Ids, Rules, Step, Timer};
 use crate::hub::{ClientId, Hub, Limits};
 
 const ZERO: Duration = Duration::ZERO;
@@ -48,9 +48,9 @@ impl Gateway {
                     uuid: Uuid::from_u128(u128::from(client.0)),
                     fs_key: Uuid::from_u128(u128::MAX),
                 };
-                let mut deliveries = Vec::new();
+                let mut deliveries = Deliveries::default();
                 let close = connection.perform(input, &mut self.hub, ids, now, &mut deliveries);
-                self.receive(deliveries);
+                self.receive(&deliveries);
                 close
             }
             Step::Close(close) => Some(close),
@@ -58,13 +58,9 @@ impl Gateway {
         close.map(|close| (u16::from(close.code), close.reason))
     }
 
-    fn receive(&mut self, deliveries: Vec<Delivery>) {
-        for Delivery { to, text, .. } in deliveries {
-            let clients = match to {
-                Recipients::One(client) => vec![client],
-                Recipients::Many(clients) => clients,
-            };
-            self.received.extend(clients.into_iter().map(|client| (client, text.clone())));
+    fn receive(&mut self, deliveries: &Deliveries) {
+        for Delivery { to, text, .. } in deliveries.iter() {
+            self.received.extend(to.as_slice().iter().map(|client| (*client, text.to_owned())));
         }
     }
 
@@ -290,12 +286,12 @@ fn a_connection_that_ends_takes_its_client_along() {
     let mut gateway = Gateway::new(Rules::default());
     let _alice = gateway.identified("alice");
     let bob = gateway.identified("bob");
-    let mut deliveries = Vec::new();
+    let mut deliveries = Deliveries::default();
     bob.leave(&mut gateway.hub, &mut deliveries);
-    gateway.receive(deliveries);
+    gateway.receive(&deliveries);
     assert_eq!(gateway.hub.client_count(), 1);
     assert!(gateway.texts().iter().all(|text| text.starts_with(r#"{"type":"CLIENT_LEFT""#)));
-    let mut deliveries = Vec::new();
+    let mut deliveries = Deliveries::default();
     gateway.connect().leave(&mut gateway.hub, &mut deliveries);
-    assert_eq!(deliveries, []);
+    assert!(deliveries.is_empty());
 }

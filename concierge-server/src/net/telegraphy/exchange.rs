@@ -292,7 +292,7 @@ impl Exchange {
     /// Hands a text out. Who cannot have it for a failure of the gateway's own is told that it has missed something.
     fn say(&self, core: &mut Core, to: &[ConnectionId], text: impl FnOnce() -> String) {
         let Some(text) = self.panics.contain(text) else { return core.close(to, CloseCode::Internal) };
-        let payload = Payload::new(&text, &mut core.frame, &self.room.waiting);
+        let payload = Payload::new(&text, to.len(), &mut core.frame, &self.room.waiting);
         for connection in to {
             let Some(post) = core.seats.get(connection) else { continue };
             if post.outbox().push(&payload) != Pressure::Low && post.set_slow(true) {

@@ -38,7 +38,7 @@ impl Client {
     /// One that has a place for so many bytes.
     fn enter(exchange: &Arc<Exchange>, bytes: usize) -> Self {
         let bounds = Bounds { bytes, payloads: 1000 };
-        let outbox = Arc::new(Outbox::new(bounds, Arc::clone(&exchange.room.waiting)));
+        let outbox = Arc::new(Outbox::new(bounds));
         let (id, post) = exchange.enter(outbox);
         Self { exchange: Arc::clone(exchange), id, post, next: 0 }
     }
