@@ -51,6 +51,7 @@
 //!
 //! A client that loses its connection connects again, and brings back what it had: see [`ReconnectPolicy`].
 
+mod close_codes;
 pub mod payload;
 
 pub mod session;

@@ -1,6 +1,6 @@
 //! Why a connection was closed.
 
-use std::fmt;
+use crate::close_codes::close_codes;
 
 /// A WebSocket close code: the protocol's own, 4000 to 4013, and those of
 /// [RFC 6455, section 7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) that occur.
@@ -107,48 +107,13 @@ impl CloseCode {
     pub fn reason(self) -> &'static str {
         self.row().map_or("", |(_, _, _, reason)| reason)
     }
-
-    /// The code's name, as the protocol spells it; `OTHER` for one it does not know.
-    pub fn name(self) -> &'static str {
-        self.row().map_or("OTHER", |(_, _, name, _)| name)
-    }
-
-    fn row(self) -> Option<&'static (Self, u16, &'static str, &'static str)> {
-        CODES.iter().find(|(code, ..)| *code == self)
-    }
 }
 
-impl From<u16> for CloseCode {
-    fn from(number: u16) -> Self {
-        CODES.iter().find(|(_, known, ..)| *known == number).map_or(Self::Other(number), |(code, ..)| *code)
-    }
-}
-
-impl From<CloseCode> for u16 {
-    fn from(code: CloseCode) -> Self {
-        match code {
-            CloseCode::Other(number) => number,
-            known => known.row().map_or(1006, |(_, number, ..)| *number),
-        }
-    }
-}
-
-impl fmt::Display for CloseCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", u16::from(*self), self.name())
-    }
-}
+close_codes!(CloseCode, &'static str);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_number_survives_the_way_there_and_back() {
-        for number in 0..=u16::MAX {
-            assert_eq!(u16::from(CloseCode::from(number)), number);
-        }
-    }
 
     #[test]
     fn every_reason_fits_into_a_close_frame() {

@@ -1,6 +1,6 @@
 //! Why a connection was closed.
 
-use std::fmt;
+use crate::close_codes::close_codes;
 
 /// A WebSocket close code: the protocol's own, 4400 to 4508, and those of
 /// [RFC 6455, section 7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) that occur. The reason is its name.
@@ -71,52 +71,11 @@ impl CloseCode {
         CODES.iter().map(|(code, ..)| *code)
     }
 
-    /// The code's name, which the gateway sends as the reason; `OTHER` for one that the protocol does not know.
-    pub fn name(self) -> &'static str {
-        self.row().map_or("OTHER", |(_, _, name, _)| name)
-    }
-
     /// Whether a client may try again as it is, after a while: `RECONNECT` if it has a session. A code that the protocol does not
     /// know is worth it.
     pub fn is_worth_another_try(self) -> bool {
         self.row().is_none_or(|(.., is_worth_it)| *is_worth_it)
     }
-
-    fn row(self) -> Option<&'static (Self, u16, &'static str, bool)> {
-        CODES.iter().find(|(code, ..)| *code == self)
-    }
 }
 
-impl From<u16> for CloseCode {
-    fn from(number: u16) -> Self {
-        CODES.iter().find(|(_, known, ..)| *known == number).map_or(Self::Other(number), |(code, ..)| *code)
-    }
-}
-
-impl From<CloseCode> for u16 {
-    fn from(code: CloseCode) -> Self {
-        match code {
-            CloseCode::Other(number) => number,
-            known => known.row().map_or(1006, |(_, number, ..)| *number),
-        }
-    }
-}
-
-impl fmt::Display for CloseCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", u16::from(*self), self.name())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_number_is_its_code() {
-        for number in 0..=u16::MAX {
-            assert_eq!(u16::from(CloseCode::from(number)), number);
-        }
-        assert_eq!(CloseCode::all().count(), CODES.len());
-    }
-}
+close_codes!(CloseCode, bool);
