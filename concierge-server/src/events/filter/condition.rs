@@ -59,6 +59,7 @@ pub(super) enum Where {
 /// A string that a string must have.
 #[derive(Debug, Clone)]
 pub(super) struct TextLookup {
+    word: &'static str,
     place: Where,
     given: Box<str>,
     /// Its lower-case form, where case is ignored.
@@ -111,7 +112,7 @@ impl Lookup {
             Self::Compare(Comparison::Less, _) => "lt",
             Self::Compare(Comparison::LessOrEqual, _) => "lte",
             Self::Range(..) => "range",
-            Self::Text(text) => text.word(),
+            Self::Text(text) => text.word,
             Self::Pattern(pattern) => {
                 if pattern.ignores_case {
                     "iregex"
@@ -158,26 +159,14 @@ impl Comparison {
 }
 
 impl TextLookup {
-    pub(super) fn new(place: Where, ignores_case: bool, given: &str) -> Self {
-        Self { place, given: given.into(), folded: ignores_case.then(|| given.to_lowercase().into()) }
+    pub(super) fn new(word: &'static str, place: Where, ignores_case: bool, given: &str) -> Self {
+        let folded = ignores_case.then(|| given.to_lowercase().into());
+        Self { word, place, given: given.into(), folded }
     }
 
     /// The string as it was given.
     pub(super) fn given(&self) -> &str {
         &self.given
-    }
-
-    fn word(&self) -> &'static str {
-        match (self.place, self.folded.is_some()) {
-            (Where::Whole, true) => "iexact",
-            (Where::Whole, false) => "exact",
-            (Where::Anywhere, true) => "icontains",
-            (Where::Anywhere, false) => "contains",
-            (Where::Start, true) => "istartswith",
-            (Where::Start, false) => "startswith",
-            (Where::End, true) => "iendswith",
-            (Where::End, false) => "endswith",
-        }
     }
 
     fn is_in(&self, whole: &str) -> bool {

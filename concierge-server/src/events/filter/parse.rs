@@ -160,8 +160,8 @@ impl Reader {
     }
 
     fn lookup(&mut self, word: &str, value: &Value) -> Result<Lookup, FilterError> {
-        let text = |place, ignores_case| {
-            self.text(value).map(|text| Lookup::Text(TextLookup::new(place, ignores_case, text)))
+        let text = |word, place, ignores_case| {
+            self.text(value).map(|text| Lookup::Text(TextLookup::new(word, place, ignores_case, text)))
         };
         let compare =
             |comparison| self.ordered(value, word).map(|scalar| Lookup::Compare(comparison, scalar));
@@ -174,12 +174,12 @@ impl Reader {
             "lt" => compare(Comparison::Less),
             "lte" => compare(Comparison::LessOrEqual),
             "range" => self.range(value),
-            "iexact" => text(Where::Whole, true),
-            "icontains" => text(Where::Anywhere, true),
-            "startswith" => text(Where::Start, false),
-            "istartswith" => text(Where::Start, true),
-            "endswith" => text(Where::End, false),
-            "iendswith" => text(Where::End, true),
+            "iexact" => text("iexact", Where::Whole, true),
+            "icontains" => text("icontains", Where::Anywhere, true),
+            "startswith" => text("startswith", Where::Start, false),
+            "istartswith" => text("istartswith", Where::Start, true),
+            "endswith" => text("endswith", Where::End, false),
+            "iendswith" => text("iendswith", Where::End, true),
             "regex" => self.pattern(value, false),
             "iregex" => self.pattern(value, true),
             _ => value.as_bool().map(Lookup::IsNull).ok_or_else(|| self.error("isnull takes true or false")),
