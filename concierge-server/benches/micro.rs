@@ -45,44 +45,8 @@ mod message {
     }
 }
 
-#[divan::bench_group(sample_size = 1000)]
-mod hub {
-    use divan::Bencher;
-
-    use super::{Operation, POPULATIONS, World};
-
-    #[divan::bench(args = POPULATIONS)]
-    fn join_and_leave(bencher: Bencher<'_, '_>, population: usize) {
-        measure(bencher, population, Operation::JoinAndLeave);
-    }
-
-    #[divan::bench(args = POPULATIONS)]
-    fn create_and_delete(bencher: Bencher<'_, '_>, population: usize) {
-        measure(bencher, population, Operation::CreateAndDelete);
-    }
-
-    #[divan::bench(args = POPULATIONS)]
-    fn subscribe_and_unsubscribe(bencher: Bencher<'_, '_>, population: usize) {
-        measure(bencher, population, Operation::SubscribeAndUnsubscribe);
-    }
-
-    #[divan::bench(args = POPULATIONS)]
-    fn route_to_name(bencher: Bencher<'_, '_>, population: usize) {
-        measure(bencher, population, Operation::RouteToName);
-    }
-
-    #[divan::bench(args = POPULATIONS)]
-    fn route_to_service(bencher: Bencher<'_, '_>, population: usize) {
-        measure(bencher, population, Operation::RouteToService);
-    }
-
-    #[divan::bench(args = POPULATIONS)]
-    fn route_to_everyone(bencher: Bencher<'_, '_>, population: usize) {
-        measure(bencher, population, Operation::RouteToEveryone);
-    }
-
-    fn measure(bencher: Bencher<'_, '_>, population: usize, operation: Operation) {
-        let mut world = World::new(population).expect("the names are valid");
-        bencher.bench_local(|| world.perform(operation));
-    }
+#[divan::bench(args = Operation::ALL, consts = POPULATIONS, sample_size = 1000)]
+fn hub<const POPULATION: usize>(bencher: divan::Bencher<'_, '_>, operation: Operation) {
+    let mut world = World::new(POPULATION).expect("the names are valid");
+    bencher.bench_local(|| world.perform(operation));
 }
