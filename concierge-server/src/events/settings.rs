@@ -21,7 +21,9 @@ pub struct Settings {
     pub unregistered: bool,
     /// How long an auth token waits to be used.
     pub token_ttl: Duration,
-    /// How long a session lives after its last connection began.
+    /// How long a session lives after its last connection began, or up to a fourteenth less: a connection that comes back prolongs it
+    /// when that much is gained, so that who reconnects often costs few writes. A client is told how long it lives, and so long it
+    /// does, whatever restarts.
     pub session_ttl: Duration,
     /// How long a lost connection keeps the subscriptions that are not permanent.
     pub resume_window: Duration,

@@ -1,6 +1,6 @@
 //! What holds whatever happens: a token is spent once, nobody receives what is forbidden, and nothing is missing that nobody told of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use concierge_client::telegraphy::{Grants, Incoming, Outcome, Status};
 use proptest::{collection::vec, prelude::*};
@@ -10,7 +10,7 @@ use super::{
     stage::{Heard, Mood, Stage},
     world::{CLIENTS, Step, World, issue, settings, step, step_of_logs},
 };
-use crate::events::{ConnectionId, Doors, Effect, Input, record::NotStored};
+use crate::events::{ConnectionId, Doors, Effect, Input, Settings, record::NotStored};
 
 /// The statuses of the answers to this connection so far.
 fn statuses(stage: &mut Stage, connection: ConnectionId) -> Vec<Status> {
@@ -91,6 +91,43 @@ fn present(steps: Vec<Presented>) -> Result<(), TestCaseError> {
                 stage.go_on(if works { Mood::Works } else { Mood::Fails(NotStored::Full) });
             }
         }
+    }
+    Ok(())
+}
+
+/// A session that comes back now and then, after so many minutes, with a restart of the gateway or without.
+fn live(steps: Vec<(u64, bool)>) -> Result<(), TestCaseError> {
+    let minutes = std::time::Duration::from_mins;
+    let ttl = minutes(14);
+    let mut stage = Stage::new(Settings { session_ttl: ttl, ..settings() });
+    let connection = stage.open("192.0.2.1");
+    stage.text(connection, &json!({"message": "CONNECT", "id": 0, "args": {"auth_token": ""}}).to_string());
+    let args = json!({"event_name": "any", "permanent": true, "lazy": true});
+    stage.text(connection, &json!({"message": "SUBSCRIBE", "id": 1, "args": args}).to_string());
+    prop_assert_eq!(statuses(&mut stage, connection), [Status::Connected, Status::Subscribed]);
+    stage.vanish(connection);
+    let mut ends = stage.now().after(ttl);
+    for (number, restarts) in steps {
+        stage.pass(minutes(number));
+        if restarts {
+            stage.restart();
+        }
+        let connection = stage.open("192.0.2.1");
+        let text = json!({"message": "RECONNECT", "id": 0, "session_token": "session-1"});
+        stage.text(connection, &text.to_string());
+        let Some(Heard::Text(text)) = stage.heard.get_mut(&connection).and_then(VecDeque::pop_front) else {
+            return Err(TestCaseError::fail("no answer"));
+        };
+        let answer: Value = text.parse().unwrap();
+        let is_there = stage.now() < ends;
+        prop_assert_eq!(answer["success"].as_bool(), Some(is_there), "{}", answer);
+        if !is_there {
+            break;
+        }
+        let lives = std::time::Duration::from_secs(answer["data"]["session_ttl"].as_u64().unwrap());
+        prop_assert!(lives >= minutes(13) && lives <= ttl, "{:?}", lives);
+        ends = stage.now().after(lives);
+        stage.vanish(connection);
     }
     Ok(())
 }
@@ -176,6 +213,13 @@ proptest! {
     #[test]
     fn a_token_is_spent_by_its_first_presentation(steps in vec(presented(), 1..40)) {
         present(steps)?;
+    }
+
+    #[test]
+    fn a_session_lives_as_long_as_it_was_told_and_that_is_nearly_all(
+        steps in vec((0..16_u64, any::<bool>()), 1..20)
+    ) {
+        live(steps)?;
     }
 
     #[test]
