@@ -86,7 +86,7 @@ impl Ledger {
         let last = |(key, log): (&(EventName, Epoch), &Vec<EventRecord>)| {
             let trimmed = self.trimmed.get(key).copied().unwrap_or(0);
             let last = log.last().map_or(trimmed, |last| last.offset);
-            LogRecord { event: key.0.clone(), epoch: key.1.clone(), last }
+            LogRecord { event: key.0.clone(), epoch: key.1.clone(), last, trimmed }
         };
         let ids = self.logs.values().flatten().filter(|record| record.is_publishers);
         Records {

@@ -190,6 +190,8 @@ pub struct LogRecord {
     pub epoch: Epoch,
     /// The offset of the last event that was ever in it, also if that is gone.
     pub last: u64,
+    /// Everything up to this offset is gone; 0 if nothing is.
+    pub trimmed: u64,
 }
 
 /// The id of an event that its publisher may repeat.

@@ -34,6 +34,7 @@ impl Events {
             if let Some(topic) = topic {
                 topic.last = log.last;
                 topic.head = log.last;
+                topic.trimmed = log.trimmed;
             }
         }
         for record in records.ids {

@@ -198,6 +198,7 @@ impl Reads for Shared {
             event: event.clone(),
             epoch: epoch.clone(),
             last: log.last,
+            trimmed: log.trimmed,
         });
         let is_remembered = |id: &&DedupeRecord| now.since(id.published) < REMEMBERED;
         Ok(Records {

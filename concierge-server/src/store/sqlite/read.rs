@@ -81,7 +81,7 @@ impl Reads for Readers {
                     "SELECT session, id, event, filters, lazy, since_epoch, since_offset FROM subscription ORDER BY session, id",
                     subscription,
                 )?,
-                logs: all(connection, "SELECT event, epoch, last FROM log ORDER BY event, epoch", log)?,
+                logs: all(connection, "SELECT event, epoch, last, trimmed FROM log ORDER BY event, epoch", log)?,
                 ids: publisher_ids(connection, now)?,
             })
         })
@@ -193,7 +193,7 @@ fn subscription(row: &Row<'_>) -> rusqlite::Result<SubscriptionRecord> {
 }
 
 fn log(row: &Row<'_>) -> rusqlite::Result<LogRecord> {
-    Ok(LogRecord { event: parsed(row, 0)?, epoch: epoch(row, 1)?, last: row.get(2)? })
+    Ok(LogRecord { event: parsed(row, 0)?, epoch: epoch(row, 1)?, last: row.get(2)?, trimmed: row.get(3)? })
 }
 
 fn all<T>(

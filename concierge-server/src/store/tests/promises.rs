@@ -73,7 +73,7 @@ fn everything_comes_back_as_it_was_kept(begin: Begin<'_>) {
     let records = store.records(START).unwrap();
     assert_eq!((records.definitions, records.sessions), (definitions, sessions));
     assert_eq!(records.subscriptions, subscriptions);
-    let log = LogRecord { event: name("app.Order"), epoch: Epoch::new("e1"), last: 7 };
+    let log = LogRecord { event: name("app.Order"), epoch: Epoch::new("e1"), last: 7, trimmed: 0 };
     assert_eq!(records.logs, [log]);
     let ids: Vec<_> = records.ids.iter().map(|id| (&*id.id, id.offset, id.published)).collect();
     assert_eq!(ids, [("id-7", 7, START)]);
@@ -246,6 +246,9 @@ fn the_oldest_events_go_when_there_is_no_room(begin: Begin<'_>) {
     assert_eq!((page.trimmed, offsets(&page)), (1, vec![2, 3]));
     let page = store.page(&others).unwrap();
     assert_eq!((page.trimmed, offsets(&page)), (1, vec![2, 3]));
+    let logs: Vec<_> =
+        store.records(START).unwrap().logs.into_iter().map(|log| (log.trimmed, log.last)).collect();
+    assert_eq!(logs, [(1, 3), (1, 3)]);
     assert_eq!((store.counts().trimmed, store.counts().log_bytes), (2, room));
 }
 
@@ -263,7 +266,7 @@ fn logs_are_numbered_on_after_all_their_events_are_gone(begin: Begin<'_>) {
     keep(&store, vec![Change::Define(definition("app.Order", Some("e1"))), append(1), append(2)]).unwrap();
     store.sweep(at(3600));
     round(&store);
-    let log = LogRecord { event: name("app.Order"), epoch: Epoch::new("e1"), last: 2 };
+    let log = LogRecord { event: name("app.Order"), epoch: Epoch::new("e1"), last: 2, trimmed: 2 };
     assert_eq!(store.records(at(3600)).unwrap().logs, [log]);
 }
 
