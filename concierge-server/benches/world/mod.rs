@@ -33,18 +33,6 @@ pub(crate) enum Operation {
     RouteToEveryone,
 }
 
-impl Operation {
-    /// Each once.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::JoinAndLeave,
-        Self::CreateAndDelete,
-        Self::SubscribeAndUnsubscribe,
-        Self::RouteToName,
-        Self::RouteToService,
-        Self::RouteToEveryone,
-    ];
-}
-
 /// A hub with as many services as clients.
 #[derive(Debug)]
 pub(crate) struct World {

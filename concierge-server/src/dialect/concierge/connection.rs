@@ -141,7 +141,9 @@ impl Connection {
         if let Some(client) = self.client() {
             let mut effects = Vec::new();
             hub.change(Change::Leave { client }, &mut effects);
-            effects.into_iter().for_each(|effect| deliveries.effect(effect));
+            for effect in effects {
+                deliveries.effect(effect);
+            }
         }
     }
 
