@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const PURE: &[(&str, &[&str])] = &[
     ("concierge-client/src/payload", &[]),
     ("concierge-client/src/session", &["payload"]),
-    ("concierge-client/src/telegraphy", &["payload"]),
+    ("concierge-client/src/telegraphy", &["payload", "session"]),
     ("concierge-server/src/hub", &[]),
     ("concierge-server/src/dialect/concierge", &["hub"]),
     ("concierge-server/src/dialect/telegraphy", &["events"]),

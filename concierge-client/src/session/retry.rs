@@ -41,6 +41,8 @@ pub enum Trouble {
     Untrusted,
     /// What answers there does not speak the protocol, or broke it.
     Foreign,
+    /// The gateway ended it, and said that coming back as before is of no use.
+    Dismissed,
     /// This client ended it.
     Own,
 }
@@ -62,9 +64,12 @@ impl Retry {
             | Trouble::Timeout
             | Trouble::Unavailable
             | Trouble::Http(408 | 425 | 429 | 500..=599) => Self::Backoff,
-            Trouble::Http(_) | Trouble::Setting | Trouble::Untrusted | Trouble::Foreign | Trouble::Own => {
-                Self::Never
-            }
+            Trouble::Http(_)
+            | Trouble::Setting
+            | Trouble::Untrusted
+            | Trouble::Foreign
+            | Trouble::Dismissed
+            | Trouble::Own => Self::Never,
         }
     }
 

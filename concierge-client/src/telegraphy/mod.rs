@@ -8,7 +8,8 @@
 //! | client to gateway | [`Request`]: a number and [`AnyRequest`] | [`Envelope::parse`], then [`Envelope::decode`] |
 //! | gateway to client | [`Incoming`]: [`Response`], [`Event`] or [`SystemFrame`] | [`Incoming::decode`] |
 //!
-//! What web applications tell the gateway of their events is a [`Definition`], and what a user may see of them are [`Grants`]. It says so over HTTP: [`web`].
+//! What web applications tell the gateway of their events is a [`Definition`], and what a user may see of them are [`Grants`]. It says so
+//! over HTTP: [`web`]. A client without its socket is a [`session`].
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod close;
@@ -21,6 +22,7 @@ mod name;
 mod position;
 mod request;
 mod response;
+pub mod session;
 mod status;
 mod subscription;
 mod system;

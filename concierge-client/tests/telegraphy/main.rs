@@ -1,0 +1,10 @@
+//! The client of Telegraphy against the gateway's own rules.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what is not as expected is to end the test"
+)]
+
+mod gateway;
+mod properties;
+mod session;
