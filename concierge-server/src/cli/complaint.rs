@@ -56,7 +56,7 @@ fn hint(error: &ServeError) -> Option<&'static str> {
         ServeError::Configuration(ConfigError::Unreadable { .. }) => {
             Some("`--config` names it, or the variable CONCIERGE_SERVER_CONFIG")
         }
-        ServeError::Configuration(_) => None,
+        ServeError::Configuration(_) | ServeError::CannotKeepEvents(_) => None,
     }
 }
 

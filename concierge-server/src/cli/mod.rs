@@ -147,6 +147,12 @@ fn announce(server: &Server) {
             BindAddress::Unix(_) => writeln!(out, "metrics on {address}"),
         };
     }
+    for address in server.api_addresses() {
+        let _closed = match address {
+            BindAddress::Tcp(address) => writeln!(out, "web applications on http://{address}/api/v1"),
+            BindAddress::Unix(_) => writeln!(out, "web applications on {address}"),
+        };
+    }
     let _closed = out.flush();
 }
 

@@ -56,7 +56,7 @@ macro_rules! cookie {
     };
 }
 
-pub(super) const SETTINGS: [Setting; 84] = [
+pub(super) const SETTINGS: [Setting; 85] = [
     setting!("bind", bind),
     Setting {
         key: "secret",
@@ -121,6 +121,7 @@ pub(super) const SETTINGS: [Setting; 84] = [
     setting!("telegraphy.store", telegraphy.store),
     setting!("telegraphy.log_max_bytes", telegraphy.log_max_bytes),
     setting!("telegraphy.connect_timeout", telegraphy.connect_timeout),
+    setting!("telegraphy.body_timeout", telegraphy.body_timeout),
     setting!("telegraphy.anonymous", telegraphy.rules.anonymous),
     setting!("telegraphy.anonymous_sessions", telegraphy.rules.anonymous_sessions),
     setting!("telegraphy.host", telegraphy.rules.host),

@@ -29,6 +29,8 @@ pub struct Telegraphy {
     pub log_max_bytes: u64,
     /// How long a connection may take to say `CONNECT` or `RECONNECT`.
     pub connect_timeout: Duration,
+    /// How long the body of a web application's request may take to arrive.
+    pub body_timeout: Duration,
     /// The rules of sessions, subscriptions and events.
     pub rules: Settings,
 }
@@ -42,8 +44,16 @@ impl Default for Telegraphy {
             store: None,
             log_max_bytes: 1 << 30,
             connect_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
             rules: Settings { cookie: Some(cookie()), ..Settings::default() },
         }
+    }
+}
+
+impl Telegraphy {
+    /// Whether web applications can ask anything.
+    pub fn is_open(&self) -> bool {
+        self.serve && !self.api_keys.is_empty()
     }
 }
 
@@ -101,6 +111,7 @@ pub(super) fn problem(config: &Config) -> Option<(&'static str, String)> {
     let rules = &telegraphy.rules;
     let durations = [
         ("telegraphy.connect_timeout", telegraphy.connect_timeout),
+        ("telegraphy.body_timeout", telegraphy.body_timeout),
         ("telegraphy.ping_interval", rules.ping_interval),
         ("telegraphy.token_ttl", rules.token_ttl),
         ("telegraphy.session_ttl", rules.session_ttl),

@@ -17,6 +17,10 @@ const SHARE: usize = 32;
 /// … but never more than this.
 const MOST_SHARED: usize = 32;
 
+/// For so many there is one for a connection of a web application, but never more of them than this.
+const SHARE_OF_APPLICATIONS: usize = 8;
+const MOST_APPLICATIONS: usize = 256;
+
 /// The descriptors that the process may have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Descriptors {
@@ -34,14 +38,15 @@ impl Descriptors {
         self.most
     }
 
-    /// How many connections there may be.
-    pub(super) fn connections(self, limit: ConnectionLimit) -> usize {
+    /// How many connections there may be, beside those of web applications where these are served.
+    pub(super) fn connections(self, limit: ConnectionLimit, serves_applications: bool) -> usize {
         match limit {
             ConnectionLimit::AtMost(most) => most,
             ConnectionLimit::Unlimited => usize::MAX,
             ConnectionLimit::Automatic => {
                 // One more for a connection that is not counted yet.
                 let reserve = (OWN + self.refusals() + self.operators() + 1).max(LEAST_RESERVE);
+                let reserve = reserve + if serves_applications { self.applications() } else { 0 };
                 (self.most / 10 * 9).min(self.most.saturating_sub(reserve)).max(1)
             }
         }
@@ -56,6 +61,11 @@ impl Descriptors {
     pub(super) fn operators(self) -> usize {
         self.refusals()
     }
+
+    /// How many connections of web applications may be served at the same time.
+    pub(super) fn applications(self) -> usize {
+        (self.most / SHARE_OF_APPLICATIONS).clamp(1, MOST_APPLICATIONS)
+    }
 }
 
 #[cfg(test)]
@@ -66,12 +76,14 @@ mod tests {
     fn a_flood_leaves_enough_for_everything_else() {
         for most in (64..5000).chain([65_536, 1_048_576]) {
             let descriptors = Descriptors { most };
-            let connections = descriptors.connections(ConnectionLimit::Automatic);
-            let at_most = OWN + connections + descriptors.refusals() + descriptors.operators();
-            assert!(at_most < most, "{at_most} of {most}");
-            assert!(connections >= most / 4, "{connections} of {most}");
+            for (serves_applications, applications) in [(false, 0), (true, descriptors.applications())] {
+                let connections = descriptors.connections(ConnectionLimit::Automatic, serves_applications);
+                let at_most = OWN + connections + descriptors.refusals() + descriptors.operators();
+                assert!(at_most + applications < most, "{at_most} and {applications} of {most}");
+                assert!(connections + applications >= most / 4, "{connections} of {most}");
+            }
         }
         let usual = Descriptors { most: 1024 };
-        assert_eq!((usual.connections(ConnectionLimit::Automatic), usual.refusals()), (918, 32));
+        assert_eq!((usual.connections(ConnectionLimit::Automatic, false), usual.refusals()), (918, 32));
     }
 }

@@ -133,6 +133,11 @@ impl Drive {
         }
     }
 
+    /// What counts the bytes that wait in all outboxes.
+    pub(super) fn total(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.waiting)
+    }
+
     /// A payload for one connection alone, which the hub need not know of. Whether its outbox is over half full.
     pub(super) fn answer(&self, answer: &Answer, outbox: &Outbox) -> bool {
         self.metrics.send(answer.kind, 1);

@@ -26,6 +26,7 @@ use super::outbox::{self, Outbox};
 use super::overload::{Overload, Scarce, Usage, descriptors_used};
 use super::panics::Panics;
 use super::peer::Peer;
+use super::telegraphy::{Exchange, Kept, Room};
 use super::tls::Tls;
 use crate::config::{Config, NamePolicy, Reserved};
 use crate::dialect::concierge::Rules;
@@ -45,11 +46,15 @@ pub(super) struct Gateway {
     admission: Arc<Admission>,
     guesses: Mutex<Guesses>,
     token_guesses: Mutex<Guesses>,
+    key_guesses: Mutex<Guesses>,
     files: Option<Arc<Files>>,
+    exchange: Option<Arc<Exchange>>,
     tls: Option<Tls>,
     /// For connections that are told why they are refused, and for those of operators.
     refusals: Arc<Semaphore>,
     operators: Arc<Semaphore>,
+    /// For connections of web applications.
+    applications: Arc<Semaphore>,
     /// For connections that discard what is left of a request.
     discarding: Semaphore,
     started: Instant,
@@ -63,6 +68,8 @@ pub(super) enum Door {
     Clients,
     /// That of operators.
     Administration,
+    /// That of web applications.
+    Applications,
 }
 
 /// Who asks for something.
@@ -84,7 +91,12 @@ struct Sockets {
 }
 
 impl Gateway {
-    pub(super) fn new(config: Config, files: Option<Files>, tls: Option<Tls>) -> Arc<Self> {
+    pub(super) fn new(
+        config: Config,
+        files: Option<Files>,
+        tls: Option<Tls>,
+        kept: Option<Kept>,
+    ) -> Arc<Self> {
         let limits = &config.limits;
         let rules = Rules {
             secret: config.secret.clone(),
@@ -117,24 +129,35 @@ impl Gateway {
         };
         let descriptors = Descriptors::of_process();
         let admission = Admission::new(admission::Bounds {
-            connections: descriptors.connections(limits.connections),
+            connections: descriptors.connections(limits.connections, config.telegraphy.is_open()),
             unidentified: limits.unidentified.unwrap_or(usize::MAX),
             unidentified_per_address: limits.unidentified_per_address.unwrap_or(usize::MAX),
         });
         let panics = files.as_ref().map(|files| files.panics().clone()).unwrap_or_default();
         let metrics = Arc::new(Metrics::new(&panics));
+        let drive = Drive::new(counts, limits.outbox_total_bytes, (Arc::clone(&metrics), panics.clone()));
+        let room = Room {
+            waiting: drive.total(),
+            most_waiting: limits.outbox_total_bytes.unwrap_or(usize::MAX),
+            outbox: limits.outbox_bytes,
+        };
+        let open = |kept| Exchange::new(kept, config.telegraphy.rules.clone(), room, panics.clone());
+        let exchange = kept.map(open);
         Arc::new(Self {
             rules: Arc::new(rules),
-            drive: Drive::new(counts, limits.outbox_total_bytes, (Arc::clone(&metrics), panics.clone())),
+            drive,
+            exchange,
             panics,
             overload: Mutex::new(Overload::new()),
             refusals: Arc::new(Semaphore::new(descriptors.refusals())),
             operators: Arc::new(Semaphore::new(descriptors.operators())),
+            applications: Arc::new(Semaphore::new(descriptors.applications())),
             descriptors,
             metrics,
             admission,
             guesses: Mutex::new(Guesses::new(limits.wrong_secrets)),
             token_guesses: Mutex::new(Guesses::new(limits.wrong_secrets)),
+            key_guesses: Mutex::new(Guesses::new(limits.wrong_secrets)),
             files: files.map(Arc::new),
             tls,
             discarding: Semaphore::new(DISCARDING),
@@ -174,6 +197,9 @@ impl Gateway {
         if sockets.stop_by.is_none() {
             // The last twentieth is for what comes after the WebSockets: the process is gone in time.
             self.drive.stop();
+            if let Some(exchange) = &self.exchange {
+                exchange.stop();
+            }
             sockets.stop_by = Some(Instant::now() + self.config.shutdown_timeout / 20 * 19);
             for outbox in sockets.open.values() {
                 outbox.stop();
@@ -189,6 +215,17 @@ impl Gateway {
     /// Permits to serve an operator.
     pub(super) fn operators(&self) -> &Arc<Semaphore> {
         &self.operators
+    }
+
+    /// Permits to serve a web application.
+    pub(super) fn applications(&self) -> &Arc<Semaphore> {
+        &self.applications
+    }
+
+    /// Waits until no web application is served.
+    pub(super) async fn applications_are_served(&self) {
+        let all = u32::try_from(self.descriptors.applications()).unwrap_or(u32::MAX);
+        drop(self.applications.acquire_many(all).await);
     }
 
     /// Permits to discard what is left of a request.
@@ -291,6 +328,7 @@ impl Gateway {
         match door {
             Door::Clients => &self.guesses,
             Door::Administration => &self.token_guesses,
+            Door::Applications => &self.key_guesses,
         }
     }
 
@@ -332,6 +370,11 @@ impl Gateway {
     /// The file store, where there is one.
     pub(super) fn files(&self) -> Option<&Arc<Files>> {
         self.files.as_ref()
+    }
+
+    /// The events of web applications, where they are served.
+    pub(super) fn exchange(&self) -> Option<&Arc<Exchange>> {
+        self.exchange.as_ref()
     }
 
     /// What connections are secured with, where they are.

@@ -350,7 +350,7 @@ mod tests {
         drop(spawn_blocking(move || end.recv()));
         let mut config = Config::default();
         config.head = config::Head { timeout: Duration::from_hours(1), ..config.head };
-        let gateway = Gateway::new(config, None, None);
+        let gateway = Gateway::new(config, None, None, None);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();

@@ -1,5 +1,6 @@
 //! What the gateway counts, in the form that Prometheus reads. There is no name and no key of anybody in it.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use crate::files::{Tally, Totals};
 /// The one label that some numbers have: its name, and a value that is among a few words of this program.
 type Label = [(&'static str, &'static str); 1];
 
+/// An answer to a web application: what it asked, and the status code.
+type Answered = [(&'static str, Cow<'static, str>); 2];
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub(super) struct Metrics {
@@ -37,6 +41,7 @@ struct Happened {
     accepted: Counter,
     turned_away: Family<Label, Counter>,
     unclear: Family<Label, Counter>,
+    applications: Family<Answered, Counter>,
     received: Family<Label, Counter>,
     sent: Family<Label, Counter>,
     often: Often,
@@ -149,6 +154,12 @@ impl Metrics {
         self.happened.turned_away.get_or_create(&[("cause", why)]).inc();
     }
 
+    /// A web application was answered.
+    pub(super) fn answer_application(&self, route: &'static str, code: u16) {
+        let answered = [("route", route.into()), ("code", code.to_string().into())];
+        self.happened.applications.get_or_create(&answered).inc();
+    }
+
     /// A trusted proxy did not say clearly whom it asks for.
     pub(super) fn miss_client(&self, why: Unclear) {
         let why = match why {
@@ -240,6 +251,7 @@ impl Happened {
             accepted: Counter::default(),
             turned_away: Family::default(),
             unclear: Family::default(),
+            applications: Family::default(),
             received,
             sent,
             often,
@@ -251,7 +263,16 @@ impl Happened {
             handling: histogram(),
         };
         let Self {
-            accepted, turned_away, unclear, received, sent, throttled, closes, closes_by_code, ..
+            accepted,
+            turned_away,
+            unclear,
+            applications,
+            received,
+            sent,
+            throttled,
+            closes,
+            closes_by_code,
+            ..
         } = &happened;
         registry.register("connections_accepted", "Connections that were accepted", accepted.clone());
         registry.register(
@@ -263,6 +284,11 @@ impl Happened {
             "proxied_unclear",
             "Requests of which a trusted proxy did not say clearly whose they are, by cause",
             unclear.clone(),
+        );
+        registry.register(
+            "telegraphy_requests",
+            "Requests of web applications, by what they asked and the status code they were answered with",
+            applications.clone(),
         );
         registry.register("payloads_received", "Texts that clients sent, by type", received.clone());
         registry.register(

@@ -3,12 +3,15 @@
 //!
 //! The way of a connection: `listener` accepts it, `admission` counts it, `tls` makes it a `wire` that nobody listens in on where
 //! there is a certificate, `guesses` and `overload` may have it come later, `http` and `upgrade` make it a WebSocket, `session`
-//! serves it by way of `drive`, `ending` closes it. What asks for files goes from `http` to `files`.
+//! serves it by way of `drive`, `ending` closes it. What asks for files goes from `http` to `files`. Web applications
+//! have listeners of their own, and come by `api`.
 
 mod administration;
 mod admission;
 mod answers;
+mod api;
 mod batch;
+mod bearer;
 mod descriptors;
 mod drive;
 mod ending;
@@ -36,11 +39,7 @@ mod server;
 mod session;
 mod socket;
 mod sockets;
-#[expect(unused_imports, reason = "the sockets and the HTTP side that use them are on their way")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the sockets and the HTTP side that use it are on their way")
-)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the sockets that use the rest of it are on their way"))]
 mod telegraphy;
 mod throttle;
 mod tls;

@@ -5,18 +5,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::future::join;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout_at;
 use tracing::{info, warn};
 
 use super::files::{Disk, Files};
 use super::gateway::Gateway;
 use super::sockets::{self, Listener, Listening, SocketFile};
+use super::telegraphy::Kept;
 use super::tls::Tls;
-use super::{listener, operations};
+use super::{api, listener, operations};
 use crate::config::{self, BindAddress, Config, ConfigError};
 use crate::files::{Tally, Totals};
+use crate::store::OpenError;
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,9 @@ pub enum ServeError {
         #[source]
         cause: io::Error,
     },
+    /// The store of the events cannot be used.
+    #[error(transparent)]
+    CannotKeepEvents(#[from] OpenError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     CannotBind {
@@ -46,11 +52,11 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// The exit code of a program that ends for it: 78 for the configuration, 10 for an address or a folder.
+    /// The exit code of a program that ends for it: 78 for the configuration, 10 for an address, a folder or a store.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Configuration(_) => 78,
-            Self::CannotBind { .. } | Self::CannotKeepFiles { .. } => 10,
+            Self::CannotBind { .. } | Self::CannotKeepFiles { .. } | Self::CannotKeepEvents(_) => 10,
         }
     }
 }
@@ -81,6 +87,7 @@ impl ServeError {
 pub struct Server {
     doors: Doors,
     metrics_doors: Doors,
+    api_doors: Doors,
     handle: ServerHandle,
 }
 
@@ -90,6 +97,7 @@ pub struct ServerHandle {
     gateway: Arc<Gateway>,
     addresses: Arc<[BindAddress]>,
     metrics_addresses: Arc<[BindAddress]>,
+    api_addresses: Arc<[BindAddress]>,
 }
 
 /// How much there is in a gateway.
@@ -121,7 +129,8 @@ impl Server {
     /// # Errors
     ///
     /// [`ServeError::Configuration`] when the configuration is refused, [`ServeError::CannotBind`] when an address cannot
-    /// be listened on, [`ServeError::CannotKeepFiles`] when the folder of the files cannot be used.
+    /// be listened on, [`ServeError::CannotKeepFiles`] when the folder of the files cannot be used, [`ServeError::CannotKeepEvents`] when the store of the
+    /// events cannot.
     ///
     /// # Cancel safety
     ///
@@ -131,9 +140,14 @@ impl Server {
         let tls = config.certificate()?.map(Tls::new);
         let (doors, addresses) = listen(&config.bind).await?;
         let (metrics_doors, metrics_addresses) = listen(&config.metrics.bind).await?;
+        let telegraphy = &config.telegraphy;
+        let for_applications = if telegraphy.is_open() { telegraphy.bind.as_slice() } else { &[] };
+        let (api_doors, api_addresses) = listen(for_applications).await?;
         let files = open_files(&config.files)?;
-        let gateway = Gateway::new(config, files, tls);
-        Ok(Self { doors, metrics_doors, handle: ServerHandle { gateway, addresses, metrics_addresses } })
+        let kept = open_store(&config.telegraphy).await?;
+        let gateway = Gateway::new(config, files, tls, kept);
+        let handle = ServerHandle { gateway, addresses, metrics_addresses, api_addresses };
+        Ok(Self { doors, metrics_doors, api_doors, handle })
     }
 
     /// Where it listens, in the order of the configuration, with the ports that were picked.
@@ -144,6 +158,11 @@ impl Server {
     /// Where it tells its metrics, in the order of the configuration.
     pub fn metrics_addresses(&self) -> &[BindAddress] {
         &self.handle.metrics_addresses
+    }
+
+    /// Where it listens for web applications, in the order of the configuration; nowhere without a key for them.
+    pub fn api_addresses(&self) -> &[BindAddress] {
+        &self.handle.api_addresses
     }
 
     /// Where it listens first over TCP; nowhere when on Unix sockets alone.
@@ -169,14 +188,19 @@ impl Server {
     ///
     /// Dropping it stops the gateway, too, without waiting for the connections to close.
     pub async fn run(self, until: impl Future<Output = ()>) {
-        let Self { doors, metrics_doors, handle } = self;
-        let ServerHandle { gateway, addresses, metrics_addresses } = handle;
+        let Self { doors, metrics_doors, api_doors, handle } = self;
+        let ServerHandle { gateway, addresses, metrics_addresses, api_addresses } = handle;
         if gateway.tls().is_none() && addresses.iter().any(BindAddress::is_public) {
             warn!("listening on a public address without TLS: whoever is on the way can read everything");
         }
         let has_token = gateway.config().metrics.admin_secret.is_some();
         if has_token && metrics_addresses.iter().any(BindAddress::is_public) {
             warn!("administration on a public address without TLS: whoever is on the way can read its token");
+        }
+        if api_addresses.iter().any(BindAddress::is_public) {
+            warn!(
+                "web applications on a public address without TLS: whoever is on the way can read their keys"
+            );
         }
         let _stopping = StopWhenDropped(Arc::clone(&gateway));
         let (stop, stopping) = watch::channel(false);
@@ -188,8 +212,20 @@ impl Server {
                 while gateway.panics().watch(accept()).await.is_none() {}
             });
         }
+        for listener in api_doors.listeners {
+            let Some(exchange) = gateway.exchange().cloned() else { break };
+            let (gateway, stopping) = (Arc::clone(&gateway), stopping.clone());
+            accepting.spawn(async move {
+                let serve = || api::serve(&listener, &gateway, &exchange, &stopping);
+                while gateway.panics().watch(serve()).await.is_none() {}
+            });
+        }
         // They tell of the stop, too, and end with it.
         let mut operations = JoinSet::new();
+        if let Some(exchange) = gateway.exchange().cloned() {
+            let panics = gateway.panics().clone();
+            operations.spawn(async move { while panics.watch(exchange.run()).await.is_none() {} });
+        }
         for listener in metrics_doors.listeners {
             let gateway = Arc::clone(&gateway);
             operations.spawn(async move {
@@ -198,7 +234,7 @@ impl Server {
             });
         }
         // Dropped before the listeners, however this ends.
-        let (files, _metrics_files) = (doors.files, metrics_doors.files);
+        let (files, _metrics_files) = ((doors.files, api_doors.files), metrics_doors.files);
         let listed: Vec<_> = addresses.iter().map(ToString::to_string).collect();
         info!(addresses = listed.join(", "), "serving");
         until.await;
@@ -209,7 +245,10 @@ impl Server {
         let _listening = stop.send(true);
         gateway.stop();
         let emptied = match gateway.stop_by() {
-            Some(by) => timeout_at(by, gateway.admission().emptied()).await,
+            Some(by) => {
+                let over = join(gateway.admission().emptied(), gateway.applications_are_served());
+                timeout_at(by, over).await.map(drop)
+            }
             None => Ok(()),
         };
         if emptied.is_err() {
@@ -312,6 +351,18 @@ fn open_files(config: &config::Files) -> Result<Option<Files>, ServeError> {
     };
     let disk = opened.map_err(cannot_keep)?;
     Files::new(config, disk).map(Some).map_err(cannot_keep)
+}
+
+/// The store of the events, unless they are switched off.
+async fn open_store(config: &config::Telegraphy) -> Result<Option<Kept>, ServeError> {
+    if !config.serve {
+        return Ok(None);
+    }
+    let config = config.clone();
+    let opened = spawn_blocking(move || Kept::open(&config)).await;
+    let opened =
+        opened.map_err(|error| OpenError::Unusable { path: "the store".into(), cause: error.to_string() });
+    Ok(Some(opened.flatten()?))
 }
 
 /// Nobody can connect to "every address of this machine"; its loopback address is one of them.

@@ -12,5 +12,6 @@ mod connection;
 pub mod encode;
 #[cfg(test)]
 mod tests;
+pub mod web;
 
 pub use connection::{Asked, Connection, Rules, Step, Timer};

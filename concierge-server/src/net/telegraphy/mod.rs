@@ -5,7 +5,7 @@ mod clock;
 mod exchange;
 mod kept;
 mod post;
-mod random;
+pub(super) mod random;
 mod reads;
 mod returned;
 

@@ -16,11 +16,16 @@ pub(super) fn fresh() -> Fresh {
 }
 
 /// A token of 256 bits, as hexadecimal digits.
-pub(in crate::net) fn token() -> Secret {
+pub(super) fn token() -> Secret {
+    Secret::new(HEXLOWER.encode(&bytes()))
+}
+
+/// As many bytes as a token has.
+pub(in crate::net) fn bytes() -> [u8; TOKEN_BYTES] {
     let mut bytes = [0; TOKEN_BYTES];
     // The system says so before anything is served, or never.
     getrandom::fill(&mut bytes).expect("a system has a random source");
-    Secret::new(HEXLOWER.encode(&bytes))
+    bytes
 }
 
 /// What begins the names of this start's epochs: always as long, so that no two starts have the same by what follows it.

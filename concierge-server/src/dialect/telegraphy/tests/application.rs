@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use concierge_client::telegraphy::web::Problem;
 
-use super::stage::Stage;
-use crate::{
-    dialect::web::{self, Answer, Asked, Expected, Head, Route},
-    events::{CallId, Question, Reply},
+use super::{
+    super::web::{self, Answer, Asked, Expected, Head, Route},
+    stage::Stage,
 };
+use crate::events::{CallId, Question, Reply};
 
 /// What it asked, and was not answered yet.
 #[derive(Default)]

@@ -6,8 +6,11 @@ use std::collections::BTreeSet;
 use concierge_client::telegraphy::web::{PREFIX, ProblemStatus};
 use serde_json::{Value, json};
 
-use super::{TRANSCRIPTS, application::parts};
-use crate::dialect::web::{DESCRIPTION, Route};
+use super::{
+    super::web::{DESCRIPTION, Route},
+    TRANSCRIPTS,
+    application::parts,
+};
 
 fn description() -> Value {
     serde_json::from_str(DESCRIPTION).unwrap()

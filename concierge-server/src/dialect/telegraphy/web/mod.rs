@@ -17,4 +17,4 @@ pub use read::{Asked, Head};
 pub use route::Route;
 
 /// The description of all this for programs: `OpenAPI` 3.1.
-pub const DESCRIPTION: &str = include_str!("../../../openapi.json");
+pub const DESCRIPTION: &str = include_str!("../../../../openapi.json");
