@@ -2,8 +2,6 @@
 //! JSON of a request is done before it is taken, and what the hub decided is handed out before it is released, so that
 //! all clients see one order. It is never held across an await.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,13 +11,14 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::metrics::Metrics;
-use super::outbox::{Outbox, Pressure};
+use super::outbox::{Outbox, Pressure, relieve};
 use super::panics::Panics;
 #[cfg(test)]
 use super::panics::tests::Fault;
 use super::payload::Payload;
 use super::peer::Peer;
-use crate::dialect::concierge::{Answer, Close, Connection, Deliveries, Delivery, Ids, Input};
+use super::seats::{Handed, Seat, Seats};
+use crate::dialect::concierge::{Answer, Close, Connection, Deliveries, Ids, Input};
 use crate::hub::{Change, ClientId, Hub, Limits};
 
 /// The hub and who is connected to it.
@@ -36,45 +35,12 @@ pub(super) struct Drive {
 #[derive(Debug)]
 struct Core {
     hub: Hub,
-    seats: HashMap<ClientId, Seat, Drawn>,
+    seats: Seats,
     next_client: u64,
     /// Nothing is decided any more.
     is_stopped: bool,
-    /// Empty between two uses: kept for their room.
+    /// Empty between two uses: kept for its room.
     deliveries: Deliveries,
-    frame: Vec<u8>,
-}
-
-/// Finds a seat by its client's id. Ids are drawn here, one after the other: nobody outside can choose them so that they
-/// collide, and they need no hashing that holds against that.
-type Drawn = BuildHasherDefault<DrawnId>;
-
-#[derive(Debug, Default)]
-struct DrawnId(u64);
-
-impl Hasher for DrawnId {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(self.0.rotate_left(8) ^ u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        // Spread over all bits, of which the map looks at the highest and the lowest (Fibonacci hashing).
-        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
-    }
-}
-
-/// What the hub need not know of a client.
-#[derive(Debug)]
-struct Seat {
-    outbox: Arc<Outbox>,
-    peer: Peer,
-    since: SystemTime,
 }
 
 /// A client that is here, for those who run the gateway.
@@ -100,16 +66,6 @@ pub(super) struct Performed {
     pub(super) is_own_high: bool,
 }
 
-/// What came of a delivery.
-#[derive(Debug, Default)]
-struct Handed {
-    /// Clients whose outboxes are over half full by it, other than whoever caused it, and that are not known to be slow.
-    pressed: Vec<Arc<Outbox>>,
-    is_own_high: bool,
-    /// Something of it failed.
-    is_cut: bool,
-}
-
 impl Drive {
     pub(super) fn new(
         limits: Limits,
@@ -118,11 +74,10 @@ impl Drive {
     ) -> Self {
         let core = Core {
             hub: Hub::new(limits),
-            seats: HashMap::default(),
+            seats: Seats::default(),
             next_client: 0,
             is_stopped: false,
             deliveries: Deliveries::default(),
-            frame: Vec::new(),
         };
         Self {
             core: Mutex::new(core),
@@ -205,7 +160,7 @@ impl Drive {
     pub(super) fn leave(&self, connection: &Connection) -> Vec<Arc<Outbox>> {
         let Some(client) = connection.client() else { return Vec::new() };
         let core = &mut *self.core.lock();
-        core.seats.remove(&client);
+        core.seats.remove(client);
         let mut leave = || {
             #[cfg(test)]
             self.panics.inject(Fault::Leave);
@@ -217,6 +172,29 @@ impl Drive {
             core.evict(client);
         }
         self.deliver(core, None).pressed
+    }
+
+    /// Hands out what the hub decided, in that order. What fails is one payload, and the others arrive.
+    fn deliver(&self, core: &mut Core, own: Option<&Arc<Outbox>>) -> Handed {
+        let mut handed = Handed::default();
+        let Core { seats, deliveries, .. } = core;
+        let mut rest = deliveries.iter();
+        let mut hand_out = || {
+            for delivery in rest.by_ref() {
+                #[cfg(test)]
+                self.panics.inject(Fault::Deliver);
+                seats.hand_out(delivery, own, &self.waiting, &mut handed);
+                self.metrics.send(delivery.kind, delivery.to.as_slice().len());
+            }
+        };
+        let mut is_cut = false;
+        while self.panics.contain(&mut hand_out).is_none() {
+            is_cut = true;
+        }
+        drop(rest);
+        deliveries.clear();
+        relieve(&self.waiting, self.most_waiting, || seats.outboxes());
+        Handed { is_cut, ..handed }
     }
 
     /// How much waits in all outboxes, in bytes.
@@ -234,7 +212,7 @@ impl Drive {
     pub(super) fn present(&self) -> Vec<Present> {
         let Core { hub, seats, .. } = &*self.core.lock();
         let present = hub.present().filter_map(|(client, info, services)| {
-            let Seat { outbox, peer, since } = seats.get(&client)?;
+            let Seat { outbox, peer, since } = seats.get(client)?;
             let (info, outbox_bytes) = (info.clone(), outbox.bytes());
             Some(Present { info, peer: *peer, since: *since, outbox_bytes, services })
         });
@@ -244,56 +222,11 @@ impl Drive {
     /// Has a client go, for an operator. Whether there is one of that name.
     pub(super) fn kick(&self, name: &str) -> bool {
         let Core { hub, seats, .. } = &*self.core.lock();
-        let seat = hub.client_named(name).and_then(|client| seats.get(&client));
+        let seat = hub.client_named(name).and_then(|client| seats.get(client));
         seat.is_some_and(|seat| {
             seat.outbox.kick();
             true
         })
-    }
-
-    /// Hands out what the hub decided, in that order. What fails is one payload, and the others arrive.
-    fn deliver(&self, core: &mut Core, own: Option<&Arc<Outbox>>) -> Handed {
-        let mut handed = Handed::default();
-        let Core { seats, deliveries, frame, .. } = core;
-        let mut rest = deliveries.iter();
-        while self.panics.contain(|| self.hand_out(rest.by_ref(), seats, frame, own, &mut handed)).is_none() {
-            handed.is_cut = true;
-        }
-        drop(rest);
-        deliveries.clear();
-        while self.waiting.load(Ordering::Relaxed) > self.most_waiting {
-            let fullest = seats.values().map(|seat| &seat.outbox).max_by_key(|outbox| outbox.bytes());
-            let Some(fullest) = fullest.filter(|outbox| outbox.bytes() > 0) else { break };
-            fullest.overflow();
-        }
-        handed
-    }
-
-    fn hand_out<'d>(
-        &self,
-        deliveries: impl Iterator<Item = Delivery<'d>>,
-        seats: &HashMap<ClientId, Seat, Drawn>,
-        frame: &mut Vec<u8>,
-        own: Option<&Arc<Outbox>>,
-        handed: &mut Handed,
-    ) {
-        for Delivery { to, kind, text } in deliveries {
-            #[cfg(test)]
-            self.panics.inject(Fault::Deliver);
-            let receivers = to.as_slice();
-            let payload = Payload::new(text, receivers.len(), frame, &self.waiting);
-            for Seat { outbox, .. } in receivers.iter().filter_map(|client| seats.get(client)) {
-                let pressure = outbox.push(&payload);
-                if own.is_some_and(|own| Arc::ptr_eq(own, outbox)) {
-                    handed.is_own_high |= pressure != Pressure::Low;
-                } else if pressure == Pressure::High
-                    && !handed.pressed.iter().any(|known| Arc::ptr_eq(known, outbox))
-                {
-                    handed.pressed.push(Arc::clone(outbox));
-                }
-            }
-            self.metrics.send(kind, receivers.len());
-        }
     }
 }
 

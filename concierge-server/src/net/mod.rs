@@ -35,6 +35,7 @@ mod pacing;
 mod panics;
 mod payload;
 mod peer;
+mod seats;
 mod server;
 mod session;
 mod socket;

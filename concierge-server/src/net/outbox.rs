@@ -2,6 +2,8 @@
 //! decided in `pacing`; what becomes of a client whose outbox is full, in `session`.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
@@ -224,6 +226,19 @@ impl Outbox {
     }
 }
 
+/// Gives up those that hold the most, one after the other, until no more waits in all of them together than may.
+pub(super) fn relieve<'o, O: Iterator<Item = &'o Arc<Outbox>>>(
+    waiting: &AtomicUsize,
+    most: usize,
+    outboxes: impl Fn() -> O,
+) {
+    while waiting.load(Ordering::Relaxed) > most {
+        let fullest = outboxes().max_by_key(|outbox| outbox.bytes());
+        let Some(fullest) = fullest.filter(|outbox| outbox.bytes() > 0) else { break };
+        fullest.overflow();
+    }
+}
+
 impl State {
     /// Moves the oldest chunks into a batch.
     fn take(&mut self, batch: &mut Batch) {
@@ -269,8 +284,6 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::Ordering;
     use std::task::Waker;
 
     use super::*;

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use concierge_client::telegraphy::{CloseCode, Timestamp};
@@ -22,7 +22,7 @@ use super::returned::Returned;
 use crate::dialect::telegraphy::encode;
 use crate::events::record::NotStored;
 use crate::events::{CallId, ConnectionId, Doors, Effect, Events, Input, Question, Refusal, Reply, Settings};
-use crate::net::outbox::{Outbox, Pressure};
+use crate::net::outbox::{Outbox, Pressure, relieve};
 use crate::net::panics::Panics;
 use crate::net::payload::Payload;
 use crate::store::{Query, Store};
@@ -282,11 +282,7 @@ impl Exchange {
             }
         }
         core.effects = effects;
-        while self.room.waiting.load(Ordering::Relaxed) > self.room.most_waiting {
-            let fullest = core.seats.values().map(|post| post.outbox()).max_by_key(|outbox| outbox.bytes());
-            let Some(fullest) = fullest.filter(|outbox| outbox.bytes() > 0) else { break };
-            fullest.overflow();
-        }
+        relieve(&self.room.waiting, self.room.most_waiting, || core.seats.values().map(|post| post.outbox()));
     }
 
     /// Hands a text out. Who cannot have it for a failure of the gateway's own is told that it has missed something.
