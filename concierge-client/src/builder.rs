@@ -11,7 +11,7 @@ use crate::{
     milestone::Observer,
     net::{
         Approach, Connector, Established, GatewayUrl, Hold, LONGEST, Persistence, Route, SecretSource,
-        Tuning, start,
+        Tuning, Way, start,
     },
     payload::{ClientName, Feature, Features, Identify, Intents, InvalidName, Nickname, Secret, Tags},
     session::ReconnectPolicy,
@@ -293,11 +293,13 @@ impl ClientBuilder {
 
     fn approach(&self) -> Approach {
         Approach {
-            route: self.route.clone(),
-            connector: self.connector.clone(),
+            way: Way {
+                route: self.route.clone(),
+                connector: self.connector.clone(),
+                within: self.connect_timeout,
+                observer: self.observer.clone(),
+            },
             identify: self.identity(),
-            within: self.connect_timeout,
-            observer: self.observer.clone(),
         }
     }
 

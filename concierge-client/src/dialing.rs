@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use crate::{
     builder::ClientBuilder,
-    error::BuildError,
     milestone::{Milestone, Observer},
-    net::{LONGEST, ProviderError, Proxy, ProxyChoice, SecretSource, header},
+    net::{LONGEST, ProviderError, SecretSource},
     payload::Secret,
 };
 
@@ -68,11 +67,8 @@ impl ClientBuilder {
     /// # }
     /// ```
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        match header(name.as_ref(), value.as_ref()) {
-            Ok((name, value)) => {
-                self.route.headers.append(name, value);
-            }
-            Err(error) => self.mistaken(error),
+        if let Err(error) = self.route.add_header(name.as_ref(), value.as_ref()) {
+            self.mistaken(error);
         }
         self
     }
@@ -99,16 +95,15 @@ impl ClientBuilder {
     /// # }
     /// ```
     pub fn proxy(mut self, url: impl AsRef<str>) -> Self {
-        match url.as_ref().parse::<Proxy>() {
-            Ok(proxy) => self.route.proxy = ProxyChoice::Given(proxy),
-            Err(reason) => self.mistaken(BuildError::Proxy { origin: "what was given as a proxy", reason }),
+        if let Err(error) = self.route.set_proxy(url.as_ref()) {
+            self.mistaken(error);
         }
         self
     }
 
     /// Connects directly, whatever the environment says.
     pub fn no_proxy(mut self) -> Self {
-        self.route.proxy = ProxyChoice::Direct;
+        self.route.set_no_proxy();
         self
     }
 

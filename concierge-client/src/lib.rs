@@ -86,6 +86,8 @@ mod events;
 #[cfg(feature = "files")]
 pub mod files;
 #[cfg(feature = "net")]
+mod live;
+#[cfg(feature = "net")]
 mod recipient;
 #[cfg(feature = "net")]
 mod request;

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 const PURE: &[(&str, &[&str])] = &[
     ("concierge-client/src/payload", &[]),
     ("concierge-client/src/session", &["payload"]),
-    ("concierge-client/src/telegraphy", &["payload", "session"]),
+    // Its root names what is connected, for users to find it there.
+    ("concierge-client/src/telegraphy", &["live", "payload", "session"]),
     ("concierge-server/src/hub", &[]),
     ("concierge-server/src/dialect/concierge", &["hub"]),
     ("concierge-server/src/dialect/telegraphy", &["events"]),

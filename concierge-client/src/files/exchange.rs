@@ -61,7 +61,7 @@ impl Exchange {
         body: Body,
         watch: &Watch,
     ) -> Result<Response<Incoming>, FileError> {
-        let stream = self.approach.open().await?;
+        let stream = self.approach.way.open().await?;
         let answered = async {
             let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
             // It ends with the answer's body, or when that is dropped.
@@ -87,7 +87,7 @@ impl Exchange {
         headers: &[(HeaderName, &str)],
         body: Body,
     ) -> Result<Request<Body>, FileError> {
-        let url = &self.approach.route.url;
+        let url = &self.approach.way.route.url;
         let mut request = Request::builder()
             .method(method)
             .uri(place::store(url) + place)
@@ -98,7 +98,7 @@ impl Exchange {
             request = request.header(name, *value);
         }
         // What somebody added for a proxy before the gateway is for this, too.
-        for (name, value) in &self.approach.route.headers {
+        for (name, value) in &self.approach.way.route.headers {
             request = request.header(name.as_str(), value.as_bytes());
         }
         if self.leave.is_some() {

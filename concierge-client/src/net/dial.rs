@@ -18,7 +18,7 @@ use super::{
     url::GatewayUrl,
 };
 use crate::{
-    error::{ConnectError, Stage, UrlError},
+    error::{BuildError, ConnectError, Stage, UrlError},
     milestone::{Answer, Milestone},
     payload::{SUBPROTOCOL, Secret},
 };
@@ -61,6 +61,8 @@ pub(crate) struct Route {
     pub(crate) address_within: Option<Duration>,
     /// The largest message that is taken, in bytes.
     pub(crate) max_message: usize,
+    /// What is offered to be spoken over the WebSocket, the best first.
+    pub(crate) subprotocols: &'static [&'static str],
 }
 
 impl Route {
@@ -75,7 +77,27 @@ impl Route {
             trust: Trust::default(),
             address_within: None,
             max_message: MAX_MESSAGE,
+            subprotocols: &[SUBPROTOCOL],
         }
+    }
+
+    /// Sends this header with the request for a WebSocket.
+    pub(crate) fn add_header(&mut self, name: &str, value: &str) -> Result<(), BuildError> {
+        let (name, value) = headers::header(name, value)?;
+        self.headers.append(name, value);
+        Ok(())
+    }
+
+    /// Goes through this proxy, whatever the environment says.
+    pub(crate) fn set_proxy(&mut self, url: &str) -> Result<(), BuildError> {
+        let invalid = |reason| BuildError::Proxy { origin: "what was given as a proxy", reason };
+        self.proxy = ProxyChoice::Given(url.parse().map_err(invalid)?);
+        Ok(())
+    }
+
+    /// Goes directly, whatever the environment says.
+    pub(crate) fn set_no_proxy(&mut self) {
+        self.proxy = ProxyChoice::Direct;
     }
 
     /// The secret for one attempt; a provider is asked each time.
@@ -132,8 +154,11 @@ async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     patience: &Patience,
 ) -> Result<WebSocketStream<Watched<S>>, ConnectError> {
     let uri: Uri = route.url.as_str().parse().map_err(|error| invalid_uri(&route.url, &error))?;
-    let request =
-        ClientRequestBuilder::new(uri).with_sub_protocol(SUBPROTOCOL).with_header("User-Agent", USER_AGENT);
+    let request = ClientRequestBuilder::new(uri).with_header("User-Agent", USER_AGENT);
+    let request = route
+        .subprotocols
+        .iter()
+        .fold(request, |request, subprotocol| request.with_sub_protocol(*subprotocol));
     let mut request = request.into_client_request().map_err(describe)?;
     headers::extend(request.headers_mut(), &route.headers);
     let config = WebSocketConfig::default()

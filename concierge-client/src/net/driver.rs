@@ -16,25 +16,21 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep, sleep_until, timeout_at},
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{Error as WebSocketError, Message},
-};
+use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use super::{
-    activity::{Activity, Watched},
-    approach::{ByteStream, Established},
+    activity::Activity,
+    approach::Established,
     chores::Chore,
     desk::{Absence, Desk, Source},
     farewell::{cause_of_close, cause_of_error, farewell},
     link::Link,
+    way::Socket,
 };
 use crate::{
     payload::Intent,
     session::{CloseCause, KeepAlive, Session, Vigil},
 };
-
-type Socket = WebSocketStream<Watched<Box<dyn ByteStream>>>;
 
 /// How a connection is run.
 #[derive(Debug, Clone, Copy)]

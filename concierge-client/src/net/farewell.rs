@@ -22,7 +22,7 @@ use crate::{payload::CloseCode, session::CloseCause};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the gateway's close frame says.
-pub(super) fn cause_of_close(frame: Option<CloseFrame>) -> CloseCause {
+pub(crate) fn cause_of_close(frame: Option<CloseFrame>) -> CloseCause {
     match frame {
         Some(frame) => CloseCause::ByGateway {
             code: CloseCode::from(u16::from(frame.code)),
@@ -34,7 +34,7 @@ pub(super) fn cause_of_close(frame: Option<CloseFrame>) -> CloseCause {
 }
 
 /// What an error of the WebSocket means.
-pub(super) fn cause_of_error(error: WebSocketError, max_message: usize) -> CloseCause {
+pub(crate) fn cause_of_error(error: WebSocketError, max_message: usize) -> CloseCause {
     match error {
         WebSocketError::Capacity(_) => CloseCause::TooLarge { limit: max_message },
         WebSocketError::Utf8(_) => CloseCause::NotUtf8,
@@ -47,7 +47,7 @@ pub(super) fn cause_of_error(error: WebSocketError, max_message: usize) -> Close
 }
 
 /// Says the close that goes with the cause, and gives the gateway a moment to hear it.
-pub(super) async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut WebSocketStream<S>,
     cause: &CloseCause,
 ) {

@@ -30,6 +30,7 @@ mod tcp;
 #[cfg(feature = "rustls")]
 mod tls;
 mod url;
+mod way;
 
 pub use fanout::Overflow;
 pub use hold::Hold;
@@ -39,15 +40,16 @@ pub use url::GatewayUrl;
 /// No time limit is longer: a year, which every clock can count to.
 pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_hours(365 * 24);
 
-pub(crate) use approach::{Approach, Connector, Established};
+pub(crate) use approach::{Approach, Established};
 pub(crate) use dial::Route;
 #[cfg(feature = "files")]
 pub(crate) use dial::USER_AGENT;
 pub(crate) use driver::Tuning;
 pub(crate) use fanout::{Predicate, Queue};
-pub(crate) use headers::header;
+pub(crate) use farewell::{cause_of_close, cause_of_error, farewell};
 pub(crate) use ledger::Interest;
 pub(crate) use link::{Command, Control, Link, Outcome, Waiter};
-pub(crate) use proxy::{Proxy, ProxyChoice};
+pub(crate) use patience::Patience;
 pub(crate) use secret_source::{ProviderError, SecretSource};
-pub(crate) use supervisor::{Persistence, start};
+pub(crate) use supervisor::{Persistence, random, start, with_sources};
+pub(crate) use way::{Connector, Socket, Way};

@@ -102,7 +102,7 @@ impl Supervisor {
         self.reconnect.handle_connected(Instant::now().into_std());
         let mut driver = Driver::new(established, session, Arc::clone(&self.link), self.tuning, absence);
         let mut source = Source { held: &mut self.held, commands: &mut self.commands };
-        let cause = driver.run(&mut source, self.approach.within).await;
+        let cause = driver.run(&mut source, self.approach.way.within).await;
         tracing::debug!(%cause, "connection ends");
         let Some(pause) = self.after(&cause) else {
             let unanswered = driver.desk.settle(&cause);
@@ -267,12 +267,12 @@ fn gave_up(error: ConnectError) -> CloseCause {
     }
 }
 
-fn with_sources(error: &dyn std::error::Error) -> String {
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |error| error.source());
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
 /// Any number: what identifies something at random is as random as anything.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     Uuid::new_v4().as_u64_pair().0
 }

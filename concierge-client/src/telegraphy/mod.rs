@@ -52,6 +52,12 @@ pub use subscription::Subscription;
 pub use system::{RegistryAction, SubscriptionState, SystemEvent, SystemFrame, SystemMeta};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 
+#[cfg(feature = "net")]
+pub use crate::live::{
+    AskError, AuthToken, ComeInError, EventStream, LiveEvent, Received, StreamError, SubscribeError,
+    Subscribing, Telegraphy, TelegraphyBuilder,
+};
+
 /// The WebSocket subprotocols of [RFC 6455, section 1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9) that select this
 /// protocol, the newest first. The gateway answers with the one it was offered.
 pub const SUBPROTOCOLS: [&str; 2] = ["telegraphy.v1", "telegraphy"];

@@ -17,11 +17,7 @@ use tokio_tungstenite::{
 use uuid::Uuid;
 
 use crate::{
-    builder::ClientBuilder,
-    client::Client,
-    error::ConnectError,
-    events::Events,
-    payload::{PROTOCOL_VERSION, SUBPROTOCOL},
+    builder::ClientBuilder, client::Client, error::ConnectError, events::Events, payload::PROTOCOL_VERSION,
 };
 
 /// How much either side can write before the other reads, in bytes.
@@ -111,8 +107,10 @@ impl ScriptedGateway {
     {
         #[expect(clippy::result_large_err, reason = "the signature is given")]
         let echo = |request: &Request, mut response: Response| {
-            if request.headers().contains_key(SEC_WEBSOCKET_PROTOCOL) {
-                let spoken = HeaderValue::from_static(SUBPROTOCOL);
+            let offered =
+                request.headers().get(SEC_WEBSOCKET_PROTOCOL).and_then(|offered| offered.to_str().ok());
+            let first = offered.and_then(|offered| offered.split(',').next());
+            if let Some(Ok(spoken)) = first.map(|first| HeaderValue::from_str(first.trim())) {
                 response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, spoken);
             }
             Ok(response)

@@ -6,5 +6,6 @@
 )]
 
 mod gateway;
+mod live;
 mod properties;
 mod session;
