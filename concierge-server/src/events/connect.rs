@@ -17,6 +17,7 @@ use super::{
     close,
     effect::{Cause, ConnectionId, Effect},
     failed,
+    few::Few,
     input::{Doors, Fresh, Peer},
     record::{Change, SessionId, SessionRecord, TokenHash},
     session::{Granted, Owner, Presence, Session, owner},
@@ -120,8 +121,8 @@ impl Events {
             grants,
             expires,
             presence: Presence::Connected { connection, is_slow: false },
-            subscriptions: BTreeMap::new(),
-            interests: BTreeMap::new(),
+            subscriptions: Few::default(),
+            interests: Few::default(),
             next_subscription: 1,
             pending: 0,
         };

@@ -60,29 +60,28 @@ pub(super) fn variant(
     name: &EventName,
     access: Access<'_>,
     event: &Published,
-    matches: impl Iterator<Item = Match>,
+    matches: impl Iterator<Item = Match> + Clone,
 ) -> Option<Variant> {
     if !access.allows(event) {
         return None;
     }
     let has_before = event.subject_before().is_some();
     let allowed_before = has_before && access.allowed_before(event);
-    let came: Vec<(SubscriptionId, Transition)> = matches
-        .filter_map(|Match { subscription, is_now, was_before }| {
-            let transition = match (is_now, was_before && allowed_before) {
-                (true, true) => Transition::Stay,
-                (true, false) => Transition::Enter,
-                (false, true) => Transition::Leave,
-                (false, false) => return None,
-            };
-            Some((subscription, transition))
-        })
-        .collect();
-    let (_, first) = came.first()?;
-    let is_one = came.iter().all(|(_, transition)| transition == first);
+    // Gone through more than once, and kept only for those who are told each of them: there may be many sessions.
+    let came = matches.filter_map(|Match { subscription, is_now, was_before }| {
+        let transition = match (is_now, was_before && allowed_before) {
+            (true, true) => Transition::Stay,
+            (true, false) => Transition::Enter,
+            (false, true) => Transition::Leave,
+            (false, false) => return None,
+        };
+        Some((subscription, transition))
+    });
+    let (_, first) = came.clone().next()?;
+    let is_one = came.clone().all(|(_, transition)| transition == first);
     // Together they want what any of them wants.
-    let is_in = came.iter().any(|(_, transition)| *transition != Transition::Leave);
-    let was_in = came.iter().any(|(_, transition)| *transition != Transition::Enter);
+    let is_in = came.clone().any(|(_, transition)| transition != Transition::Leave);
+    let was_in = came.clone().any(|(_, transition)| transition != Transition::Enter);
     let together = match (is_in, was_in) {
         (true, true) => Transition::Stay,
         (true, false) => Transition::Enter,
@@ -90,9 +89,9 @@ pub(super) fn variant(
     };
     let all = session.interests.get(name).map_or(0, |interest| interest.subscriptions.len());
     Some(Variant {
-        subscriptions: (came.len() < all).then(|| came.iter().map(|(id, _)| *id).collect()),
+        subscriptions: (came.clone().count() < all).then(|| came.clone().map(|(id, _)| id).collect()),
         transition: has_before.then_some(together),
-        transitions: if has_before && !is_one { came } else { Vec::new() },
+        transitions: if has_before && !is_one { came.collect() } else { Vec::new() },
         is_replay: false,
         is_redelivered: false,
     })
@@ -122,5 +121,5 @@ pub(super) fn past_variant(
 ) -> Option<Variant> {
     let access = session.access(event.name(), topic.definition().map(|definition| &**definition));
     let matches = past_matches(session, event, wants);
-    variant(session, event.name(), access, event, matches.into_iter())
+    variant(session, event.name(), access, event, matches.iter().copied())
 }

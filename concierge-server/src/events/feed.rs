@@ -55,7 +55,7 @@ impl Events {
         let mut told = self.told_subscriptions(id);
         let mut feeds = Feeds::new();
         let Some(session) = self.sessions.get_mut(id) else { return (told, feeds) };
-        for (event, interest) in &mut session.interests {
+        for (event, interest) in session.interests.iter_mut() {
             let Some(topic) = self.topics.get(event) else { continue };
             if !matches!(topic.standing, Standing::Registered(_)) {
                 continue;
@@ -309,7 +309,7 @@ impl Events {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.set_slow(is_slow);
         let mut paused = Vec::new();
-        for (event, interest) in &mut session.interests {
+        for (event, interest) in session.interests.iter_mut() {
             let Some(topic) = self.topics.get(event) else { continue };
             if !is_slow {
                 if let Some((first, last)) = interest.lost.take() {

@@ -44,6 +44,12 @@ pub(super) struct Catchup {
 }
 
 impl Interest {
+    /// Of who has had everything up to here.
+    pub(super) fn new(at: Position) -> Self {
+        let sent = at.offset;
+        Self { subscriptions: BTreeSet::new(), feed: Feed::Live, acknowledged: at, sent, lost: None }
+    }
+
     /// Nobody is there to be sent anything.
     pub(super) fn stop(&mut self) {
         self.feed = Feed::Live;

@@ -48,6 +48,7 @@ mod connect;
 mod deliver;
 mod effect;
 mod feed;
+mod few;
 pub mod filter;
 mod grant;
 mod input;

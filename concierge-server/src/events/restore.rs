@@ -1,14 +1,15 @@
 //! What was there before the process was.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use concierge_client::telegraphy::{Position, Timestamp};
 
 use super::{
     Events,
     alarms::Alarm,
+    few::Few,
     filter::Filter,
-    interest::{Feed, Interest},
+    interest::Interest,
     record::{Records, SubscriptionRecord},
     session::{Granted, Presence, Session, Subscription},
     topic::{Known, Registered, Standing, Topic},
@@ -56,8 +57,8 @@ impl Events {
                 grants,
                 expires: record.expires,
                 presence: Presence::Away { since: now },
-                subscriptions: BTreeMap::new(),
-                interests: BTreeMap::new(),
+                subscriptions: Few::default(),
+                interests: Few::default(),
                 next_subscription: 1,
                 pending: 0,
             });
@@ -77,24 +78,20 @@ impl Events {
         let session = self.sessions.get_mut(id)?;
         let topic =
             self.topics.entry(event.clone()).or_insert_with(|| Topic::new(Standing::Unregistered, epoch));
-        let filter_id = topic.enter(filter.clone(), id, number).ok()?;
+        let (filter_id, filter) = topic.enter(filter, id, number).ok()?;
         // Of a log that began later, everything was published since.
         let since = if since.epoch == topic.epoch {
             since
         } else {
             Position { epoch: topic.epoch.clone(), offset: 0 }
         };
-        let interest = session.interests.entry(event.clone()).or_insert_with(|| Interest {
-            subscriptions: std::collections::BTreeSet::new(),
-            feed: Feed::Live,
-            acknowledged: since.clone(),
-            sent: 0,
-            lost: None,
-        });
+        let interest = session.interests.remove(&event);
+        let mut interest = interest.unwrap_or_else(|| Interest::new(since.clone()));
         interest.subscriptions.insert(number);
         interest.acknowledged.offset = interest.acknowledged.offset.min(since.offset);
         // They may have had everything before the start, and may say so.
         interest.sent = topic.head;
+        session.interests.insert(event.clone(), interest);
         let subscription =
             Subscription { event, filter, filter_id, is_permanent: true, is_lazy: lazy, since };
         session.subscriptions.insert(number, subscription);

@@ -9,6 +9,7 @@ use concierge_client::telegraphy::{
 
 use super::{
     effect::ConnectionId,
+    few::Few,
     filter::{Filter, FilterError, FilterId},
     interest::Interest,
     published::Published,
@@ -26,8 +27,8 @@ pub(super) struct Session {
     pub grants: Granted,
     pub expires: Timestamp,
     pub presence: Presence,
-    pub subscriptions: BTreeMap<SubscriptionId, Subscription>,
-    pub interests: BTreeMap<EventName, Interest>,
+    pub subscriptions: Few<SubscriptionId, Subscription>,
+    pub interests: Few<EventName, Interest>,
     pub next_subscription: u32,
     /// Permanent subscriptions that are on their way to the store.
     pub pending: usize,
@@ -165,7 +166,9 @@ impl Session {
     pub(super) fn find(&self, event: &str, filter: &Filter) -> Option<SubscriptionId> {
         let mut candidates = self.interests.get(event)?.subscriptions.iter();
         candidates
-            .find(|id| self.subscriptions.get(*id).is_some_and(|known| known.filter == *filter))
+            .find(|id| {
+                self.subscriptions.get::<SubscriptionId>(id).is_some_and(|known| known.filter == *filter)
+            })
             .copied()
     }
 

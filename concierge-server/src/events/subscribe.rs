@@ -163,23 +163,19 @@ impl Events {
             existing.is_permanent = subscribe.permanent;
             existing.is_lazy = subscribe.lazy;
         } else {
-            let Ok(filter_id) = topic.enter(filter.clone(), id, number) else {
+            let Ok((filter_id, filter)) = topic.enter(filter, id, number) else {
                 let message = super::filter::TooManyResidual.to_string();
                 self.forget_if_idle(name, now);
                 return failed(Status::LimitExceeded, message);
             };
             let is_slow = session.is_slow();
-            let interest = session.interests.entry(name.clone()).or_insert_with(|| Interest {
-                subscriptions: std::collections::BTreeSet::new(),
-                feed: Feed::Live,
-                acknowledged: topic.position(),
-                sent: topic.head,
-                lost: None,
-            });
+            let interest = session.interests.remove(name);
+            let mut interest = interest.unwrap_or_else(|| Interest::new(topic.position()));
             if is_slow && topic.is_guaranteed() && interest.feed == Feed::Live {
                 interest.feed = Feed::Paused(Catchup::late(topic.head));
             }
             interest.join(number, topic.head);
+            session.interests.insert(name.clone(), interest);
             let subscription = Subscription {
                 event: name.clone(),
                 filter,

@@ -204,15 +204,16 @@ impl Topic {
         self.retained.clear();
     }
 
+    /// A subscription wants what fulfils a filter. Those that are equal are shared, which is why it is handed back.
     pub(super) fn enter(
         &mut self,
         filter: Filter,
         session: SessionId,
         subscription: SubscriptionId,
-    ) -> Result<FilterId, TooManyResidual> {
-        let id = self.index.intern(filter)?;
+    ) -> Result<(FilterId, Filter), TooManyResidual> {
+        let id = self.index.intern(filter.clone())?;
         self.receivers.entry(id).or_default().insert((session, subscription));
-        Ok(id)
+        Ok((id, self.index.filter(id).cloned().unwrap_or(filter)))
     }
 
     pub(super) fn leave(&mut self, filter: FilterId, session: SessionId, subscription: SubscriptionId) {

@@ -3,7 +3,10 @@
 //! A filter that demands a certain value somewhere, by `exact` or `in`, is entered under that path and value, and asked only
 //! about events that have the value there. Filters that demand no such thing are the residual ones, and asked about each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Filter, Term,
@@ -20,7 +23,7 @@ pub struct FilterId(u64);
 #[derive(Debug, Default)]
 pub struct FilterIndex {
     entries: BTreeMap<FilterId, Entry>,
-    by_text: BTreeMap<Box<str>, FilterId>,
+    by_text: BTreeMap<Arc<str>, FilterId>,
     by_value: BTreeMap<Path, BTreeMap<Scalar, BTreeSet<FilterId>>>,
     residual: BTreeSet<FilterId>,
     next: u64,
@@ -62,7 +65,7 @@ impl FilterIndex {
         }
         let id = FilterId(self.next);
         self.next += 1;
-        self.by_text.insert(filter.canonical().into(), id);
+        self.by_text.insert(filter.canonical.clone(), id);
         match &keys {
             Some(keys) => {
                 for (path, value) in keys {

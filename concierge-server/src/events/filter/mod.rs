@@ -44,6 +44,7 @@ mod tests;
 use std::{
     fmt::{self, Display, Formatter},
     hash::{Hash, Hasher},
+    sync::Arc,
 };
 
 use serde_json::Value;
@@ -55,11 +56,11 @@ pub use self::{
     path::Subject,
 };
 
-/// What an event must be like. Two are equal when their canonical forms are.
+/// What an event must be like. Two are equal when their canonical forms are. A clone shares everything.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    terms: Vec<Term>,
-    canonical: Box<str>,
+    terms: Arc<[Term]>,
+    canonical: Arc<str>,
 }
 
 /// One of several things that must all hold.
@@ -100,7 +101,7 @@ impl Filter {
         let mut terms = canonical::arrange(parse::read(json)?);
         let canonical = canonical::text(&terms).into();
         cheapest_first(&mut terms);
-        Ok(Self { terms, canonical })
+        Ok(Self { terms: terms.into(), canonical })
     }
 
     /// Whether an event fulfils it.
