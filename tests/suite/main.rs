@@ -41,6 +41,7 @@ mod slow;
 mod start;
 mod stop;
 mod surroundings;
+mod telegraphy;
 mod terminal;
 mod tls;
 mod transcripts;

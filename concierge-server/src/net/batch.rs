@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use super::payload::{Large, Payload, Waiting, first_length};
+use super::payload::{Kind, LONGEST_HEAD, Large, Payload, Waiting, first_length, payload_of, put};
 
 /// How many chunks are written in one call at most: as many slices are on the stack.
 pub(super) const CHUNKS: usize = 64;
@@ -49,6 +49,24 @@ impl Chunk {
         *payloads += 1;
         small.waits_with(waiting);
         true
+    }
+
+    /// Makes one frame of small ones, if there are several.
+    fn join(&mut self) {
+        let Self::Small { frames, payloads: 2.., .. } = self else { return };
+        let mut text = Vec::with_capacity(frames.len());
+        let mut rest = frames.as_slice();
+        while !rest.is_empty() {
+            if !text.is_empty() {
+                text.push(b'\n');
+            }
+            let (frame, others) = rest.split_at(first_length(rest));
+            text.extend_from_slice(payload_of(frame));
+            rest = others;
+        }
+        let mut joined = Vec::with_capacity(LONGEST_HEAD + text.len());
+        put(&mut joined, Kind::Text, &text);
+        *frames = joined;
     }
 
     /// As they are written.
@@ -98,6 +116,18 @@ impl Batch {
 
     pub(super) fn push(&mut self, chunk: Chunk) {
         self.chunks.push_back(chunk);
+    }
+
+    /// Whether there are payloads in it.
+    pub(super) fn has_payloads(&self) -> bool {
+        !self.chunks.is_empty()
+    }
+
+    /// Makes one text of the small ones that lie together, each with a line feed before the next. Only before any of it has left.
+    pub(super) fn join(&mut self) {
+        for chunk in &mut self.chunks {
+            chunk.join();
+        }
     }
 
     /// What is to be written next, in the first of these slices. How many they are.

@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::io;
 use std::time::Duration;
 
-use concierge_client::payload::CloseCode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -30,26 +29,40 @@ pub(super) enum Ending {
     /// The gateway closes at once: it failed, or an operator wants it.
     Abort(Close),
     /// The gateway closes at once: the client does not take what it is sent.
-    Slow,
+    Slow(Close),
     /// The gateway stops: it closes after everything that waits, within this time.
-    Stop(Duration),
+    Stop(Close, Duration),
     /// The client closed; what it said is still to be echoed.
     Closed(Option<Close>),
     /// The connection is gone.
     Lost,
 }
 
+/// What the gateway ends a WebSocket for by itself, whatever is spoken over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// What came is none of what may come.
+    Violation(Violation),
+    /// The client does not take what it is sent.
+    Slow,
+    /// The client was over a rate for too long.
+    RateLimited,
+    /// An operator wants it.
+    Kicked,
+    /// The gateway failed on it.
+    Failure,
+    /// The gateway stops.
+    Stop,
+}
+
 impl Ending {
-    /// What follows from the end of the client's part.
-    pub(super) fn after(end: &End) -> Self {
-        let code = match end {
-            End::Closed(close) => return Self::Closed(close.clone()),
-            End::Lost => return Self::Lost,
-            End::Violated(Violation::TooBig) => CloseCode::MessageTooBig,
-            End::Violated(Violation::NotUtf8) => CloseCode::InvalidData,
-            End::Violated(Violation::Protocol) => CloseCode::ProtocolError,
-        };
-        Self::Close(Close::new(code))
+    /// What follows from the end of the client's part. The dialect has the words.
+    pub(super) fn after(end: &End, words: impl FnOnce(Reason) -> Close) -> Self {
+        match end {
+            End::Closed(close) => Self::Closed(close.clone()),
+            End::Lost => Self::Lost,
+            End::Violated(violation) => Self::Close(words(Reason::Violation(*violation))),
+        }
     }
 
     /// Who ended it, and how.
@@ -64,9 +77,9 @@ impl Ending {
     /// What the last frame says; none has no code.
     fn close(&self) -> Option<Close> {
         match self {
-            Self::Close(close) | Self::Abort(close) => Some(close.clone()),
-            Self::Slow => Some(Close::new(CloseCode::SlowConsumer)),
-            Self::Stop(_) => Some(Close::new(CloseCode::GoingAway)),
+            Self::Close(close) | Self::Abort(close) | Self::Slow(close) | Self::Stop(close, _) => {
+                Some(close.clone())
+            }
             Self::Closed(close) => close.clone(),
             Self::Lost => None,
         }
@@ -79,8 +92,8 @@ pub(super) async fn finish(mut socket: Socket<Wire>, outbox: &Outbox, ending: En
         Ending::Lost => return,
         Ending::Closed(_) | Ending::Abort(_) => (PATIENCE, None),
         Ending::Close(_) => (PATIENCE, Some(outbox)),
-        Ending::Slow => (PATIENCE_WITH_SLOW, None),
-        Ending::Stop(within) => (within, Some(outbox)),
+        Ending::Slow(_) => (PATIENCE_WITH_SLOW, None),
+        Ending::Stop(_, within) => (within, Some(outbox)),
     };
     let said = timeout(patience, farewell(&mut socket, waiting, ending.close())).await;
     let stream = socket.into_inner();

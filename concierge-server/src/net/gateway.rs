@@ -141,7 +141,9 @@ impl Gateway {
             most_waiting: limits.outbox_total_bytes.unwrap_or(usize::MAX),
             outbox: limits.outbox_bytes,
         };
-        let open = |kept| Exchange::new(kept, config.telegraphy.rules.clone(), room, panics.clone());
+        let open = |kept| {
+            Exchange::new(kept, &config.telegraphy, room, (metrics.telegraphy().clone(), panics.clone()))
+        };
         let exchange = kept.map(open);
         Arc::new(Self {
             rules: Arc::new(rules),

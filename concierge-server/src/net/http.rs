@@ -25,13 +25,15 @@ use super::files::{self, Asking, Body};
 use super::gateway::{Asker, Door, Gateway};
 use super::leftover::{Arriving, Leftover};
 use super::lifetime::Lifetime;
-use super::member::From;
+use super::member::{From, Member};
 use super::metrics::{Metrics, TurnedAway};
 use super::origin::{self, Allowed, Foreign, Way};
 #[cfg(test)]
 use super::panics::tests::Fault;
 use super::peer::Peer;
-use super::upgrade::{Accepted, Dialect, NoHandshake, WEBSOCKET_VERSION, handshake};
+use super::session::Side;
+use super::telegraphy::Subscriber;
+use super::upgrade::{Accepted, Dialect, NoHandshake, Spoken, WEBSOCKET_VERSION, handshake};
 use super::wire::Wire;
 use super::{overload, session};
 use crate::config::Config;
@@ -182,7 +184,7 @@ impl Visitor {
         }
     }
 
-    async fn perform(&self, mut request: Request<Arriving>, asker: Asker) -> Answer {
+    async fn perform(&self, request: Request<Arriving>, asker: Asker) -> Answer {
         #[cfg(test)]
         self.gateway.panics().inject(Fault::Http);
         let Config { allowed_origins: origins, allowed_hosts: hosts, .. } = self.gateway.config();
@@ -202,32 +204,50 @@ impl Visitor {
             let gateway = &self.gateway;
             return files::answer(files, Asking { request, gateway, address, lifetime }).await;
         }
+        if let Some(spoken) = self.spoken(request.uri().path()) {
+            return match *request.method() {
+                Method::GET => self.open(request, peer, spoken),
+                _ => not_allowed("GET"),
+            };
+        }
         match (request.uri().path(), request.method()) {
-            ("/ws", &Method::GET) => match handshake(request.version(), request.headers()) {
-                Ok(accepted) => {
-                    if let Some(wait) = self.gateway.wait_of(Door::Clients, peer.address) {
-                        self.gateway.metrics().turn_away(TurnedAway::Guesses);
-                        return guesses(wait);
-                    }
-                    if let Some(what) = self.gateway.scarce() {
-                        self.gateway.metrics().turn_away(TurnedAway::Scarce(what));
-                        return overloaded();
-                    }
-                    let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
-                    let origin = origin.map(str::to_owned);
-                    self.upgrade(&accepted, From { peer, origin }, hyper::upgrade::on(&mut request))
-                }
-                Err(reason) => {
-                    self.gateway.metrics().turn_away(TurnedAway::Handshake);
-                    no_handshake(reason)
-                }
-            },
             ("/", &Method::GET | &Method::HEAD) => greeting(),
             ("/healthz", &Method::GET | &Method::HEAD) => text(StatusCode::OK, "ok\n"),
-            ("/ws", _) => not_allowed("GET"),
             ("/" | "/healthz", _) => not_allowed("GET, HEAD"),
             _ => text(StatusCode::NOT_FOUND, "nothing is here: the WebSocket is at /ws\n"),
         }
+    }
+
+    /// What can be spoken over a WebSocket at a path; nothing if there is none.
+    fn spoken(&self, path: &str) -> Option<Spoken> {
+        match (path, self.gateway.exchange()) {
+            ("/ws", None) => Some(Spoken::Concierge),
+            ("/ws", Some(_)) => Some(Spoken::Either),
+            ("/telegraphy/ws", Some(_)) => Some(Spoken::Telegraphy),
+            _ => None,
+        }
+    }
+
+    /// Opens a WebSocket, if that is what is asked for and there may be one more.
+    fn open(&self, mut request: Request<Arriving>, peer: Peer, spoken: Spoken) -> Answer {
+        let accepted = match handshake(request.version(), request.headers(), spoken) {
+            Ok(accepted) => accepted,
+            Err(reason) => {
+                self.gateway.metrics().turn_away(TurnedAway::Handshake);
+                return no_handshake(reason);
+            }
+        };
+        if let Some(wait) = self.gateway.wait_of(Door::Clients, peer.address) {
+            self.gateway.metrics().turn_away(TurnedAway::Guesses);
+            return guesses(wait);
+        }
+        if let Some(what) = self.gateway.scarce() {
+            self.gateway.metrics().turn_away(TurnedAway::Scarce(what));
+            return overloaded();
+        }
+        let origin = request.headers().get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        let origin = origin.map(str::to_owned);
+        self.upgrade(&accepted, From { peer, origin }, hyper::upgrade::on(&mut request))
     }
 
     /// Answers 101, and leaves the connection to a task of its own, which holds nothing of the request any more.
@@ -238,15 +258,13 @@ impl Visitor {
         let Ok(key) = HeaderValue::from_str(&accepted.key) else {
             return text(StatusCode::INTERNAL_SERVER_ERROR, "the accept key is no header\n");
         };
-        match accepted.dialect {
-            Dialect::Concierge => {
-                let gateway = Arc::clone(&self.gateway);
-                self.gateway.spawn_on(&self.messages, async move {
-                    let Ok(upgraded) = upgrade.await else { return };
-                    let Ok(parts) = upgraded.downcast::<TokioIo<Wire>>() else { return };
-                    session::run(gateway, parts.io.into_inner(), parts.read_buf, from, place).await;
-                });
+        let gateway = Arc::clone(&self.gateway);
+        match (accepted.dialect, self.gateway.exchange()) {
+            (Dialect::Telegraphy, Some(exchange)) => {
+                let exchange = Arc::clone(exchange);
+                self.serve(upgrade, move || Subscriber::new(gateway, exchange, from, place));
             }
+            _ => self.serve(upgrade, move || Member::new(gateway, from, place)),
         }
         let mut answer = to_websocket(empty(StatusCode::SWITCHING_PROTOCOLS));
         let headers = answer.headers_mut();
@@ -255,6 +273,15 @@ impl Visitor {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
         }
         answer
+    }
+
+    /// Serves what comes of an upgrade in a task of its own.
+    fn serve<S: Side + Send>(&self, upgrade: OnUpgrade, begin: impl FnOnce() -> S + Send + 'static) {
+        self.gateway.spawn_on(&self.messages, async move {
+            let Ok(upgraded) = upgrade.await else { return };
+            let Ok(parts) = upgraded.downcast::<TokioIo<Wire>>() else { return };
+            session::run(begin, parts.io.into_inner(), parts.read_buf).await;
+        });
     }
 }
 

@@ -2,20 +2,25 @@
 //! included, dropping this takes all of it out.
 
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
-use concierge_client::payload::{ClientName, CloseCode, RequestKind};
-use tracing::debug;
+use concierge_client::payload::{ClientName, CloseCode, Envelope, RequestKind};
+use tracing::{debug, trace};
 
 use super::admission::Place;
+use super::batch::Batch;
 use super::drive::Performed;
+use super::ending::{Ending, Reason};
+use super::frames::{FrameLimits, Violation};
 use super::gateway::{Door, Gateway};
 use super::metrics::TurnedAway;
 use super::outbox::Outbox;
 #[cfg(test)]
 use super::panics::tests::Fault;
 use super::peer::Peer;
-use crate::dialect::concierge::{Close, Connection, Input, Joined, Step};
+use super::session::Side;
+use crate::dialect::concierge::{Close, Connection, Input, Joined, Step, Timer};
 use crate::files::Holder;
 
 /// What the gateway has of one WebSocket.
@@ -59,16 +64,6 @@ impl Member {
         let (number, outbox) = gateway.open_outbox();
         let connection = Connection::new(Arc::clone(gateway.rules()), gateway.now());
         Self { gateway, from, outbox, number, place, connection: Some(connection) }
-    }
-
-    /// A text came in, now. The gateway's clocks are looked at once more for one that is timed.
-    pub(super) fn handle_text(&mut self, text: &str, now: Duration, is_timed: bool) -> Outcome {
-        let (request, outcome) = self.carry_out(text, now, is_timed);
-        self.gateway.metrics().receive(request);
-        if is_timed {
-            self.gateway.metrics().observe_handling(self.gateway.now().saturating_sub(now));
-        }
-        outcome
     }
 
     /// Which request it was, and what came of it.
@@ -129,9 +124,83 @@ impl Member {
             files.join(client, Holder { name, uuid, secret: fs_key, address: peer.address, origin });
         }
     }
+}
 
-    /// Takes the client out of the hub. While the gateway stops nobody is told: they all are leaving.
-    pub(super) fn leave(&mut self) -> Vec<Arc<Outbox>> {
+impl Side for Member {
+    fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    fn peer(&self) -> Peer {
+        self.from.peer
+    }
+
+    fn frame_limits(&self) -> FrameLimits {
+        self.gateway.frame_limits()
+    }
+
+    fn words(reason: Reason) -> Close {
+        Close::new(match reason {
+            Reason::Violation(Violation::TooBig) => CloseCode::MessageTooBig,
+            Reason::Violation(Violation::NotUtf8) => CloseCode::InvalidData,
+            Reason::Violation(Violation::Protocol) => CloseCode::ProtocolError,
+            Reason::Slow => CloseCode::SlowConsumer,
+            Reason::RateLimited => CloseCode::RateLimited,
+            Reason::Kicked => CloseCode::Kicked,
+            Reason::Failure => CloseCode::InternalError,
+            Reason::Stop => CloseCode::GoingAway,
+        })
+    }
+
+    /// The gateway's clocks are looked at once more for one that is timed.
+    fn handle_text(&mut self, text: &str, now: Duration, is_timed: bool) -> Outcome {
+        if let Some(client) = self.connection.as_ref().and_then(Connection::client) {
+            trace!(?client, text = ?loggable(text), "received");
+        }
+        let (request, outcome) = self.carry_out(text, now, is_timed);
+        self.gateway.metrics().receive(request);
+        if is_timed {
+            self.gateway.metrics().observe_handling(self.gateway.now().saturating_sub(now));
+        }
+        outcome
+    }
+
+    fn handle_binary(&mut self, now: Duration) -> Outcome {
+        self.handle_activity(now);
+        match self.connection.as_mut().map(Connection::handle_binary) {
+            Some(Step::Close(close)) => Outcome::close(close),
+            _ => Outcome::default(),
+        }
+    }
+
+    fn handle_activity(&mut self, now: Duration) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_activity(now);
+        }
+    }
+
+    fn poll(&mut self, _context: &mut Context<'_>) -> Option<Ending> {
+        None
+    }
+
+    fn handle_taken(&mut self, _batch: &mut Batch) {}
+
+    fn next_deadline(&self) -> Option<Duration> {
+        self.connection.as_ref().and_then(Connection::next_deadline)
+    }
+
+    fn handle_deadline(&mut self, now: Duration) -> Timer {
+        self.connection.as_mut().map_or(Timer::Nothing, |connection| connection.handle_deadline(now))
+    }
+
+    fn handle_stop(&mut self) {}
+
+    /// While the gateway stops nobody is told: they all are leaving.
+    fn leave(&mut self) -> Vec<Arc<Outbox>> {
         // First, while nobody else can have the name.
         if let Some(files) = self.gateway.files()
             && let Some(client) = self.connection.as_ref().and_then(Connection::client)
@@ -144,21 +213,13 @@ impl Member {
             _ => Vec::new(),
         }
     }
+}
 
-    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
-        self.connection.as_mut()
-    }
-
-    pub(super) fn peer(&self) -> Peer {
-        self.from.peer
-    }
-
-    pub(super) fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
-    }
-
-    pub(super) fn gateway(&self) -> &Arc<Gateway> {
-        &self.gateway
+/// What of a text a log may have: nothing of one that could have a secret in it, as every `IDENTIFY` and what is none by mistake.
+fn loggable(text: &str) -> &str {
+    match Envelope::parse(text) {
+        Ok(envelope) if !matches!(envelope.kind(), None | Some(RequestKind::Identify)) => text,
+        _ => "[withheld]",
     }
 }
 

@@ -17,6 +17,7 @@ use super::forwarded::Unclear;
 use super::gateway::Gateway;
 use super::overload::Scarce;
 use super::panics::Panics;
+use super::telegraphy::Counted;
 use super::throttle::Kept;
 use crate::files::{Tally, Totals};
 
@@ -33,6 +34,7 @@ pub(super) struct Metrics {
     happened: Happened,
     there_is: ThereIs,
     files: Files,
+    telegraphy: Counted,
 }
 
 /// What is counted while it happens.
@@ -128,7 +130,13 @@ impl Metrics {
         let happened = Happened::register(&mut registry);
         let there_is = ThereIs::register(&mut registry);
         let files = Files::register(registry.sub_registry_with_prefix("files"));
-        Self { registry, happened, there_is, files }
+        let telegraphy = Counted::register(registry.sub_registry_with_prefix("telegraphy"));
+        Self { registry, happened, there_is, files, telegraphy }
+    }
+
+    /// What the events of web applications are counted with.
+    pub(super) fn telegraphy(&self) -> &Counted {
+        &self.telegraphy
     }
 
     pub(super) fn traffic(&self) -> Traffic {
@@ -228,6 +236,9 @@ impl Metrics {
         self.there_is.ask(gateway);
         if let Some((now, ever)) = gateway.files().map(|files| files.counts()) {
             self.files.take_over(&now, &ever);
+        }
+        if let Some(exchange) = gateway.exchange() {
+            self.telegraphy.ask(exchange);
         }
         let mut text = String::new();
         // A text has room for whatever is written to it.

@@ -40,7 +40,6 @@ mod server;
 mod session;
 mod socket;
 mod sockets;
-#[cfg_attr(not(test), expect(dead_code, reason = "the sockets that use the rest of it are on their way"))]
 mod telegraphy;
 mod throttle;
 mod tls;

@@ -138,7 +138,7 @@ impl Drop for Waiting {
 }
 
 /// The longest head of a frame.
-const LONGEST_HEAD: usize = 10;
+pub(super) const LONGEST_HEAD: usize = 10;
 
 /// Writes a frame at the end of others.
 pub(super) fn put(frames: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
@@ -166,13 +166,23 @@ pub(super) fn put_close(frames: &mut Vec<u8>, close: Option<&Close>) {
 
 /// How long the first of these frames is; all of them where that cannot be told.
 pub(super) fn first_length(frames: &[u8]) -> usize {
-    let Some(([_, short], rest)) = frames.split_first_chunk() else { return frames.len() };
-    let (head, payload) = match (short, rest.first_chunk(), rest.first_chunk()) {
+    let Some((head, payload)) = lengths(frames) else { return frames.len() };
+    usize::try_from(payload).map_or(frames.len(), |payload| frames.len().min(head + payload))
+}
+
+/// What a frame carries, which is one of those that are written here.
+pub(super) fn payload_of(frame: &[u8]) -> &[u8] {
+    lengths(frame).and_then(|(head, _)| frame.get(head..)).unwrap_or_default()
+}
+
+/// The lengths of the first frame's head and payload.
+fn lengths(frames: &[u8]) -> Option<(usize, u64)> {
+    let ([_, short], rest) = frames.split_first_chunk()?;
+    Some(match (short, rest.first_chunk(), rest.first_chunk()) {
         (126, Some(length), _) => (4, u64::from(u16::from_be_bytes(*length))),
         (127, _, Some(length)) => (10, u64::from_be_bytes(*length)),
         (short, ..) => (2, u64::from(*short)),
-    };
-    usize::try_from(payload).map_or(frames.len(), |payload| frames.len().min(head + payload))
+    })
 }
 
 #[cfg(test)]

@@ -40,10 +40,10 @@ pub(super) struct Handed {
 
 /// Finds a seat by its client's id. Ids are drawn by the gateway, one after the other: nobody outside can choose them so that they
 /// collide, and they need no hashing that holds against that.
-type Drawn = BuildHasherDefault<DrawnId>;
+pub(super) type Drawn = BuildHasherDefault<DrawnId>;
 
 #[derive(Debug, Default)]
-struct DrawnId(u64);
+pub(super) struct DrawnId(u64);
 
 impl Hasher for DrawnId {
     fn finish(&self) -> u64 {

@@ -7,23 +7,23 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use concierge_client::payload::{CloseCode, Envelope, RequestKind};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tracing::{debug, trace};
+use tracing::debug;
 
-use super::admission::Place;
-use super::ending::{Ending, finish};
-use super::frames::{Piece as Frame, Place as Text};
+use super::batch::Batch;
+use super::ending::{Ending, Reason, finish};
+use super::frames::{FrameLimits, Piece as Frame};
 use super::gateway::Gateway;
-use super::member::{From, Member};
-use super::outbox::Signal;
+use super::member::Outcome;
+use super::outbox::{Outbox, Signal};
 use super::pacing::Pause;
 #[cfg(test)]
 use super::panics::tests::Fault;
+use super::peer::Peer;
 use super::socket::{End, Socket};
 use super::throttle::{Counted, Piece, Throttle};
 use super::wire::Wire;
-use crate::dialect::concierge::{Close, Step, Timer};
+use crate::dialect::concierge::{Close, Timer};
 
 /// How many messages are read in a row before what they led to is written: the answers to a burst leave in one write.
 const MESSAGES_IN_A_ROW: usize = 128;
@@ -37,8 +37,8 @@ const STALLED_FOR: Duration = Duration::from_secs(10);
 /// How far apart the moments are at which deadlines are met that may be met a little late.
 const BEAT: Duration = Duration::from_millis(100);
 
-struct Session {
-    member: Member,
+struct Session<S> {
+    member: S,
     socket: Socket<Wire>,
     /// Other clients have to catch up before this one is read from.
     pause: Option<Pause>,
@@ -67,16 +67,55 @@ enum Read {
     InARow,
 }
 
+/// The gateway's side of a WebSocket, in the dialect that is spoken over it.
+pub(super) trait Side {
+    fn gateway(&self) -> &Arc<Gateway>;
+    fn outbox(&self) -> &Arc<Outbox>;
+    fn peer(&self) -> Peer;
+
+    /// How large what comes may be.
+    fn frame_limits(&self) -> FrameLimits;
+
+    /// What is said at the end, for a reason that is not the dialect's own.
+    fn words(reason: Reason) -> Close;
+
+    /// A text came in, now. The first of what was read at once is the one that is timed.
+    fn handle_text(&mut self, text: &str, now: Duration, is_timed: bool) -> Outcome;
+
+    /// A binary message came in, now.
+    fn handle_binary(&mut self, now: Duration) -> Outcome;
+
+    /// The client has given a sign of life.
+    fn handle_activity(&mut self, now: Duration);
+
+    /// Does what others have left for it. The end, if it comes to that.
+    fn poll(&mut self, context: &mut Context<'_>) -> Option<Ending>;
+
+    /// What is written next was taken out of the outbox.
+    fn handle_taken(&mut self, batch: &mut Batch);
+
+    /// When [`Side::handle_deadline`] wants to be called.
+    fn next_deadline(&self) -> Option<Duration>;
+    fn handle_deadline(&mut self, now: Duration) -> Timer;
+
+    /// The gateway stops: there is time for a last word.
+    fn handle_stop(&mut self);
+
+    /// Takes the client out. Whose outboxes are over half full by that is returned.
+    fn leave(&mut self) -> Vec<Arc<Outbox>>;
+}
+
 /// Serves a WebSocket until it ends. `ahead` is what was read from the stream already.
-pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from: From, place: Place) {
-    let peer = from.peer;
-    let socket = Socket::new(stream, &ahead, gateway.frame_limits(), gateway.metrics().traffic());
+pub(super) async fn run<S: Side>(begin: impl FnOnce() -> S, stream: Wire, ahead: Bytes) {
+    let member = begin();
+    let (gateway, peer) = (member.gateway(), member.peer());
+    let socket = Socket::new(stream, &ahead, member.frame_limits(), gateway.metrics().traffic());
     drop(ahead);
     let throttle = Throttle::new(&gateway.config().limits);
     // In one piece on the heap: within the task it would take its room several times.
     let mut session = Box::new(Session {
         socket,
-        member: Member::new(gateway, from, place),
+        member,
         pause: None,
         throttle,
         is_held: false,
@@ -89,7 +128,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, stream: Wire, ahead: Bytes, from:
     debug!(%peer, "a WebSocket opened");
     let panics = session.member.gateway().panics().clone();
     let ending = panics.watch(session.until_end()).await;
-    let ending = ending.unwrap_or_else(|| Ending::Abort(Close::new(CloseCode::InternalError)));
+    let ending = ending.unwrap_or_else(|| Ending::Abort(S::words(Reason::Failure)));
     debug!(%peer, ?ending, "a WebSocket ends");
     // The rest of the way is rare and large: on the heap it costs those nothing that are not there yet.
     Box::pin(session.end(ending)).await;
@@ -102,15 +141,7 @@ fn on_time(deadline: Duration) -> Duration {
     BEAT.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))
 }
 
-/// What of a text a log may have: nothing of one that could have a secret in it, as every `IDENTIFY` and what is none by mistake.
-fn loggable(text: &str) -> &str {
-    match Envelope::parse(text) {
-        Ok(envelope) if !matches!(envelope.kind(), None | Some(RequestKind::Identify)) => text,
-        _ => "[withheld]",
-    }
-}
-
-impl Session {
+impl<S: Side> Session<S> {
     async fn until_end(&mut self) -> Ending {
         let mut timer = pin!(sleep_until(self.next_deadline()));
         std::future::poll_fn(|context| {
@@ -133,7 +164,7 @@ impl Session {
     }
 
     fn next_deadline(&mut self) -> Instant {
-        let dialect = self.member.connection().and_then(|connection| connection.next_deadline()).map(on_time);
+        let dialect = self.member.next_deadline().map(on_time);
         let stall = self.stalled_since.map(|since| since + STALLED_FOR);
         let pause = self.pause.as_ref().map(Pause::until);
         let gateway = self.member.gateway();
@@ -149,6 +180,9 @@ impl Session {
                 Ok(read) => read,
                 Err(ending) => return Poll::Ready(ending),
             };
+            if let Some(ending) = self.member.poll(context) {
+                return Poll::Ready(ending);
+            }
             // Whoever has something to say says it first: then what comes from several leaves in one write, and a program with several
             // connections is woken once.
             if !self.has_waited && self.socket.is_done() && !self.member.outbox().is_empty() {
@@ -164,7 +198,7 @@ impl Session {
             if let Some(end) = self.socket.end()
                 && self.is_written()
             {
-                return Poll::Ready(Ending::after(end));
+                return Poll::Ready(Ending::after(end, S::words));
             }
             let next = self.next_deadline();
             // A deadline that moved away is met early, once: that is cheaper than moving the timer with every message.
@@ -232,7 +266,9 @@ impl Session {
                 if std::mem::take(&mut self.ping_is_due) {
                     self.socket.ping();
                 }
-                outbox.poll_take(self.socket.batch(), context)
+                let taken = outbox.poll_take(self.socket.batch(), context);
+                self.member.handle_taken(self.socket.batch());
+                taken
             } else {
                 outbox.poll_signal(context)
             };
@@ -260,14 +296,15 @@ impl Session {
         Ok(())
     }
 
-    fn end_by(&self, signal: Signal) -> Ending {
+    fn end_by(&mut self, signal: Signal) -> Ending {
         match signal {
-            Signal::Overflow => Ending::Slow,
-            Signal::Kicked => Ending::Abort(Close::new(CloseCode::Kicked)),
+            Signal::Overflow => Ending::Slow(S::words(Reason::Slow)),
+            Signal::Kicked => Ending::Abort(S::words(Reason::Kicked)),
             Signal::Stop => {
+                self.member.handle_stop();
                 let by = self.member.gateway().stop_by();
                 let within = by.map(|by| by.saturating_duration_since(Instant::now()));
-                Ending::Stop(within.unwrap_or_default())
+                Ending::Stop(S::words(Reason::Stop), within.unwrap_or_default())
             }
         }
     }
@@ -276,30 +313,20 @@ impl Session {
     fn handle(&mut self, frame: &Frame, now: Duration, is_timed: bool) -> Result<(), Ending> {
         self.received = self.socket.received();
         self.count(frame, now)?;
-        let Some(connection) = self.member.connection() else { return Ok(()) };
-        match frame {
-            Frame::Text(place) => self.handle_text(place, now, is_timed),
-            Frame::Binary => {
-                connection.handle_activity(now);
-                match connection.handle_binary() {
-                    Step::Close(close) => Err(Ending::Close(close)),
-                    _ => Ok(()),
-                }
-            }
-            Frame::Ping(_) | Frame::Pong | Frame::Close(_) => {
-                connection.handle_activity(now);
-                Ok(())
-            }
-        }
-    }
-
-    fn handle_text(&mut self, place: &Text, now: Duration, is_timed: bool) -> Result<(), Ending> {
         let Self { socket, member, .. } = self;
-        let text = socket.text(place).map_err(|violation| Ending::after(&End::Violated(violation)))?;
-        if let Some(client) = member.connection().and_then(|connection| connection.client()) {
-            trace!(?client, text = ?loggable(text), "received");
-        }
-        let outcome = member.handle_text(text, now, is_timed);
+        let outcome = match frame {
+            Frame::Text(place) => {
+                let text = socket
+                    .text(place)
+                    .map_err(|violation| Ending::after(&End::Violated(violation), S::words))?;
+                member.handle_text(text, now, is_timed)
+            }
+            Frame::Binary => member.handle_binary(now),
+            Frame::Ping(_) | Frame::Pong | Frame::Close(_) => {
+                member.handle_activity(now);
+                return Ok(());
+            }
+        };
         self.is_held |= outcome.is_own_high;
         self.pause = Pause::new(outcome.pressed, now);
         outcome.close.map_or(Ok(()), |close| Err(Ending::Close(close)))
@@ -321,7 +348,7 @@ impl Session {
             }
             Counted::TooLong(rate) => {
                 debug!(%peer, ?rate, "a client was over a rate for too long");
-                Err(Ending::Close(Close::new(CloseCode::RateLimited)))
+                Err(Ending::Close(S::words(Reason::RateLimited)))
             }
         }
     }
@@ -334,17 +361,16 @@ impl Session {
         let is_throttled = self.throttle.until().is_some();
         self.throttle.handle_deadline(now);
         if self.stalled_since.is_some_and(|since| since + STALLED_FOR <= now) {
-            return Some(Ending::Slow);
+            return Some(Ending::Slow(S::words(Reason::Slow)));
         }
         let received = self.socket.received();
         // A part of a large frame is a sign of life, too; and whoever is not listened to is not asked for one.
         let is_alive = received != self.received || self.is_held || is_throttled;
         self.received = received;
-        let connection = self.member.connection()?;
         if is_alive {
-            connection.handle_activity(now);
+            self.member.handle_activity(now);
         }
-        match connection.handle_deadline(now) {
+        match self.member.handle_deadline(now) {
             Timer::Nothing => None,
             Timer::Ping => {
                 self.ping_is_due = true;

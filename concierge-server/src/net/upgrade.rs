@@ -1,6 +1,7 @@
 //! Whether a request is an opening handshake of RFC 6455, section 4.2.1, and which subprotocol the connection will speak.
 
 use concierge_client::payload::SUBPROTOCOL;
+use concierge_client::telegraphy::SUBPROTOCOLS;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     TRANSFER_ENCODING, UPGRADE,
@@ -27,7 +28,26 @@ pub(super) struct Accepted {
 pub(super) enum Dialect {
     /// `ert-concierge`.
     Concierge,
+    /// Telegraphy.
+    Telegraphy,
 }
+
+/// What can be spoken at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spoken {
+    /// `ert-concierge` alone.
+    Concierge,
+    /// That, unless a subprotocol says otherwise.
+    Either,
+    /// Telegraphy alone.
+    Telegraphy,
+}
+
+/// The subprotocols there are.
+const OURS: [(Dialect, &str); 3] = {
+    let [newest, first] = SUBPROTOCOLS;
+    [(Dialect::Concierge, SUBPROTOCOL), (Dialect::Telegraphy, newest), (Dialect::Telegraphy, first)]
+};
 
 /// Why a request is no handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +60,12 @@ pub(super) enum NoHandshake {
     Malformed(&'static str),
 }
 
-/// Reads the handshake of a `GET`.
-pub(super) fn handshake(version: Version, headers: &HeaderMap) -> Result<Accepted, NoHandshake> {
+/// Reads the handshake of a `GET`, where these can be spoken.
+pub(super) fn handshake(
+    version: Version,
+    headers: &HeaderMap,
+    spoken: Spoken,
+) -> Result<Accepted, NoHandshake> {
     if !has_token(headers, &UPGRADE, "websocket") {
         return Err(NoHandshake::NoUpgrade);
     }
@@ -62,22 +86,27 @@ pub(super) fn handshake(version: Version, headers: &HeaderMap) -> Result<Accepte
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
     match (keys.next(), keys.next()) {
         (Some(key), None) if is_key(key.as_bytes()) => {
-            let (dialect, subprotocol) = negotiate(headers);
+            let (dialect, subprotocol) = negotiate(headers, spoken);
             Ok(Accepted { key: derive_accept_key(key.as_bytes()), dialect, subprotocol })
         }
         _ => Err(NoHandshake::Malformed("the header Sec-WebSocket-Key is not 16 bytes in base64")),
     }
 }
 
-/// Chooses what the connection speaks: of the known subprotocols the client offers its first, and `ert-concierge` without
-/// an echo when it offers none that is known.
-fn negotiate(headers: &HeaderMap) -> (Dialect, Option<&'static str>) {
-    tokens(headers, &SEC_WEBSOCKET_PROTOCOL)
-        .find_map(|offer| match offer {
-            SUBPROTOCOL => Some((Dialect::Concierge, Some(SUBPROTOCOL))),
-            _ => None,
-        })
-        .unwrap_or((Dialect::Concierge, None))
+/// Chooses what the connection speaks: of the subprotocols that are known there the client offers its first, and the dialect of the
+/// path without an echo when it offers none.
+fn negotiate(headers: &HeaderMap, spoken: Spoken) -> (Dialect, Option<&'static str>) {
+    let known = |offer: &str| {
+        let known = match spoken {
+            Spoken::Concierge => &OURS[..1],
+            Spoken::Either => &OURS,
+            Spoken::Telegraphy => &OURS[1..],
+        };
+        known.iter().find(|(_, name)| *name == offer).copied()
+    };
+    let usual = if spoken == Spoken::Telegraphy { Dialect::Telegraphy } else { Dialect::Concierge };
+    let offered = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(known);
+    offered.map_or((usual, None), |(dialect, name)| (dialect, Some(name)))
 }
 
 /// Whether a text is 16 bytes in base64: 22 digits, of which the last has four bits to spare, and the padding.
@@ -117,7 +146,7 @@ mod tests {
         for (name, value) in kept.chain(with) {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        handshake(Version::HTTP_11, &headers)
+        handshake(Version::HTTP_11, &headers, Spoken::Either)
     }
 
     fn subprotocol(offers: &[&'static str]) -> Option<&'static str> {
@@ -167,6 +196,25 @@ mod tests {
             [&["ert-concierge"][..], &["chat,ert-concierge , superchat"], &["chat", "ert-concierge"]]
         {
             assert_eq!(subprotocol(offers), Some("ert-concierge"), "{offers:?}");
+        }
+    }
+
+    #[test]
+    fn a_subprotocol_or_the_path_chooses_what_is_spoken() {
+        use Dialect::{Concierge, Telegraphy};
+        let both = "telegraphy, ert-concierge";
+        for (offer, spoken, chosen) in [
+            ("telegraphy.v1", Spoken::Either, (Telegraphy, Some("telegraphy.v1"))),
+            ("telegraphy", Spoken::Either, (Telegraphy, Some("telegraphy"))),
+            (both, Spoken::Either, (Telegraphy, Some("telegraphy"))),
+            (both, Spoken::Concierge, (Concierge, Some("ert-concierge"))),
+            ("telegraphy", Spoken::Concierge, (Concierge, None)),
+            ("chat", Spoken::Telegraphy, (Telegraphy, None)),
+            ("ert-concierge, telegraphy.v1", Spoken::Telegraphy, (Telegraphy, Some("telegraphy.v1"))),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(offer));
+            assert_eq!(negotiate(&headers, spoken), chosen, "{offer} {spoken:?}");
         }
     }
 

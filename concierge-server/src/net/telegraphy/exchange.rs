@@ -14,17 +14,20 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{debug, error, warn};
 
 use super::clock::Clock;
+use super::counted::Counted;
 use super::kept::Kept;
 use super::post::Post;
 use super::random;
 use super::reads::Reads;
 use super::returned::Returned;
-use crate::dialect::telegraphy::encode;
+use crate::config::Telegraphy;
+use crate::dialect::telegraphy::{Rules, encode};
 use crate::events::record::NotStored;
-use crate::events::{CallId, ConnectionId, Doors, Effect, Events, Input, Question, Refusal, Reply, Settings};
+use crate::events::{CallId, ConnectionId, Doors, Effect, Events, Input, Question, Refusal, Reply};
 use crate::net::outbox::{Outbox, Pressure, relieve};
 use crate::net::panics::Panics;
 use crate::net::payload::Payload;
+use crate::net::seats::Drawn;
 use crate::store::{Query, Store};
 
 /// How often the store removes what has expired.
@@ -49,9 +52,11 @@ pub(in crate::net) struct Room {
 pub(in crate::net) struct Exchange {
     core: Mutex<Core>,
     store: Arc<Store>,
+    rules: Arc<Rules>,
     returned: Arc<Returned>,
     reads: Arc<Reads>,
     room: Room,
+    counted: Counted,
     panics: Panics,
 }
 
@@ -59,9 +64,9 @@ pub(in crate::net) struct Exchange {
 struct Core {
     events: Events,
     clock: Clock,
-    seats: HashMap<ConnectionId, Arc<Post>>,
+    seats: HashMap<ConnectionId, Arc<Post>, Drawn>,
     next_connection: u64,
-    calls: HashMap<CallId, oneshot::Sender<Reply>>,
+    calls: HashMap<CallId, oneshot::Sender<Reply>, Drawn>,
     next_call: u64,
     doors: Doors,
     /// Nothing is asked any more.
@@ -77,9 +82,14 @@ struct Core {
 
 impl Exchange {
     /// Begins with what the store has kept. What is read later is read on the blocking threads of the runtime in which this is called.
-    pub(in crate::net) fn new(kept: Kept, settings: Settings, room: Room, panics: Panics) -> Arc<Self> {
+    pub(in crate::net) fn new(
+        kept: Kept,
+        config: &Telegraphy,
+        room: Room,
+        (counted, panics): (Counted, Panics),
+    ) -> Arc<Self> {
         let Kept { store, records, mut clock } = kept;
-        let mut events = Events::new(settings, random::incarnation());
+        let mut events = Events::new(config.rules.clone(), random::incarnation());
         let left_out = events.restore(records, clock.now());
         if left_out > 0 {
             warn!(left_out, "subscriptions that break a rule of this version are left out");
@@ -87,9 +97,9 @@ impl Exchange {
         let core = Core {
             events,
             clock,
-            seats: HashMap::new(),
+            seats: HashMap::default(),
             next_connection: 0,
-            calls: HashMap::new(),
+            calls: HashMap::default(),
             next_call: 0,
             doors: Doors::Open,
             is_stopped: false,
@@ -98,9 +108,20 @@ impl Exchange {
             effects: Vec::new(),
             frame: Vec::new(),
         };
+        let rules =
+            Rules { connect_timeout: config.connect_timeout, ping_interval: config.rules.ping_interval };
         let returned = Arc::new(Returned::default());
         let reads = Reads::new(Arc::clone(&store), Arc::clone(&returned), panics.clone());
-        Arc::new(Self { core: Mutex::new(core), store, returned, reads, room, panics })
+        Arc::new(Self {
+            core: Mutex::new(core),
+            store,
+            rules: Arc::new(rules),
+            returned,
+            reads,
+            room,
+            counted,
+            panics,
+        })
     }
 
     /// Asks something for the web application. It has its place among what others ask when this returns the future, which hears the one
@@ -118,7 +139,7 @@ impl Exchange {
     }
 
     /// A connection begins, over this outbox.
-    pub(in crate::net) fn enter(&self, outbox: Arc<Outbox>) -> (ConnectionId, Arc<Post>) {
+    pub(super) fn enter(&self, outbox: Arc<Outbox>) -> (ConnectionId, Arc<Post>) {
         let post = Arc::new(Post::new(outbox));
         let mut core = self.core.lock();
         let connection = ConnectionId(core.next_connection);
@@ -128,7 +149,7 @@ impl Exchange {
     }
 
     /// A connection asks something.
-    pub(in crate::net) fn ask(&self, input: Input) {
+    pub(super) fn ask(&self, input: Input) {
         let mut core = self.core.lock();
         if !core.is_stopped {
             self.follow(&mut core, input);
@@ -136,7 +157,7 @@ impl Exchange {
     }
 
     /// A connection that was slow takes what it is sent again.
-    pub(in crate::net) fn relieve(&self, connection: ConnectionId) {
+    pub(super) fn relieve(&self, connection: ConnectionId) {
         let mut core = self.core.lock();
         let Some(post) = core.seats.get(&connection) else { return };
         if post.is_relieved() && post.set_slow(false) {
@@ -145,7 +166,7 @@ impl Exchange {
     }
 
     /// A connection is over.
-    pub(in crate::net) fn leave(&self, connection: ConnectionId) {
+    pub(super) fn leave(&self, connection: ConnectionId) {
         let mut core = self.core.lock();
         let was_there = core.seats.remove(&connection).is_some();
         // While the gateway stops they all are leaving.
@@ -155,7 +176,7 @@ impl Exchange {
     }
 
     /// Whether anybody may connect.
-    pub(in crate::net) fn set_doors(&self, doors: Doors) {
+    pub(super) fn set_doors(&self, doors: Doors) {
         let mut core = self.core.lock();
         if core.doors != doors {
             core.doors = doors.clone();
@@ -168,13 +189,28 @@ impl Exchange {
         self.core.lock().is_stopped = true;
     }
 
+    /// What holds for every connection.
+    pub(super) fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
+    /// What counts the bytes that wait in all outboxes.
+    pub(super) fn waiting(&self) -> &Arc<AtomicUsize> {
+        &self.room.waiting
+    }
+
+    /// The moment that it is.
+    pub(super) fn moment(&self) -> Timestamp {
+        self.core.lock().clock.now()
+    }
+
     /// What is durable, and how.
-    pub(in crate::net) fn store(&self) -> &Store {
+    pub(super) fn store(&self) -> &Store {
         &self.store
     }
 
     /// How many sessions there are, and how many connections that are connected.
-    pub(in crate::net) fn counts(&self) -> (usize, usize) {
+    pub(super) fn counts(&self) -> (usize, usize) {
         let core = self.core.lock();
         (core.events.session_count(), core.events.connection_count())
     }
@@ -250,15 +286,20 @@ impl Exchange {
             match effect {
                 Effect::Answer { to, id, outcome } => {
                     let status = outcome.status();
+                    self.counted.answer(status);
                     self.say(core, &[to], || encode::answer(id, outcome));
                     if let Some(post) = core.seats.get(&to) {
                         post.answer(status);
                     }
                 }
                 Effect::Event { to, event, variant } => {
+                    self.counted.deliver(to.len());
                     self.say(core, &to, || encode::event(&event, &variant));
                 }
-                Effect::System { to, event } => self.say(core, &to, || encode::system(event, now)),
+                Effect::System { to, event } => {
+                    self.counted.tell(&event, to.len());
+                    self.say(core, &to, || encode::system(event, now));
+                }
                 Effect::Close { connection, code } => core.close(&[connection], code),
                 Effect::Store { ticket, changes } => {
                     let returned = Arc::clone(&self.returned);
@@ -273,12 +314,16 @@ impl Exchange {
                     self.reads.ask(ticket, Query { event, epoch, after, most, most_bytes, now });
                 }
                 Effect::Reply { call, reply } => {
+                    self.counted.reply(&reply);
                     if let Some(caller) = core.calls.remove(&call) {
                         // Whoever does not wait any more does not want to know.
                         let _waits = caller.send(reply);
                     }
                 }
-                Effect::Refused { connection, cause } => debug!(%connection, ?cause, "refused a token"),
+                Effect::Refused { connection, cause } => {
+                    debug!(%connection, ?cause, "refused a token");
+                    self.counted.refuse(cause);
+                }
             }
         }
         core.effects = effects;
@@ -292,6 +337,7 @@ impl Exchange {
         for connection in to {
             let Some(post) = core.seats.get(connection) else { continue };
             if post.outbox().push(&payload) != Pressure::Low && post.set_slow(true) {
+                self.counted.leave_out();
                 core.inputs.push_back(Input::Slow { connection: *connection, is_slow: true });
             }
         }

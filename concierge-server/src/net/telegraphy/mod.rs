@@ -2,12 +2,16 @@
 //! request means and who receives what is decided there; how a text reads, in the [dialect](crate::dialect::telegraphy).
 
 mod clock;
+mod counted;
 mod exchange;
 mod kept;
 mod post;
 pub(super) mod random;
 mod reads;
 mod returned;
+mod subscriber;
 
+pub(super) use self::counted::Counted;
 pub(super) use self::exchange::{Exchange, Room};
 pub(super) use self::kept::Kept;
+pub(super) use self::subscriber::Subscriber;

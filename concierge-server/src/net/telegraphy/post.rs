@@ -12,9 +12,8 @@ use crate::net::outbox::Outbox;
 
 /// Between the exchange and who serves one connection.
 #[derive(Debug)]
-pub(in crate::net) struct Post {
+pub(super) struct Post {
     outbox: Arc<Outbox>,
-    /// Whether the core holds the client for slow.
     is_slow: AtomicBool,
     state: Mutex<State>,
 }
@@ -29,11 +28,11 @@ struct State {
 
 /// What was left.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(in crate::net) struct News {
+pub(super) struct News {
     /// The request that was asked is answered so.
-    pub(in crate::net) answered: Option<Status>,
+    pub(super) answered: Option<Status>,
     /// The connection is over, after what it was sent so far.
-    pub(in crate::net) close: Option<CloseCode>,
+    pub(super) close: Option<CloseCode>,
 }
 
 impl Post {
@@ -41,12 +40,12 @@ impl Post {
         Self { outbox, is_slow: AtomicBool::new(false), state: Mutex::default() }
     }
 
-    pub(in crate::net) fn outbox(&self) -> &Arc<Outbox> {
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }
 
     /// What was left since it was asked the last time. When there is more, whoever asked is woken.
-    pub(in crate::net) fn poll(&self, context: &Context<'_>) -> News {
+    pub(super) fn poll(&self, context: &Context<'_>) -> News {
         let mut state = self.state.lock();
         match &mut state.session {
             Some(session) => session.clone_from(context.waker()),
@@ -55,9 +54,14 @@ impl Post {
         News { answered: state.answered.take(), close: state.close }
     }
 
+    /// Whether the core holds the client for slow.
+    pub(super) fn is_slow(&self) -> bool {
+        self.is_slow.load(Ordering::Relaxed)
+    }
+
     /// Whether the client was slow and is no more: then the exchange wants to know.
-    pub(in crate::net) fn is_relieved(&self) -> bool {
-        self.is_slow.load(Ordering::Relaxed) && self.outbox.is_low()
+    pub(super) fn is_relieved(&self) -> bool {
+        self.is_slow() && self.outbox.is_low()
     }
 
     pub(super) fn answer(&self, status: Status) {

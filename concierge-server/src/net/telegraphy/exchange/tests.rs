@@ -8,7 +8,6 @@ use serde_json::Map;
 use uuid::Uuid;
 
 use super::*;
-use crate::config::Telegraphy;
 use crate::events::{Peer, Publish};
 use crate::net::batch::Batch;
 use crate::net::outbox::Bounds;
@@ -28,7 +27,7 @@ fn room() -> Room {
 /// An exchange at work.
 fn exchange(config: &Telegraphy) -> Arc<Exchange> {
     let kept = Kept::open(config).unwrap();
-    let exchange = Exchange::new(kept, config.rules.clone(), room(), Panics::default());
+    let exchange = Exchange::new(kept, config, room(), (Counted::default(), Panics::default()));
     let running = Arc::clone(&exchange);
     drop(tokio::spawn(async move { running.run().await }));
     exchange
