@@ -9,6 +9,7 @@
 
 mod abuse;
 mod administration;
+mod applications;
 mod architecture;
 mod bad_input;
 mod canary;

@@ -3,6 +3,7 @@
 //! Nothing here knows the inside of the gateway, and nothing here is a WebSocket library: what goes over the wire is
 //! written and read by hand, so that a test can send what no library would.
 
+pub mod application;
 pub mod company;
 pub mod emulator;
 pub mod fuzz;

@@ -27,6 +27,8 @@
 //! | guessing of secrets | `guessing::who_guesses_secrets_is_refused_and_another_address_is_not`, `guessing::who_guesses_file_keys_is_refused_but_not_who_comes_with_its_old_one` |
 //! | somebody else under the name of a bot | `golden/identify_reserved.txt` |
 //! | strangers at the administration | `administration::without_the_token_nobody_learns_anything`, `administration::who_guesses_tokens_has_to_wait_even_with_the_right_one_but_clients_have_not` |
+//! | strangers at the web applications' side | `applications::without_a_key_nobody_learns_anything`, `applications::who_guesses_keys_has_to_wait_even_with_the_right_one_but_clients_have_not` |
+//! | bodies of web applications that are wrong, too large or never end | `applications::what_is_not_done_is_said_to_be_so_by_status_and_headers`, `applications::a_body_that_does_not_arrive_or_never_ends_is_given_up` |
 //! | foreign file keys | `files::keys::the_table_of_keys_holds` |
 //! | paths that lead out | `files::paths::no_hostile_path_leads_anywhere`, `files::paths::a_hostile_client_name_in_a_url_is_nobodys_folder` |
 //! | links in the folder | `files::paths::nothing_outside_the_folder_is_ever_opened` |
