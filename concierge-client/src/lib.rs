@@ -87,6 +87,8 @@ mod events;
 pub mod files;
 #[cfg(feature = "net")]
 mod live;
+#[cfg(feature = "publisher")]
+mod publisher;
 #[cfg(feature = "net")]
 mod recipient;
 #[cfg(feature = "net")]

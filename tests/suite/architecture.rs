@@ -10,7 +10,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("concierge-client/src/payload", &[]),
     ("concierge-client/src/session", &["payload"]),
     // Its root names what is connected, for users to find it there.
-    ("concierge-client/src/telegraphy", &["live", "payload", "session"]),
+    ("concierge-client/src/telegraphy", &["live", "payload", "publisher", "session"]),
     ("concierge-server/src/hub", &[]),
     ("concierge-server/src/dialect/concierge", &["hub"]),
     ("concierge-server/src/dialect/telegraphy", &["events"]),

@@ -21,6 +21,12 @@ pub enum UrlError {
         /// What it starts with.
         scheme: String,
     },
+    /// It is none of `http://` or `https://`, where one of these is needed.
+    #[error("the URL for web applications starts with http:// or https://, unlike {url:?}")]
+    NotHttp {
+        /// What was given.
+        url: String,
+    },
     /// `wss://`, in a program that was built without the feature `rustls`.
     #[error("wss:// needs TLS, which this program was built without")]
     Tls,
@@ -44,6 +50,9 @@ impl UrlError {
         Some(match self {
             Self::Syntax { .. } | Self::Scheme { .. } | Self::NoHost { .. } => {
                 "a gateway's URL looks like ws://127.0.0.1:64209/ws"
+            }
+            Self::NotHttp { .. } => {
+                "the gateway's address for web applications looks like http://127.0.0.1:4000"
             }
             Self::Tls => "build it with the feature rustls of concierge-client",
             Self::Credentials => "a gateway's secret is given apart from its URL",

@@ -2,28 +2,24 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use data_encoding::BASE64;
-use http_body_util::{BodyExt, Empty, Limited, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    client::conn::http1,
     header::{EXPECT, HOST, HeaderMap, HeaderName, USER_AGENT as USER_AGENT_NAME},
 };
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{error::FileError, place, progress::Watch};
-use crate::net::{Approach, USER_AGENT};
+use crate::net::{Approach, USER_AGENT, exchange};
+
+pub(super) use crate::net::Body;
 
 /// The most that is read of a refusal, in bytes.
 const MAX_REFUSAL: usize = 16 * 1024;
-
-/// What is sent with a request.
-pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Nothing is sent with a request.
 pub(super) fn no_body() -> Body {
@@ -63,11 +59,8 @@ impl Exchange {
     ) -> Result<Response<Incoming>, FileError> {
         let stream = self.approach.way.open().await?;
         let answered = async {
-            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
-            // It ends with the answer's body, or when that is dropped.
-            tokio::spawn(connection);
             let request = self.request(method, place, headers, body)?;
-            sender.send_request(request).await.map_err(lost)
+            exchange(stream, request).await.map_err(lost)
         };
         let answer = watch.bound(self.patience, answered).await?;
         if answer.status().is_success() {

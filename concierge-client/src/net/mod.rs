@@ -15,6 +15,8 @@ mod farewell;
 mod happy;
 mod headers;
 mod hold;
+#[cfg(feature = "http")]
+mod http;
 mod identify;
 mod ledger;
 mod link;
@@ -42,11 +44,13 @@ pub(crate) const LONGEST: std::time::Duration = std::time::Duration::from_hours(
 
 pub(crate) use approach::{Approach, Established};
 pub(crate) use dial::Route;
-#[cfg(feature = "files")]
+#[cfg(feature = "http")]
 pub(crate) use dial::USER_AGENT;
 pub(crate) use driver::Tuning;
 pub(crate) use fanout::{Predicate, Queue};
 pub(crate) use farewell::{cause_of_close, cause_of_error, farewell};
+#[cfg(feature = "http")]
+pub(crate) use http::{Body, exchange};
 pub(crate) use ledger::Interest;
 pub(crate) use link::{Command, Control, Link, Outcome, Waiter};
 pub(crate) use patience::Patience;

@@ -73,13 +73,13 @@ impl GatewayUrl {
     }
 
     /// The path, beginning with a slash.
-    #[cfg(feature = "files")]
+    #[cfg(feature = "http")]
     pub(crate) fn path(&self) -> &str {
         self.url.path()
     }
 
     /// Host and port, as the header `Host` has them.
-    #[cfg(feature = "files")]
+    #[cfg(feature = "http")]
     pub(crate) fn authority(&self) -> String {
         match self.url.port() {
             Some(port) => format!("{}:{port}", self.host),

@@ -65,7 +65,7 @@ impl Way {
     /// Opens a stream to the gateway for something else than a WebSocket.
     ///
     /// Cancel safe: dropping the future closes what was opened.
-    #[cfg(feature = "files")]
+    #[cfg(feature = "http")]
     pub(crate) async fn open(&self) -> Result<Box<dyn ByteStream>, ConnectError> {
         self.dial(&Patience::new(self.within)).await
     }

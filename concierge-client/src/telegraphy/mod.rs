@@ -58,6 +58,9 @@ pub use crate::live::{
     Subscribing, Telegraphy, TelegraphyBuilder,
 };
 
+#[cfg(feature = "publisher")]
+pub use crate::publisher::{PublishError, Publisher};
+
 /// The WebSocket subprotocols of [RFC 6455, section 1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9) that select this
 /// protocol, the newest first. The gateway answers with the one it was offered.
 pub const SUBPROTOCOLS: [&str; 2] = ["telegraphy.v1", "telegraphy"];

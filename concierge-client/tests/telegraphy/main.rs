@@ -8,4 +8,5 @@
 mod gateway;
 mod live;
 mod properties;
+mod publisher;
 mod session;

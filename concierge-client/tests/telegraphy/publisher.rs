@@ -1,0 +1,118 @@
+//! A web application, and a real gateway.
+
+use concierge_client::{
+    Data,
+    telegraphy::{
+        Definition, EventName, Grants, PublishError, Publisher, UserId,
+        web::{BatchResult, DefineEvents, IssueToken, ProblemStatus, Publish},
+    },
+};
+use concierge_server::{Config, Server};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A gateway, and a publisher with this key.
+async fn publisher(key: &str) -> Publisher {
+    let mut config = Config::from_toml("bind = \"127.0.0.1:0\"").unwrap();
+    config.telegraphy.bind = vec!["127.0.0.1:0".parse().unwrap()];
+    config.telegraphy.api_keys = vec!["sesame".into()];
+    let server = Server::bind(config).await.unwrap();
+    let url = format!("http://{}", server.api_addresses()[0]);
+    tokio::spawn(server.run(std::future::pending()));
+    Publisher::new(&url, key).unwrap()
+}
+
+fn name(name: &str) -> EventName {
+    EventName::new(name).unwrap()
+}
+
+fn order(number: u32) -> Publish {
+    Publish::new(name("app.Order"), Data::from_value(&number).unwrap())
+}
+
+#[tokio::test]
+async fn events_are_defined_published_and_told_of() {
+    let publisher = publisher("sesame").await;
+    let odd = name("app/Odd name?");
+    let events = vec![Definition::new(name("app.Order")), Definition::new(odd.clone())];
+    let defined = publisher.define(&DefineEvents { source: "app".into(), events }).await.unwrap();
+    assert_eq!(defined.added.len(), 2);
+    assert_eq!(publisher.events().await.unwrap().events.len(), 2);
+    assert_eq!(publisher.event(&odd).await.unwrap().definition.name, odd);
+
+    let first = publisher.publish(Publish { id: Some("one".into()), ..order(1) }).await.unwrap();
+    let again = publisher.publish(Publish { id: Some("one".into()), ..order(1) }).await.unwrap();
+    assert_eq!((first.position(), true), (again.position(), again.duplicate));
+    let results = publisher.publish_batch([order(2), order(3)]).await.unwrap();
+    assert!(
+        matches!(&results[..], [BatchResult::Published(two), BatchResult::Published(_)] if two.offset == 2)
+    );
+
+    publisher.undefine(&odd).await.unwrap();
+    let gone = publisher.event(&odd).await.unwrap_err();
+    assert_eq!(gone.problem().unwrap().status, ProblemStatus::UnknownEvent);
+}
+
+#[tokio::test]
+async fn users_get_tokens_and_lose_their_sessions() {
+    let publisher = publisher("sesame").await;
+    let user = UserId::new("a user/42").unwrap();
+    let token = publisher.issue_token(IssueToken::new(user.clone())).await.unwrap();
+    assert!(!token.token.reveal().is_empty());
+    assert_eq!(publisher.sessions(Some(&user), None).await.unwrap().sessions, []);
+    assert_eq!(publisher.grant(&user, Grants::default()).await.unwrap().sessions, 0);
+    assert_eq!(publisher.end_sessions_of(&user).await.unwrap().sessions, 0);
+    let nobody = "00000000-0000-0000-0000-000000000001";
+    let error = publisher.end_session(nobody).await.unwrap_err();
+    assert_eq!(error.problem().unwrap().status, ProblemStatus::UnknownSession);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_refused_and_never_shown() {
+    let publisher = publisher("open-sesame").await;
+    let error = publisher.publish(order(1)).await.unwrap_err();
+    assert_eq!(error.problem().unwrap().status, ProblemStatus::InvalidToken);
+    assert!(!error.is_temporary());
+    assert!(!format!("{publisher:?}").contains("sesame"));
+}
+
+#[tokio::test]
+async fn what_is_no_gateway_is_told() {
+    assert!(Publisher::new("ws://127.0.0.1:4000", "sesame").is_err());
+    let too_many = publisher("sesame").await.publish_batch((0..1001).map(order)).await;
+    assert!(matches!(too_many, Err(PublishError::TooMany { limit: 1000 })));
+}
+
+/// Takes a connection, and reads the request that comes over it up to this end.
+async fn hear(listener: &TcpListener, end: &str) -> (TcpStream, String) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut heard = Vec::new();
+    while !heard.ends_with(end.as_bytes()) {
+        assert!(stream.read_buf(&mut heard).await.unwrap() > 0, "the request ends too early");
+    }
+    (stream, String::from_utf8(heard).unwrap())
+}
+
+#[tokio::test]
+async fn what_does_not_come_through_is_asked_again_with_the_same_id_but_a_token_is_not() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let publisher = Publisher::new(&format!("http://{}", listener.local_addr().unwrap()), "sesame").unwrap();
+    let script = async {
+        let (stream, first) = hear(&listener, "}").await;
+        drop(stream);
+        let (mut stream, second) = hear(&listener, "}").await;
+        let body = r#"{"epoch":"e1","offset":1}"#;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all((head + body).as_bytes()).await.unwrap();
+        assert_eq!(first, second);
+        assert!(first.contains(r#""id":"#) && first.contains("authorization: Bearer sesame"), "{first}");
+    };
+    let (answer, ()) = tokio::join!(publisher.publish(order(1)), script);
+    assert_eq!(answer.unwrap().offset, 1);
+
+    let script = async { drop(hear(&listener, "}").await) };
+    let (issued, ()) = tokio::join!(publisher.issue_token(IssueToken::default()), script);
+    assert!(matches!(issued, Err(PublishError::Lost { .. })));
+}
