@@ -1,6 +1,8 @@
 //! The web applications' side of Telegraphy, over sockets: each request, each status, and who may not ask.
 
 use std::process::Command;
+use std::sync::Barrier;
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -56,6 +58,30 @@ fn each_request_is_answered_and_what_it_leads_to_can_be_read() {
     assert_eq!(application.ask("DELETE", "/events/shop.View", "").unwrap().status, 204);
     let described = does("GET", "/openapi.json", "");
     assert!(described["openapi"].as_str().unwrap().starts_with("3.1"));
+}
+
+#[test]
+fn of_a_hundred_who_present_a_token_at_once_one_is_let_in() {
+    let unbounded = ["limits.unidentified_per_address=unlimited", "limits.wrong_secrets=unlimited"];
+    let (gateway, application) = Application::start(&["--set", unbounded[0], "--set", unbounded[1]]).unwrap();
+    let issued = application.does("POST", "/tokens", r#"{"user":"42"}"#).unwrap();
+    let connect = json!({"message": "CONNECT", "id": 0, "args": {"auth_token": issued["token"]}}).to_string();
+    let (address, together) = (gateway.address(), Barrier::new(100));
+    let present = || {
+        let mut socket = RawSocket::upgraded_at(address, "/telegraphy/ws").unwrap();
+        together.wait();
+        socket.send_text(&connect).unwrap();
+        let answer: Value = serde_json::from_str(&socket.read_text().unwrap()).unwrap();
+        answer["status"].as_str().unwrap().to_owned()
+    };
+    let statuses: Vec<_> = thread::scope(|scope| {
+        let presenting: Vec<_> = (0..100).map(|_| scope.spawn(present)).collect();
+        presenting.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| *status == "CONNECTED").count(), 1);
+    assert_eq!(statuses.iter().filter(|status| *status == "INVALID_TOKEN").count(), 99);
+    let sessions = application.does("GET", "/sessions?user=42", "").unwrap();
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -226,7 +252,7 @@ fn a_stop_does_not_wait_for_applications_that_ask_nothing() {
     let request = application.request("GET", "/events", "").without("Connection");
     assert_eq!(idle.ask(&request).unwrap().status, 200);
     gateway.program.signal(Signal::TERM).unwrap();
-    idle.set_patience(Duration::from_secs(60));
+    idle.set_patience(Duration::from_mins(1));
     idle.read_end().unwrap();
     gateway.program.wait_for_success().unwrap();
     assert!(!gateway.program.stderr().contains("stopped with connections"), "{}", gateway.program.stderr());
