@@ -231,6 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn small_ones_that_lie_together_become_one_text_with_line_feeds() {
+        let long = "x".repeat(200);
+        let mut joined = batch(&[&["1"], &["22", &long, "333"], &[&"y".repeat(70_000)]]);
+        joined.join();
+        let texts = ["1".to_owned(), format!("22\n{long}\n333"), "y".repeat(70_000)];
+        assert_eq!(joined.texts(), texts);
+    }
+
+    #[test]
     fn frames_leave_in_order_however_much_the_socket_takes_at_a_time() {
         let whole = b"\x89\x00\x81\x03one\x81\x00\x81\x05three";
         for size in 1..=whole.len() {

@@ -10,6 +10,8 @@ pub(super) mod random;
 mod reads;
 mod returned;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::counted::Counted;
 pub(super) use self::exchange::{Exchange, Room};
