@@ -51,7 +51,6 @@
 //!
 //! A client that loses its connection connects again, and brings back what it had: see [`ReconnectPolicy`].
 
-mod close_codes;
 pub mod payload;
 
 pub mod session;

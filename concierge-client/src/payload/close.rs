@@ -1,6 +1,6 @@
 //! Why a connection was closed.
 
-use crate::close_codes::close_codes;
+use super::close_codes::close_codes;
 
 /// A WebSocket close code: the protocol's own, 4000 to 4013, and those of
 /// [RFC 6455, section 7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) that occur.

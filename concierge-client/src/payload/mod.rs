@@ -11,6 +11,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod close;
+pub(crate) mod close_codes;
 mod codec;
 mod data;
 mod entity;

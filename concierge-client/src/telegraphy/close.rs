@@ -1,6 +1,6 @@
 //! Why a connection was closed.
 
-use crate::close_codes::close_codes;
+use crate::payload::close_codes::close_codes;
 
 /// A WebSocket close code: the protocol's own, 4400 to 4508, and those of
 /// [RFC 6455, section 7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1) that occur. The reason is its name.
