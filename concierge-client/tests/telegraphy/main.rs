@@ -9,4 +9,5 @@ mod gateway;
 mod live;
 mod properties;
 mod publisher;
+mod real;
 mod session;

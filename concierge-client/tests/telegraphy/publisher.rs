@@ -7,20 +7,16 @@ use concierge_client::{
         web::{BatchResult, DefineEvents, IssueToken, ProblemStatus, Publish},
     },
 };
-use concierge_server::{Config, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
+use super::real::{KEY, gateway};
+
 /// A gateway, and a publisher with this key.
 async fn publisher(key: &str) -> Publisher {
-    let mut config = Config::from_toml("bind = \"127.0.0.1:0\"").unwrap();
-    config.telegraphy.bind = vec!["127.0.0.1:0".parse().unwrap()];
-    config.telegraphy.api_keys = vec!["sesame".into()];
-    let server = Server::bind(config).await.unwrap();
-    let url = format!("http://{}", server.api_addresses()[0]);
-    tokio::spawn(server.run(std::future::pending()));
+    let (_, url) = gateway().await;
     Publisher::new(&url, key).unwrap()
 }
 
@@ -34,7 +30,7 @@ fn order(number: u32) -> Publish {
 
 #[tokio::test]
 async fn events_are_defined_published_and_told_of() {
-    let publisher = publisher("sesame").await;
+    let publisher = publisher(KEY).await;
     let odd = name("app/Odd name?");
     let events = vec![Definition::new(name("app.Order")), Definition::new(odd.clone())];
     let defined = publisher.define(&DefineEvents { source: "app".into(), events }).await.unwrap();
@@ -57,7 +53,7 @@ async fn events_are_defined_published_and_told_of() {
 
 #[tokio::test]
 async fn users_get_tokens_and_lose_their_sessions() {
-    let publisher = publisher("sesame").await;
+    let publisher = publisher(KEY).await;
     let user = UserId::new("a user/42").unwrap();
     let token = publisher.issue_token(IssueToken::new(user.clone())).await.unwrap();
     assert!(!token.token.reveal().is_empty());
@@ -81,7 +77,7 @@ async fn a_wrong_key_is_refused_and_never_shown() {
 #[tokio::test]
 async fn what_is_no_gateway_is_told() {
     assert!(Publisher::new("ws://127.0.0.1:4000", "sesame").is_err());
-    let too_many = publisher("sesame").await.publish_batch((0..1001).map(order)).await;
+    let too_many = publisher(KEY).await.publish_batch((0..1001).map(order)).await;
     assert!(matches!(too_many, Err(PublishError::TooMany { limit: 1000 })));
 }
 
