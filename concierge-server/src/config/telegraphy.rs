@@ -50,10 +50,19 @@ impl Default for Telegraphy {
     }
 }
 
+/// An outbox has room for so many of the largest events: who is sent a few is not slow.
+const EVENTS_IN_AN_OUTBOX: usize = 4;
+
 impl Telegraphy {
     /// Whether web applications can ask anything.
     pub fn is_open(&self) -> bool {
         self.serve && !self.api_keys.is_empty()
+    }
+
+    /// The rules where an outbox has this room: what nobody said fits into it.
+    pub(crate) fn rules_within(&self, outbox_bytes: usize) -> Settings {
+        let event_bytes = self.rules.event_bytes.min(outbox_bytes / EVENTS_IN_AN_OUTBOX);
+        Settings { event_bytes, ..self.rules.clone() }
     }
 }
 
@@ -131,8 +140,8 @@ pub(super) fn problem(config: &Config) -> Option<(&'static str, String)> {
     if let Some((key, _)) = counts.iter().find(|(_, count)| *count == 0) {
         return Some((*key, "0 would leave nothing to anybody: give at least 1".to_owned()));
     }
-    let most = config.limits.outbox_bytes / 4;
-    if rules.event_bytes > most {
+    let most = config.limits.outbox_bytes / EVENTS_IN_AN_OUTBOX;
+    if rules.event_bytes > most && rules.event_bytes != Settings::default().event_bytes {
         let problem = format!(
             "{} is more than a quarter of limits.outbox_bytes, {most}: who is sent a few would be too slow",
             rules.event_bytes
@@ -210,6 +219,8 @@ mod tests {
             let message = Config::from_toml(&format!("[telegraphy]\n{text}")).expect_err(text).to_string();
             assert!(message.contains(part), "{text}: {message}");
         }
+        let config = Config::from_toml("limits.outbox_bytes = 4000").unwrap();
+        assert_eq!(config.telegraphy.rules_within(config.limits.outbox_bytes).event_bytes, 1000);
         let mut config = Config::default();
         config.telegraphy.api_keys = vec![Secret::new("0123456789abcdef")];
         config.check().unwrap();

@@ -89,7 +89,7 @@ impl Exchange {
         (counted, panics): (Counted, Panics),
     ) -> Arc<Self> {
         let Kept { store, records, mut clock } = kept;
-        let mut events = Events::new(config.rules.clone(), random::incarnation());
+        let mut events = Events::new(config.rules_within(room.outbox), random::incarnation());
         let left_out = events.restore(records, clock.now());
         if left_out > 0 {
             warn!(left_out, "subscriptions that break a rule of this version are left out");
