@@ -33,6 +33,7 @@ mod memory;
 mod metrics;
 mod proxied;
 mod proxies;
+mod published;
 mod readme;
 mod secrecy;
 mod secured;

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use concierge_client::{
     Data, ReconnectPolicy,
     telegraphy::{
-        AuthToken, EventName, EventStream, PublishError, Publisher, Received, Telegraphy,
+        AuthToken, EventName, EventStream, PublishError, Publisher, Received, Telegraphy, UserId,
         web::{DefineEvents, IssueToken, Publish},
     },
 };
@@ -110,7 +110,7 @@ async fn is_whole_over_many_connections(delivery: Value) {
     let shop = Shop::open(delivery).await;
     let customer = shop.customer().await;
     let first = customer.session();
-    assert_eq!(first.user.as_ref().map(|user| user.as_str()), Some("42"));
+    assert_eq!(first.user, Some(UserId::new("42").unwrap()));
     let large = customer.subscribe("shop.Order").filter(json!({"total__gte": 10}));
     let mut orders = large.open::<Order>().await.unwrap();
     for round in 1..=5 {
