@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use concierge_client::Data;
 use concierge_client::telegraphy::web::{DefineEvents, Publish};
@@ -20,7 +20,7 @@ const EVENT: &str = "shop.Order";
 const KILLS: usize = 10;
 
 /// How many publish at once.
-const PUBLISHERS: u64 = 8;
+const PUBLISHERS: usize = 8;
 
 /// How many it may refuse before it is killed.
 const MOST_REFUSED: usize = 100;
@@ -34,6 +34,7 @@ async fn what_was_answered_is_there_in_order_and_once_after_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let store = format!("telegraphy.store={}", folder.path().join("store.db").display());
     let (mut answered, mut epoch) = (BTreeSet::new(), None);
+    let next = Arc::new(AtomicU64::new(0));
     for kill in 0..=KILLS {
         let (gateway, application) = Application::start(&["--set", &store]).unwrap();
         let publisher = Publisher::new(&format!("http://{}", application.address), KEY).unwrap();
@@ -43,9 +44,9 @@ async fn what_was_answered_is_there_in_order_and_once_after_kill_9() {
         }
         let (answer, mut answers) = unbounded_channel();
         let is_killed = Arc::new(AtomicBool::new(false));
-        let first = answered.last().map_or(0, |(last, _)| last + PUBLISHERS);
-        for number in first..first + PUBLISHERS {
-            tokio::spawn(publish(publisher.clone(), number, Arc::clone(&is_killed), answer.clone()));
+        for _ in 0..PUBLISHERS {
+            let (next, is_killed) = (Arc::clone(&next), Arc::clone(&is_killed));
+            tokio::spawn(publish(publisher.clone(), next, is_killed, answer.clone()));
         }
         drop(answer);
         // Another moment each time: with the first that is answered, and later ones.
@@ -81,14 +82,15 @@ async fn define(publisher: &Publisher) {
     publisher.define(&events).await.unwrap();
 }
 
-/// Publishes every so many numbers, until the gateway is gone.
+/// Publishes numbers that nobody else does, until the gateway is gone.
 async fn publish(
     publisher: Publisher,
-    first: u64,
+    next: Arc<AtomicU64>,
     is_killed: Arc<AtomicBool>,
     answer: UnboundedSender<Result<(u64, Position), PublishError>>,
 ) {
-    for number in (first..).step_by(usize::try_from(PUBLISHERS).unwrap()) {
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
         let data = Data::from_value(&number).unwrap();
         let order = Publish::new(EventName::new(EVENT).unwrap(), data);
         let outcome = publisher.publish(order).await;
