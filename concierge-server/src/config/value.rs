@@ -169,31 +169,25 @@ impl Value for usize {
     }
 }
 
-impl Value for u64 {
-    const EXPECTED: &'static str = usize::EXPECTED;
-    fn from_text(text: &str) -> Option<Self> {
-        Self::try_from(usize::from_text(text)?).ok()
-    }
-    fn from_toml(value: &toml::Value) -> Option<Self> {
-        Self::try_from(usize::from_toml(value)?).ok()
-    }
-    fn to_toml(&self) -> Option<toml::Value> {
-        usize::try_from(*self).map_or_else(|_| Some(self.to_string().into()), |number| number.to_toml())
-    }
+/// A number of a certain size, written as any other.
+macro_rules! sized {
+    ($($number:ty),+) => {
+        $(impl Value for $number {
+            const EXPECTED: &'static str = usize::EXPECTED;
+            fn from_text(text: &str) -> Option<Self> {
+                Self::try_from(usize::from_text(text)?).ok()
+            }
+            fn from_toml(value: &toml::Value) -> Option<Self> {
+                Self::try_from(usize::from_toml(value)?).ok()
+            }
+            fn to_toml(&self) -> Option<toml::Value> {
+                usize::try_from(*self).map_or_else(|_| Some(self.to_string().into()), |number| number.to_toml())
+            }
+        })+
+    };
 }
 
-impl Value for u32 {
-    const EXPECTED: &'static str = usize::EXPECTED;
-    fn from_text(text: &str) -> Option<Self> {
-        Self::try_from(usize::from_text(text)?).ok()
-    }
-    fn from_toml(value: &toml::Value) -> Option<Self> {
-        Self::try_from(usize::from_toml(value)?).ok()
-    }
-    fn to_toml(&self) -> Option<toml::Value> {
-        u64::from(*self).to_toml()
-    }
-}
+sized!(u32, u64);
 
 /// A number, or none for "unlimited".
 macro_rules! unlimited {
