@@ -60,7 +60,7 @@ pub(crate) async fn run_script(
     let session = session.filter(|_| !arguments.embedded);
     let embedded = if arguments.embedded { Some(Embedded::start().await?) } else { None };
     let location = location(session, settings, embedded.as_ref()).await?;
-    if location.embedded {
+    if location.embedded.is_some() {
         output.note(&format!("on a gateway of its own at {}", location.url));
     }
     let choice = session_name(settings, console);
@@ -93,7 +93,7 @@ async fn location(
         (None, Some(session)) => session.join(settings.timeout).await?.url()?,
         (None, None) => settings.url_or_default(),
     };
-    Ok(Location { url, embedded: embedded.is_some(), session })
+    Ok(Location { url, embedded: embedded.map(|embedded| embedded.api().clone()), session })
 }
 
 fn session_name(settings: &Settings, console: &Console) -> NameChoice {

@@ -190,6 +190,31 @@ pub(crate) struct GatewayArgs {
     pub gateway: concierge_server::Args,
 }
 
+/// `server` in a session.
+#[derive(Debug, Clone, Args)]
+#[command(disable_help_subcommand = true, after_help = SERVER_EXAMPLES)]
+pub(crate) struct ServerArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: Option<ServerCommand>,
+}
+
+/// What can be done with the gateway of a session.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ServerCommand {
+    /// Where the gateway is, what runs there, and how web applications reach it
+    #[command(after_help = SERVER_EXAMPLES)]
+    Info,
+}
+
+const SERVER_EXAMPLES: &str = "\
+Examples:
+  server info
+  server | jq .url
+  let key = server | jq -r .api_key
+
+A gateway that runs in this process has a side for web applications, too: where it is, and the key that opens it, until it ends.";
+
 /// A line of the REPL.
 #[derive(Debug, Clone, Parser)]
 #[command(
@@ -218,8 +243,7 @@ pub(crate) enum ReplCommand {
     #[command(flatten)]
     Language(LanguageCommand),
     /// Show the gateway: where it is, and how many are there
-    #[command(after_help = "Examples:\n  server\n  server | jq .url")]
-    Server,
+    Server(ServerArgs),
     /// Measure the gateway: throughput, latency, and whether everything arrives
     #[command(subcommand, disable_help_subcommand = true, after_help = command::bench::BENCH_EXAMPLES)]
     Bench(BenchCommand),

@@ -122,7 +122,7 @@ pub(crate) async fn run(
 
 fn greet(location: &Location, output: &Output) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
-    let place = if location.embedded { "a gateway of its own at" } else { "the gateway at" };
+    let place = if location.embedded.is_some() { "a gateway of its own at" } else { "the gateway at" };
     output.text(&format!("concierge {version} on {place} {}\n", location.url))?;
     let help = "`help` lists the commands, Tab completes, Ctrl-D leaves";
     output.text(&(output.palette().paint(crate::output::Role::Dim, help) + "\n"))

@@ -18,6 +18,7 @@ use crate::{
     args::ReplCommand,
     command::{self, Context, Place, Shown, Watch, context::KeptCommand, doctor::Subject},
     connect::{Introduction, Purpose, connect},
+    embedded::Api,
     exit::Exit,
     failure::Failure,
     hold::Address,
@@ -46,8 +47,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub(crate) struct Location {
     /// The gateway.
     pub url: GatewayUrl,
-    /// Whether it runs in this process.
-    pub embedded: bool,
+    /// How web applications ask it for something, if it runs in this process.
+    pub embedded: Option<Api>,
     /// The held session by which it is reached, if it is one.
     pub session: Option<Address>,
 }
@@ -79,7 +80,7 @@ pub(crate) enum Flow {
 impl Location {
     /// The place as the prompt shows it.
     pub(crate) fn short(&self) -> String {
-        if self.embedded {
+        if self.embedded.is_some() {
             return "local".to_owned();
         }
         if let Some(session) = &self.session {
@@ -160,7 +161,7 @@ impl Session {
             // These need no session.
             ReplCommand::Exit | ReplCommand::Help(_) | ReplCommand::Language(_) => {}
             ReplCommand::Connect => self.connect_again(output).await?,
-            ReplCommand::Server => self.show_gateway(output).await?,
+            ReplCommand::Server(_) => self.show_gateway(output).await?,
             ReplCommand::Context(command) => {
                 let changes = matches!(command, KeptCommand::Use { .. });
                 command::context::run(command, self.settings.source(), output)?;
@@ -303,7 +304,7 @@ impl Session {
         let services = link.call(ServiceFetchAll {}).await?.services.len();
         output.record(&Gateway {
             url: self.location.url.to_string(),
-            embedded: self.location.embedded,
+            embedded: self.location.embedded.clone(),
             server: link.who().server,
             clients,
             services,

@@ -1,6 +1,9 @@
 //! Scripts: the REPL's lines without a terminal.
 
-use crate::gateway::{Gateway, run_in};
+use crate::{
+    gateway::{Gateway, run_in},
+    schemas,
+};
 
 #[test]
 fn a_script_does_its_lines_on_one_connection() {
@@ -21,6 +24,39 @@ fn a_pipe_into_the_bare_command_is_a_script_on_a_gateway_of_its_own() {
     assert!(outcome.stderr.starts_with("on a gateway of its own at ws://127.0.0.1:"), "{outcome:?}");
     let record = outcome.record();
     assert_eq!((&record["embedded"], &record["clients"]), (&true.into(), &1.into()));
+}
+
+#[test]
+fn a_gateway_of_its_own_tells_how_web_applications_reach_it() {
+    let script =
+        "server info --json\nserver info -o tsv\nserver info\nlet key = server | jq -r .api_key\n$key\n";
+    let outcome = run_in(&["--color", "never"], script, &[("USER", "tester")]);
+    assert!(&outcome == 0, "{outcome:?}");
+    let (first, rest) = outcome.stdout.split_once('\n').unwrap();
+    let record: serde_json::Value = serde_json::from_str(first).unwrap();
+    schemas::check(&record);
+    let told = |field: &str| record[field].as_str().expect(field).to_owned();
+    let (telegraphy, api, key) = (told("telegraphy"), told("api"), told("api_key"));
+    assert_eq!(telegraphy, told("url").replace("/ws", "/telegraphy/ws"));
+    assert!(api.starts_with("http://127.0.0.1:"), "{api}");
+    assert_eq!(key.len(), 64);
+    assert_eq!(rest.lines().next().unwrap().split('\t').count(), schemas::columns("gateway"));
+    assert!(
+        rest.contains(&format!("api key     {key}\n")) && rest.ends_with(&format!("\n\"{key}\"\n")),
+        "{rest}"
+    );
+    assert!(!outcome.stderr.contains(&key), "{outcome:?}");
+}
+
+#[test]
+fn another_gateway_keeps_to_itself_how_web_applications_reach_it() {
+    let gateway = Gateway::start();
+    let record = gateway.run_with_input(&["run", "-"], "server info --json\n").record();
+    schemas::check(&record);
+    assert_eq!(
+        (&record["telegraphy"], &record["api_key"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
 }
 
 #[test]

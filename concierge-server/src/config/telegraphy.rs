@@ -14,6 +14,23 @@ use crate::events::Settings;
 
 /// The events of web applications: the clients' side, at `/telegraphy/ws` and by a subprotocol at `/ws`, and the web applications', on a
 /// listener of its own.
+///
+/// A program that embeds a gateway hands it its keys as they are; without a `store`, everything is kept in memory.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use concierge_client::Secret;
+/// use concierge_server::{Config, Server};
+///
+/// let mut config = Config::from_toml("bind = \"127.0.0.1:0\"")?;
+/// config.telegraphy.bind = vec!["127.0.0.1:0".parse()?];
+/// config.telegraphy.api_keys = vec![Secret::new("a_key_that_nobody_can_guess")];
+/// let server = Server::bind(config).await?;
+/// println!("web applications ask at http://{}", server.api_addresses()[0]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Telegraphy {
@@ -21,7 +38,7 @@ pub struct Telegraphy {
     pub serve: bool,
     /// Where to listen for web applications. Nowhere as long as there is no key.
     pub bind: Vec<BindAddress>,
-    /// The keys of the web applications.
+    /// The keys of the web applications. How hard those are to guess that a program hands it is that program's business.
     pub api_keys: Vec<Secret>,
     /// The file in which is kept what survives a restart, of this gateway alone. Without one it is in memory, and nothing does.
     pub store: Option<PathBuf>,

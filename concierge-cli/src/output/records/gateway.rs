@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::field;
 use crate::{
+    embedded::Api,
     grammar::write_target,
     output::{Cell, Record, Role, Table, View, escape, json::object},
 };
@@ -37,8 +38,8 @@ pub(crate) struct Version;
 pub(crate) struct Gateway {
     /// Its address.
     pub url: String,
-    /// Whether it runs in this process.
-    pub embedded: bool,
+    /// How web applications ask it for something, if it runs in this process: those of others keep that to themselves.
+    pub embedded: Option<Api>,
     /// Its program, when it told.
     pub server: Option<String>,
     /// How many clients are connected.
@@ -115,16 +116,32 @@ impl Record for Version {
     }
 }
 
+impl Gateway {
+    /// Where clients of Telegraphy connect, as far as that is known.
+    fn telegraphy(&self) -> Option<String> {
+        let base = self.url.strip_suffix("/ws").filter(|_| self.embedded.is_some())?;
+        Some(format!("{base}/telegraphy/ws"))
+    }
+
+    /// Where web applications ask, and their key. Whoever has the gateway in this process is whom the key is for.
+    fn api(&self) -> Option<(&str, &str)> {
+        self.embedded.as_ref().map(|api| (api.url.as_str(), api.key.reveal()))
+    }
+}
+
 impl Record for Gateway {
     fn object(&self) -> String {
         object(
             "gateway",
             &[
                 ("url", json!(self.url)),
-                ("embedded", json!(self.embedded)),
+                ("embedded", json!(self.embedded.is_some())),
                 ("server", json!(self.server)),
                 ("clients", json!(self.clients)),
                 ("services", json!(self.services)),
+                ("telegraphy", json!(self.telegraphy())),
+                ("api", json!(self.api().map(|(url, _)| url))),
+                ("api_key", json!(self.api().map(|(_, key)| key))),
             ],
         )
     }
@@ -132,23 +149,32 @@ impl Record for Gateway {
     fn human(&self, view: View) -> String {
         let mut table = Table::default();
         field(&mut table, "url", Cell::plain(escape(&self.url)));
-        let place = if self.embedded { "in this process" } else { "elsewhere" };
+        let place = if self.embedded.is_some() { "in this process" } else { "elsewhere" };
         field(&mut table, "runs", Cell::plain(place));
         if let Some(server) = &self.server {
             field(&mut table, "program", Cell::plain(escape(server)));
         }
         field(&mut table, "clients", Cell::plain(self.clients.to_string()));
         field(&mut table, "services", Cell::plain(self.services.to_string()));
+        if let (Some(telegraphy), Some((url, key))) = (self.telegraphy(), self.api()) {
+            field(&mut table, "telegraphy", Cell::plain(escape(&telegraphy)));
+            field(&mut table, "api", Cell::plain(escape(url)));
+            field(&mut table, "api key", Cell::plain(escape(key)));
+        }
         table.render(view.palette)
     }
 
     fn rows(&self) -> Vec<Vec<String>> {
+        let (api, key) = self.api().unwrap_or_default();
         vec![vec![
             self.url.clone(),
-            self.embedded.to_string(),
+            self.embedded.is_some().to_string(),
             self.server.clone().unwrap_or_default(),
             self.clients.to_string(),
             self.services.to_string(),
+            self.telegraphy().unwrap_or_default(),
+            api.to_owned(),
+            key.to_owned(),
         ]]
     }
 
