@@ -4,14 +4,18 @@ use std::io::Write as _;
 
 use concierge_client::{BuildError, Client, ClientBuilder};
 
-/// A client of the gateway at `$CONCIERGE_URL`, with the secret in `$CONCIERGE_SECRET` if there is one.
+/// Where the gateway is: `$CONCIERGE_URL`, or where one listens that was told nothing else.
+pub fn gateway_url() -> String {
+    std::env::var("CONCIERGE_URL").unwrap_or_else(|_| "ws://127.0.0.1:64209/ws".to_owned())
+}
+
+/// A client of that gateway, with the secret in `$CONCIERGE_SECRET` if there is one.
 ///
 /// # Errors
 ///
 /// When the URL or the name is not valid.
 pub fn client(name: &str) -> Result<ClientBuilder, BuildError> {
-    let url = std::env::var("CONCIERGE_URL").unwrap_or_else(|_| "ws://127.0.0.1:64209/ws".to_owned());
-    Ok(Client::builder(url, name)?.secret_from_env("CONCIERGE_SECRET"))
+    Ok(Client::builder(gateway_url(), name)?.secret_from_env("CONCIERGE_SECRET"))
 }
 
 /// Prints a line that whoever reads it has at once, on a terminal or not.

@@ -1,18 +1,23 @@
 //! The examples do what they say, as the programs a reader would run.
 
+mod events;
+
 use std::io::Write as _;
-use std::process::Command;
 
 use rustix::process::Signal;
 use support::gateway::Gateway;
-use support::process::{Program, program};
+use support::process::{Program, command};
 use support::raw::RawSocket;
 
 /// Starts an example against a gateway, and waits until it is ready.
 fn start(gateway: &Gateway, name: &str, arguments: &[&str]) -> Program {
-    let path = program("concierge").unwrap().parent().unwrap().join("examples").join(name);
-    let mut command = Command::new(path);
-    command.args(arguments).env("CONCIERGE_URL", gateway.url());
+    start_in(&[("CONCIERGE_URL", &gateway.url())], name, arguments)
+}
+
+/// The same with these variables in its environment.
+fn start_in(environment: &[(&str, &str)], name: &str, arguments: &[&str]) -> Program {
+    let mut command = command(&format!("examples/{name}")).unwrap();
+    command.args(arguments).envs(environment.iter().copied());
     let mut example = Program::start(name, &mut command).unwrap();
     example.wait_for_line("ready").unwrap();
     example

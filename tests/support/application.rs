@@ -24,7 +24,7 @@ pub struct Application {
     /// Where the gateway tells its metrics, if it was told to.
     pub metrics: Option<SocketAddr>,
     /// Read once, when the gateway starts.
-    _keys: NamedTempFile,
+    keys: NamedTempFile,
 }
 
 impl Application {
@@ -37,15 +37,35 @@ impl Application {
         // Nobody else can read what `tempfile` makes.
         let mut keys = NamedTempFile::new()?;
         writeln!(keys, "# of the test\n{KEY}\n{OTHER_KEY}")?;
+        Self::of(GatewayProcess::start, keys, "127.0.0.1:0", arguments)
+    }
+
+    /// Kills the gateway, and starts another one in its place, with these arguments more.
+    ///
+    /// # Errors
+    ///
+    /// When it does not say where web applications ask.
+    pub fn replace(self, gateway: GatewayProcess, arguments: &[&str]) -> Result<(GatewayProcess, Self)> {
+        let address = self.address.to_string();
+        Self::of(|arguments| gateway.replace_by(arguments), self.keys, &address, arguments)
+    }
+
+    fn of(
+        start: impl FnOnce(&[&str]) -> Result<GatewayProcess>,
+        keys: NamedTempFile,
+        address: &str,
+        arguments: &[&str],
+    ) -> Result<(GatewayProcess, Self)> {
         let file = format!("telegraphy.api_keys_file={}", keys.path().display());
-        let own = ["--set", &file, "--set", "telegraphy.bind=127.0.0.1:0"];
-        let mut gateway = GatewayProcess::start(&[&own, arguments].concat())?;
+        let bind = format!("telegraphy.bind={address}");
+        let own = ["--set", &file, "--set", &bind];
+        let mut gateway = start(&[&own, arguments].concat())?;
         let mut line = gateway.program.next_line()?;
         let metrics = line.strip_prefix("metrics on http://").map(str::parse).transpose()?;
         if metrics.is_some() {
             line = gateway.program.next_line()?;
         }
-        Ok((gateway, Self { address: asked_at(&line)?, metrics, _keys: keys }))
+        Ok((gateway, Self { address: asked_at(&line)?, metrics, keys }))
     }
 
     /// A request with the key and this body.

@@ -144,10 +144,19 @@ impl GatewayProcess {
     ///
     /// When the other one does not start.
     pub fn replace(self) -> Result<Self> {
+        self.replace_by(&[])
+    }
+
+    /// The same, with the given arguments more for the other one.
+    ///
+    /// # Errors
+    ///
+    /// When the other one does not start.
+    pub fn replace_by(self, arguments: &[&str]) -> Result<Self> {
         let address = self.address;
         // Its end is waited for there.
         drop(self.program);
-        Self::start_at(&address.to_string(), &[])
+        Self::start_at(&address.to_string(), arguments)
     }
 
     /// Where it listens.

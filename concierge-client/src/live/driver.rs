@@ -91,7 +91,7 @@ impl Driver {
         loop {
             let ending = self.drive(&mut socket, Until::Ended).await.unwrap_or(Ending::ByClient);
             tracing::debug!(%ending, "connection ends");
-            self.shared.lost();
+            self.shared.lost(&ending);
             let next = self.shared.with(|session| session.handle_end(ending.clone(), now(), random()));
             let told = self.shared.with(|session| session.ending().cloned()).unwrap_or(ending);
             say_goodbye(socket, &told);

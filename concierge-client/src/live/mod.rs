@@ -8,12 +8,14 @@ mod builder;
 mod driver;
 mod error;
 mod shared;
+mod state;
 mod stream;
 mod subscribing;
 
 pub use auth_token::AuthToken;
 pub use builder::TelegraphyBuilder;
 pub use error::{AskError, ComeInError, StreamError, SubscribeError};
+pub use state::{State, States};
 pub use stream::{EventStream, LiveEvent, Received};
 pub use subscribing::Subscribing;
 
@@ -40,7 +42,6 @@ use crate::{
 /// ```no_run
 /// # async fn listen() -> Result<(), Box<dyn std::error::Error>> {
 /// use concierge_client::telegraphy::{AuthToken, Received, Telegraphy};
-/// use futures_util::StreamExt;
 /// use serde_json::json;
 ///
 /// #[derive(serde::Deserialize)]
@@ -127,6 +128,11 @@ impl Telegraphy {
     /// Whether there is a connection now.
     pub fn is_connected(&self) -> bool {
         self.shared().is_connected()
+    }
+
+    /// How the client stands with its gateway, and each change of it.
+    pub fn states(&self) -> States {
+        States::new(self.shared().states())
     }
 
     /// Waits until the client has ended, and says why.

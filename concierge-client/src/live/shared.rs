@@ -1,10 +1,11 @@
 //! What the handles of a client and its task share: the session, and who waits for what.
 
-use std::{collections::BTreeMap, task::Waker, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, task::Waker, time::Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 
+use super::state::State;
 use crate::telegraphy::{
     Connected, Outcome, Subscribe,
     session::{Ending, Item, Output, Over, Session, StreamId, Unanswered},
@@ -21,14 +22,6 @@ pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// How the client stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Standing {
-    Connecting,
-    Connected,
-    Closed(Ending),
-}
-
 #[derive(Debug)]
 struct Core {
     session: Session<Waiter>,
@@ -43,7 +36,8 @@ struct Core {
 #[derive(Debug)]
 pub(super) struct Shared {
     core: Mutex<Core>,
-    standing: watch::Sender<Standing>,
+    /// None before the client came in for the first time.
+    state: watch::Sender<Option<State>>,
     /// There may be something for the task to do.
     pub(super) stirred: Notify,
     /// The client is to end.
@@ -54,7 +48,7 @@ impl Shared {
     pub(super) fn new(session: Session<Waiter>) -> Self {
         Self {
             core: Mutex::new(Core { session, wakers: BTreeMap::new(), closing: None, ends: false }),
-            standing: watch::Sender::new(Standing::Connecting),
+            state: watch::Sender::new(None),
             stirred: Notify::new(),
             asked_to_end: Notify::new(),
         }
@@ -70,7 +64,10 @@ impl Shared {
                 // Whoever asked may have left.
                 Output::Answered(waiter, answer) => drop(waiter.send(answer)),
                 Output::Ready(stream) => wakers.extend(core.wakers.remove(&stream)),
-                Output::Connected => drop(self.standing.send_replace(Standing::Connected)),
+                Output::Connected => {
+                    let said = core.session.said().cloned().unwrap_or_default();
+                    self.state.send_replace(Some(State::Connected(Arc::new(said))));
+                }
                 Output::Close(ending) => core.closing = Some(ending),
             }
         }
@@ -101,9 +98,10 @@ impl Shared {
         self.with(|session| session.handle_open(now()));
     }
 
-    /// There is none any more.
-    pub(super) fn lost(&self) {
-        self.standing.send_replace(Standing::Connecting);
+    /// There is none any more, for this reason, unless the session knew of another one before.
+    pub(super) fn lost(&self, ending: &Ending) {
+        let why = self.core.lock().session.ending().unwrap_or(ending).clone();
+        self.state.send_replace(Some(State::Connecting(why)));
     }
 
     pub(super) fn said(&self) -> Connected {
@@ -129,28 +127,32 @@ impl Shared {
     /// It has ended.
     pub(super) fn finish(&self, ending: &Ending) {
         self.core.lock().ends = true;
-        self.standing.send_replace(Standing::Closed(ending.clone()));
+        self.state.send_replace(Some(State::Closed(ending.clone())));
         self.with(|session| session.finish(ending));
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        *self.standing.borrow() == Standing::Connected
+        self.state.borrow().as_ref().is_some_and(State::is_connected)
     }
 
     /// Why it has ended, if it has.
     pub(super) fn ending(&self) -> Option<Ending> {
-        match &*self.standing.borrow() {
-            Standing::Closed(ending) => Some(ending.clone()),
-            Standing::Connecting | Standing::Connected => None,
+        match &*self.state.borrow() {
+            Some(State::Closed(ending)) => Some(ending.clone()),
+            _ => None,
         }
+    }
+
+    pub(super) fn states(&self) -> watch::Receiver<Option<State>> {
+        self.state.subscribe()
     }
 
     /// Waits until it has ended.
     pub(super) async fn closed(&self) -> Ending {
-        let mut standing = self.standing.subscribe();
-        let closed = standing.wait_for(|standing| matches!(standing, Standing::Closed(_))).await;
+        let mut state = self.state.subscribe();
+        let closed = state.wait_for(|state| state.as_ref().is_some_and(State::is_closed)).await;
         match closed.as_deref() {
-            Ok(Standing::Closed(ending)) => ending.clone(),
+            Ok(Some(State::Closed(ending))) => ending.clone(),
             // The sender lives as long as `self`.
             Ok(_) | Err(_) => Ending::ByClient,
         }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::poll_fn,
     marker::PhantomData,
     pin::Pin,
     task::{Context, Poll},
@@ -97,6 +98,15 @@ impl<T> EventStream<T> {
 }
 
 impl<T: DeserializeOwned> EventStream<T> {
+    /// Waits for what comes next; none after [`StreamError::Over`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing is lost when the future is dropped. What was yielded before is acknowledged all the same, unless that is done by hand.
+    pub async fn next(&mut self) -> Option<Result<Received<T>, StreamError>> {
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
     fn read(&mut self, item: Item) -> Result<Received<T>, StreamError> {
         Ok(match item {
             Item::Event(event) => {

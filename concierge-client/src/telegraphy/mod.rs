@@ -54,8 +54,8 @@ pub use timestamp::{InvalidTimestamp, Timestamp};
 
 #[cfg(feature = "net")]
 pub use crate::live::{
-    AskError, AuthToken, ComeInError, EventStream, LiveEvent, Received, StreamError, SubscribeError,
-    Subscribing, Telegraphy, TelegraphyBuilder,
+    AskError, AuthToken, ComeInError, EventStream, LiveEvent, Received, State, States, StreamError,
+    SubscribeError, Subscribing, Telegraphy, TelegraphyBuilder,
 };
 
 #[cfg(feature = "publisher")]

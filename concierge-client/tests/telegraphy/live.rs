@@ -6,12 +6,11 @@ use concierge_client::{
     ConnectError, ReconnectPolicy,
     telegraphy::{
         AskError, AuthToken, CloseCode, ComeInError, EventName, EventStream, FetchPresence, ListEvents,
-        Received, Status, StreamError, Telegraphy, TelegraphyBuilder,
+        Received, State, Status, StreamError, Telegraphy, TelegraphyBuilder,
         session::{Ending, GapCause, Over},
     },
     testing::{ScriptedGateway, ScriptedListener},
 };
-use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 /// A client that finds the listener, and comes back at once.
@@ -103,6 +102,23 @@ async fn a_stream_goes_on_where_it_was_after_the_connection_was_lost() {
     let Some(Ok(Received::Gap(gap))) = stream.next().await else { panic!("expected a gap") };
     assert_eq!(gap.cause, GapCause::NotRecovered);
     assert_eq!(data(&mut stream).await, "ten");
+}
+
+#[tokio::test]
+async fn states_tell_why_a_connection_is_gone_what_the_next_one_said_and_the_end() {
+    let (telegraphy, mut gateway, listener) = connected().await;
+    let mut states = telegraphy.states();
+    assert!(matches!(states.next().await, Some(State::Connected(said)) if !said.resumed));
+    gateway.close(4503, "UNAVAILABLE").await;
+    let expected = State::Connecting(Ending::Closed { code: CloseCode::Unavailable });
+    assert_eq!(states.next().await, Some(expected));
+    let mut gateway = listener.accept().await;
+    let id = gateway.receive().await["id"].clone();
+    gateway.send(&json!({"message": "CONNECTED", "id": id, "subscriptions": []})).await;
+    assert!(matches!(states.next().await, Some(State::Connected(said)) if said.resumed));
+    drop(telegraphy);
+    assert_eq!(states.next().await, Some(State::Closed(Ending::ByClient)));
+    assert_eq!(states.next().await, None);
 }
 
 #[tokio::test]

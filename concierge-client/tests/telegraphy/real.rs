@@ -10,7 +10,6 @@ use concierge_client::{
     },
 };
 use concierge_server::{Config, Server};
-use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{

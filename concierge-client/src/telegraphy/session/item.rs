@@ -1,5 +1,7 @@
 //! What a stream of an event yields.
 
+use std::fmt;
+
 use crate::telegraphy::{event::Event, position::Position};
 
 /// One thing that a stream of an event yields, in its order.
@@ -41,6 +43,16 @@ pub enum GapCause {
     NotRecovered,
     /// The stream was read too slowly, and its queue was full.
     Overflow,
+}
+
+impl fmt::Display for GapCause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Gateway => "the gateway did not send them",
+            Self::NotRecovered => "the gateway has not kept them",
+            Self::Overflow => "they were not read in time",
+        })
+    }
 }
 
 impl Gap {
