@@ -188,6 +188,13 @@ impl Outbox {
         state.wake_waiting();
     }
 
+    /// Nobody waits for it any more until something was written and it is below a quarter: its client takes nothing.
+    pub(super) fn give_up(&self) {
+        let mut state = self.state.lock();
+        state.slow = true;
+        state.wake_waiting();
+    }
+
     /// Bytes that wait, or are being written.
     pub(super) fn bytes(&self) -> usize {
         self.state.lock().held.bytes
@@ -399,6 +406,17 @@ mod tests {
         assert_eq!(outbox.poll_relieved(&Context::from_waker(Waker::noop())), Poll::Ready(()));
         written(&outbox);
         assert_eq!(push(&outbox, "123456"), Pressure::High, "it caught up");
+    }
+
+    #[test]
+    fn nobody_waits_for_a_client_that_takes_nothing_until_it_took_something() {
+        let outbox = outbox(8, 100);
+        push(&outbox, "1");
+        let _batch = take(&outbox);
+        outbox.give_up();
+        assert_eq!(push(&outbox, "23456"), Pressure::Slow);
+        written(&outbox);
+        assert_eq!(push(&outbox, "123456"), Pressure::High, "it reads again");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who floods waits first: a client whose payloads fill other clients' outboxes is not read from until they have caught
-//! up, or for a moment at most. After that they count as slow, and nobody waits for them.
+//! up, or for a moment at most. After that they count as slow, and nobody waits for them; nor for those who took nothing for as long
+//! when their outboxes filled.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 use super::outbox::Outbox;
 
 /// The longest that one client waits for another.
-const PATIENCE: Duration = Duration::from_millis(100);
+pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Receivers that one client waits for.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use super::frames::{FrameLimits, Piece as Frame};
 use super::gateway::Gateway;
 use super::member::Outcome;
 use super::outbox::{Outbox, Signal};
-use super::pacing::Pause;
+use super::pacing::{PATIENCE, Pause};
 #[cfg(test)]
 use super::panics::tests::Fault;
 use super::peer::Peer;
@@ -49,11 +49,26 @@ struct Session<S> {
     /// Others had their turn since there is something to write.
     has_waited: bool,
     ping_is_due: bool,
-    /// Since when nothing could be written, while something waits.
-    stalled_since: Option<Duration>,
+    /// Nothing can be written, while something waits.
+    stall: Option<Stall>,
     /// Bytes written and received when that was looked at the last time.
     written: u64,
     received: u64,
+}
+
+/// The client takes nothing of what waits for it.
+#[derive(Debug, Clone, Copy)]
+struct Stall {
+    since: Duration,
+    /// Nobody waits for it any more.
+    is_given_up: bool,
+}
+
+impl Stall {
+    /// When something follows from it: first nobody waits for the client any more, then it is closed.
+    fn until(self) -> Duration {
+        self.since + if self.is_given_up { STALLED_FOR } else { PATIENCE }
+    }
 }
 
 /// How far reading came.
@@ -121,7 +136,7 @@ pub(super) async fn run<S: Side>(begin: impl FnOnce() -> S, stream: Wire, ahead:
         is_held: false,
         has_waited: false,
         ping_is_due: false,
-        stalled_since: None,
+        stall: None,
         written: 0,
         received: 0,
     });
@@ -165,7 +180,7 @@ impl<S: Side> Session<S> {
 
     fn next_deadline(&mut self) -> Instant {
         let dialect = self.member.next_deadline().map(on_time);
-        let stall = self.stalled_since.map(|since| since + STALLED_FOR);
+        let stall = self.stall.map(Stall::until);
         let pause = self.pause.as_ref().map(Pause::until);
         let gateway = self.member.gateway();
         match [dialect, stall, pause, self.throttle.until()].into_iter().flatten().min() {
@@ -274,18 +289,18 @@ impl<S: Side> Session<S> {
             };
             called.map_err(|signal| self.end_by(signal))?;
             if self.socket.is_written() {
-                self.stalled_since = None;
+                self.stall = None;
                 return Ok(());
             }
             #[cfg(test)]
             self.member.gateway().panics().inject(Fault::Write);
             match self.socket.poll_batch(context) {
-                Poll::Ready(Ok(())) => self.stalled_since = None,
+                Poll::Ready(Ok(())) => self.stall = None,
                 Poll::Ready(Err(_)) => return Err(Ending::Lost),
                 Poll::Pending => {
                     let progress = self.socket.written();
-                    if self.stalled_since.is_none() || progress != self.written {
-                        self.stalled_since = Some(self.member.gateway().now());
+                    if self.stall.is_none() || progress != self.written {
+                        self.stall = Some(Stall { since: self.member.gateway().now(), is_given_up: false });
                     }
                     self.written = progress;
                     return Ok(());
@@ -360,8 +375,12 @@ impl<S: Side> Session<S> {
         }
         let is_throttled = self.throttle.until().is_some();
         self.throttle.handle_deadline(now);
-        if self.stalled_since.is_some_and(|since| since + STALLED_FOR <= now) {
-            return Some(Ending::Slow(S::words(Reason::Slow)));
+        if let Some(stall) = self.stall.as_mut().filter(|stall| stall.until() <= now) {
+            if stall.is_given_up {
+                return Some(Ending::Slow(S::words(Reason::Slow)));
+            }
+            stall.is_given_up = true;
+            self.member.outbox().give_up();
         }
         let received = self.socket.received();
         // A part of a large frame is a sign of life, too; and whoever is not listened to is not asked for one.
