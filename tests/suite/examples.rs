@@ -1,6 +1,7 @@
 //! The examples do what they say, as the programs a reader would run.
 
 mod events;
+mod web_application;
 
 use std::io::Write as _;
 

@@ -4,6 +4,7 @@
 //! written and read by hand, so that a test can send what no library would.
 
 pub mod application;
+pub mod browser;
 pub mod company;
 pub mod emulator;
 pub mod fuzz;

@@ -2,9 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
+
+use support::browser::chromium;
 
 use super::{Member, gateway};
 
@@ -71,23 +73,11 @@ struct Browser(Child);
 impl Browser {
     /// None where there is no browser.
     fn open(url: &str, profile: &std::path::Path) -> Option<Self> {
-        let opened = ["chromium-headless-shell", "chromium"].iter().find_map(|program| {
-            let mut command = Command::new(program);
-            command.args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--no-first-run",
-                "--remote-debugging-port=0",
-                "--host-resolver-rules=MAP elsewhere.example 127.0.0.1",
-            ]);
-            command.arg(format!("--user-data-dir={}", profile.display())).arg(url).env("HOME", profile);
-            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
-        });
-        if opened.is_none() {
-            println!("SKIPPED (there is no Chromium on this machine)");
-        }
-        opened.map(Self)
+        let mut command = chromium()?;
+        command.arg("--host-resolver-rules=MAP elsewhere.example 127.0.0.1");
+        command.arg(format!("--user-data-dir={}", profile.display())).arg(url).env("HOME", profile);
+        let opened = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Some(Self(opened.expect("Chromium starts")))
     }
 }
 
