@@ -31,6 +31,7 @@ mod hostile;
 mod manual;
 mod memory;
 mod metrics;
+mod original;
 mod proxied;
 mod proxies;
 mod published;
