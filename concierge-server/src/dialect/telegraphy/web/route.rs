@@ -1,5 +1,7 @@
 //! What stands at which path, for which method.
 
+use std::borrow::Cow;
+
 use concierge_client::telegraphy::{
     EventName, UserId,
     web::{PREFIX, Problem, ProblemStatus},
@@ -102,15 +104,20 @@ impl Route {
 
 /// A name in a path. What cannot be one is nowhere.
 fn named<N: for<'t> TryFrom<&'t str, Error: ToString>>(segment: &str) -> Result<N, Answer> {
-    let text = percent_decode_str(segment).decode_utf8().map_err(|_| nothing())?;
-    N::try_from(&*text).map_err(|error| Problem::new(ProblemStatus::NotFound, error.to_string()).into())
+    N::try_from(&*decoded(segment)?)
+        .map_err(|error| Problem::new(ProblemStatus::NotFound, error.to_string()).into())
 }
 
 fn session(segment: &str) -> Result<SessionId, Answer> {
-    let id = Uuid::try_parse(segment).map_err(|_| {
+    let id = Uuid::try_parse(&decoded(segment)?).map_err(|_| {
         Problem::new(ProblemStatus::UnknownSession, "the id of a session is a UUID, as GET /sessions has it")
     })?;
     Ok(SessionId(id))
+}
+
+/// A part of a path, of which whoever asks may have encoded more than must be.
+fn decoded(segment: &str) -> Result<Cow<'_, str>, Answer> {
+    percent_decode_str(segment).decode_utf8().map_err(|_| nothing())
 }
 
 fn nothing() -> Answer {
