@@ -12,6 +12,7 @@ use crate::{
         config::ConfigCommand,
         context::{AddArgs, ContextCommand},
         doctor::{DoctorArgs, Subject},
+        event::{self, EventArgs},
         hold::HoldArgs,
         raw::RawArgs,
     },
@@ -62,6 +63,7 @@ pub fn run<A: Into<OsString> + Clone>(
         Some(ShellCommand::Run(arguments)) => Task::Script(arguments).into(),
         Some(ShellCommand::Doctor(arguments)) => Task::Doctor(arguments).into(),
         Some(ShellCommand::Bench(command)) => Task::Bench(command).into(),
+        Some(ShellCommand::Event(arguments)) => Task::Event(arguments).into(),
         Some(ShellCommand::Raw(arguments)) => Task::Raw(arguments).into(),
         Some(ShellCommand::Hold(arguments)) => Task::Hold(arguments).into(),
         Some(ShellCommand::Context(command)) => Request::Context(command),
@@ -172,6 +174,8 @@ enum Task {
     Doctor(DoctorArgs),
     /// A measurement.
     Bench(BenchCommand),
+    /// What a web application has to say.
+    Event(Box<EventArgs>),
     /// A connection that stays.
     Hold(HoldArgs),
     /// One command.
@@ -183,6 +187,7 @@ impl Task {
     fn ends_within(&self) -> Option<Duration> {
         match self {
             Self::Command(command) if command.ends_by_itself() => Some(FINISH),
+            Self::Event(arguments) if arguments.ends_by_itself() => Some(FINISH),
             Self::Converse | Self::Script(_) => Some(JOBS_END),
             _ => None,
         }
@@ -267,7 +272,7 @@ async fn add_context(
     console: &mut Console,
     signals: &mut Signals,
 ) -> Result<Exit, Failure> {
-    let mut layer = source.flags()?;
+    let mut layer = source.flags()?.with_api(&arguments.api);
     let url = layer.url.as_ref().map(|url| url.value.to_string());
     if let (Some(Given { value: secret @ SecretSource::Asked, .. }), Some(url)) = (&mut layer.secret, url) {
         tokio::select! {
@@ -338,6 +343,7 @@ async fn without_terminal(
             let url = settings.url_or_default();
             command::bench::run(command, settings, &url, output, Some(Signals::listen()?)).await
         }
+        Task::Event(arguments) => event::run(*arguments, settings, output, console, stop).await,
         Task::Command(Command::Serve(_)) if session.is_some() => Err(not_on_a_session("serve")),
         Task::Command(command) => {
             command::run(command, session.as_ref(), settings, output, console, stop).await

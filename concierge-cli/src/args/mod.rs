@@ -18,6 +18,7 @@ use crate::{
         config::ConfigCommand,
         context::{ContextCommand, KeptCommand},
         doctor::DoctorArgs,
+        event::EventArgs,
         events::EventsArgs,
         files::FilesCommand,
         hold::HoldArgs,
@@ -55,6 +56,8 @@ pub(crate) enum ShellCommand {
     /// Everything that a connected client can do.
     #[command(flatten)]
     Client(Command),
+    /// Speak for a web application: publish events, say which there are, let clients in
+    Event(Box<EventArgs>),
     /// Open the REPL
     #[command(
         after_help = "Examples:\n  concierge repl\n  concierge -u ws://192.0.2.7:64209/ws -N alice repl"
@@ -239,6 +242,8 @@ pub(crate) enum ReplCommand {
     /// Everything that a connected client can do.
     #[command(flatten)]
     Client(Command),
+    /// Speak for a web application: publish events, say which there are, let clients in
+    Event(Box<EventArgs>),
     /// What a script says besides.
     #[command(flatten)]
     Language(LanguageCommand),
@@ -277,10 +282,20 @@ pub(crate) enum ReplCommand {
 }
 
 impl ReplCommand {
+    /// The words of its payload, if it has one.
+    pub(crate) fn payload(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Client(command) => command.payload(),
+            Self::Event(arguments) => arguments.payload(),
+            _ => None,
+        }
+    }
+
     /// The paths on this machine that it names.
     pub(crate) fn paths(&mut self) -> Vec<&mut PathBuf> {
         match self {
             Self::Client(command) => command.paths(),
+            Self::Event(arguments) => arguments.paths(),
             Self::Language(LanguageCommand::Source(arguments)) => vec![&mut arguments.file],
             _ => Vec::new(),
         }

@@ -85,8 +85,12 @@ fn explain(settings: &Settings, names: &[String]) -> Result<Vec<Explained>, Fail
     });
     let keys = keys.collect::<Result<Vec<Key>, Failure>>()?;
     // A secret is told where it was given, whichever of its two names one asks by.
-    let is_secret = |key| matches!(key, Key::Secret | Key::SecretFile);
-    let is_asked = |key| keys.contains(&key) || is_secret(key) && keys.iter().copied().any(is_secret);
+    let one = |key| match key {
+        Key::SecretFile => Key::Secret,
+        Key::ApiSecretFile => Key::ApiSecret,
+        key => key,
+    };
+    let is_asked = |key| keys.iter().any(|asked| one(*asked) == one(key));
     let mut explained = settings.explain();
     explained.retain(|explained| keys.is_empty() || is_asked(explained.setting.key));
     Ok(explained)

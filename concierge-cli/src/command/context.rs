@@ -9,8 +9,8 @@ use crate::{
     failure::Failure,
     output::{Cell, Output, Record, Role, Table, View, escape, json::object},
     settings::{
-        ContextShown, Contexts, Given, Key, Label, Layer, Places, SETTINGS, SecretSource, Source, add,
-        choose, remove, values,
+        ApiFlags, ContextShown, Contexts, Given, Key, Label, Layer, Places, SETTINGS, SecretSource, Source,
+        add, choose, remove, values,
     },
 };
 
@@ -18,9 +18,10 @@ const ADD_EXAMPLES: &str = "\
 Examples:
   concierge context add lab --url ws://192.0.2.7:64209/ws --name alice --use
   concierge context add prod -u wss://gateway.example/ws --secret-file ~/secret
+  concierge context add shop -u 192.0.2.7:64209 --api http://127.0.0.1:4000
 
-What is kept: --url, --name, --nickname, --tag, --secret-file, --session and --timeout; --ask-secret asks for a secret
-and keeps it. One is sent only to the gateway it is kept with.";
+What is kept: --url, --name, --nickname, --tag, --secret-file, --session and --timeout, for `event` --api and
+--api-key-file; --ask-secret asks for a secret and keeps it. One is sent only to the gateway it is kept with.";
 
 const USE_EXAMPLES: &str = "\
 Examples:
@@ -91,6 +92,9 @@ pub(crate) struct AddArgs {
     /// Put it in the place of one that has the name
     #[arg(long)]
     pub replace: bool,
+    /// Where web applications ask it, and with what.
+    #[command(flatten)]
+    pub api: ApiFlags,
 }
 
 /// A context, or the one before the current one.
@@ -117,7 +121,7 @@ pub(crate) fn add_one(
     source: &Source,
     output: &Output,
 ) -> Result<(), Failure> {
-    let AddArgs { context_name: name, choose: chosen, replace } = arguments;
+    let AddArgs { context_name: name, choose: chosen, replace, .. } = arguments;
     if source.global.context.is_some() {
         return Err(Failure::usage(
             "`context add` takes the context's name as its argument, not as --context",
@@ -129,10 +133,12 @@ pub(crate) fn add_one(
     }
     let places = Places::of(&source.environment);
     // Later is too late to notice: the file would be read from wherever one is then.
-    if let Some(Given { value: SecretSource::File(path), .. }) = &layer.secret
-        && !places.absolute(path).is_file()
-    {
-        output.note(&format!("there is no secret file {} yet", path.display()));
+    for (secret, what) in [(&layer.secret, "secret"), (&layer.api_key, "key")] {
+        if let Some(Given { value: SecretSource::File(path), .. }) = secret
+            && !places.absolute(path).is_file()
+        {
+            output.note(&format!("there is no {what} file {} yet", path.display()));
+        }
     }
     add(&places, name, layer, *replace)?;
     output.record(&Changed { verb: "added", context: Contexts::read(&places)?.one(name)? })?;
@@ -194,10 +200,18 @@ fn tell_choice(name: &Label, source: &Source, output: &Output) {
 
 /// What a context says, setting by setting; a secret is only said to be there.
 fn said(layer: &Layer) -> Vec<(&'static str, Vec<String>)> {
-    let setting = |key: Key| match (key, layer.secret.as_ref().map(|secret| &secret.value)) {
-        (Key::Secret, Some(SecretSource::Text(_))) => Some(vec!["set".to_owned()]),
-        (Key::SecretFile, Some(SecretSource::File(path))) => Some(vec![path.display().to_string()]),
-        _ => values(layer, key).map(|(values, _)| values),
+    let setting = |key: Key| {
+        let secret = match key {
+            Key::ApiSecret | Key::ApiSecretFile => &layer.api_key,
+            _ => &layer.secret,
+        };
+        match (key, secret.as_ref().map(|secret| &secret.value)) {
+            (Key::Secret | Key::ApiSecret, Some(SecretSource::Text(_))) => Some(vec!["set".to_owned()]),
+            (Key::SecretFile | Key::ApiSecretFile, Some(SecretSource::File(path))) => {
+                Some(vec![path.display().to_string()])
+            }
+            _ => values(layer, key).map(|(values, _)| values),
+        }
     };
     SETTINGS.iter().filter_map(|known| Some((known.name, setting(known.key)?))).collect()
 }

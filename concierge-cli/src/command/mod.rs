@@ -7,6 +7,7 @@ pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod doctor;
+pub(crate) mod event;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod hold;
@@ -102,13 +103,17 @@ impl Place<'_> {
     /// What comes in, for whoever reads it first.
     fn take_input(self) -> Result<Box<dyn BufRead + Send>, Failure> {
         match self {
-            Self::Shell { input, .. } => {
-                let taken = input.lock().unwrap_or_else(PoisonError::into_inner).take();
-                taken.ok_or_else(|| Failure::local("there is no input to read"))
-            }
-            Self::Session(_) => Err(Failure::usage("`-` is for the shell: here the input holds commands")),
+            Self::Shell { input, .. } => taken(Some(input)),
+            Self::Session(_) => taken(None),
         }
     }
+}
+
+/// What comes in, if that is a command's at all, for whoever takes it first.
+fn taken(input: Option<&Input>) -> Result<Box<dyn BufRead + Send>, Failure> {
+    let input = input.ok_or_else(|| Failure::usage("`-` is for the shell: here the input holds commands"))?;
+    let taken = input.lock().unwrap_or_else(PoisonError::into_inner).take();
+    taken.ok_or_else(|| Failure::local("there is no input to read"))
 }
 
 /// Tells what the program knows about itself.
@@ -138,11 +143,7 @@ pub(crate) async fn run(
     if !command.reads_for_itself()
         && let Some(payload) = command.payload()
     {
-        let (words, typed, input) = (payload.clone(), console.terminals.stdin, console.stdin.take());
-        // On a thread for that: whoever waits for the end of the input can still be interrupted.
-        let reading = tokio::task::spawn_blocking(move || send::read_payload(&words, typed, input));
-        let unread = |error| Failure::local(format!("could not read the payload: {error}"));
-        *payload = reading.await.map_err(unread)??;
+        send::read_ahead(payload, console).await?;
     }
     let purpose = Purpose { intents: intents(&command), capacity: WAITING_EVENTS, lasting: lasts(&command) };
     let name = match (&settings.name, &command) {

@@ -1,8 +1,6 @@
 //! What is carried out besides the lines: commands on the session's connection, which show for themselves what arrives.
 
-use std::time::Duration;
-
-use concierge_client::{Event, GatewayUrl};
+use concierge_client::Event;
 use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{
@@ -18,15 +16,16 @@ use crate::{
     link::{self, Link},
     offspring::Leash,
     output::Output,
-    repl::{Flow, Session},
+    repl::{Flow, Location, Session},
+    settings::Settings,
     signals::Stop,
 };
 
 /// A place beside a session.
 pub(super) struct Apart {
     link: Link,
-    url: GatewayUrl,
-    timeout: Duration,
+    location: Location,
+    settings: Settings,
     ground: Ground,
     stop: Stop,
 }
@@ -34,11 +33,10 @@ pub(super) struct Apart {
 impl Apart {
     /// Beside this session, with its variables as they are now, and its programs on a leash, until it is asked to end.
     pub(super) fn new(session: &Session, ground: &Ground, leash: Leash, stop: Stop) -> Result<Self, Failure> {
-        let (link, url) = (session.link()?, session.url().clone());
         Ok(Self {
-            link,
-            url,
-            timeout: session.timeout(),
+            link: session.link()?,
+            location: session.location().clone(),
+            settings: session.settings().clone(),
             ground: Ground { background: true, shell: ground.shell.on(leash), ..ground.clone() },
             stop,
         })
@@ -85,29 +83,39 @@ impl Apart {
         let wanted = if goes_nowhere && shows_events(&command) { Wanted::Dropped } else { Wanted::Shown };
         let plumbing = Plumbing::lay(pipeline, &self.ground, &base, wanted, true)?;
         let output = plumbing.output.clone();
-        let is_stream = is_stream(&ReplCommand::Client(command.clone()));
-        let ends_by_itself = command.ends_by_itself() || shows_events(&command);
+        let (is_stream, ends_by_itself) = (is_stream(&command), ends_by_itself(&command));
         let stopped = async {
             self.stop.asked().await;
             if ends_by_itself {
                 std::future::pending::<()>().await;
             }
         };
-        let work = async move {
-            let place = Place::Session(self);
-            let Self { link, url, timeout, .. } = self;
-            let context = Context { link, url, output: &output, place, timeout: *timeout };
-            command::execute(command, &context).await.map(|()| Flow::Continue)
-        };
+        let work = async move { self.perform(command, &output).boxed().await.map(|()| Flow::Continue) };
         attend(plumbing, is_stream, work, stopped).await.map(|_| ())
     }
 
-    fn command(&self, pipeline: &Pipeline) -> Result<(Command, Output), Failure> {
-        let Start::Command(command, base) = read_head(&pipeline.head, &self.ground)? else {
-            return Err(not_here());
-        };
-        match *command {
-            ReplCommand::Client(command) => Ok((command, base)),
+    async fn perform(&self, command: ReplCommand, output: &Output) -> Result<(), Failure> {
+        let Self { link, location, settings, .. } = self;
+        match command {
+            ReplCommand::Client(command) => {
+                let (place, timeout) = (Place::Session(self), settings.timeout);
+                let context = Context { link, url: &location.url, output, place, timeout };
+                command::execute(command, &context).await
+            }
+            ReplCommand::Event(arguments) => {
+                command::event::run_beside(*arguments, settings, location, output, Some(&self.stop)).await
+            }
+            _ => Err(not_here()),
+        }
+    }
+
+    fn command(&self, pipeline: &Pipeline) -> Result<(ReplCommand, Output), Failure> {
+        match read_head(&pipeline.head, &self.ground)? {
+            Start::Command(command, base)
+                if matches!(*command, ReplCommand::Client(_) | ReplCommand::Event(_)) =>
+            {
+                Ok((*command, base))
+            }
             _ => Err(not_here()),
         }
     }
@@ -191,6 +199,15 @@ pub(super) fn is_endless(command: &ReplCommand) -> bool {
 }
 
 /// Whether what a command tells is what arrives.
-fn shows_events(command: &Command) -> bool {
-    matches!(command, Command::Listen(_) | Command::Events(_))
+fn shows_events(command: &ReplCommand) -> bool {
+    matches!(command, ReplCommand::Client(Command::Listen(_) | Command::Events(_)))
+}
+
+/// Whether a job finishes what it has begun when it is stopped.
+fn ends_by_itself(command: &ReplCommand) -> bool {
+    match command {
+        ReplCommand::Client(client) => shows_events(command) || client.ends_by_itself(),
+        ReplCommand::Event(arguments) => arguments.ends_by_itself(),
+        _ => false,
+    }
 }

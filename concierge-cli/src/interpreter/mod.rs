@@ -394,6 +394,7 @@ fn tells(command: &ReplCommand) -> bool {
     matches!(
         command,
         ReplCommand::Client(_)
+            | ReplCommand::Event(_)
             | ReplCommand::Server(_)
             | ReplCommand::Unlisten(_)
             | ReplCommand::Language(LanguageCommand::Expect(_))

@@ -33,7 +33,7 @@ pub(crate) fn read_command(words: &[Word], variables: &Variables, home: &Home) -
     let parsed = parsed.and_then(|mut matches| ReplLine::from_arg_matches_mut(&mut matches));
     match parsed {
         Ok(mut parsed) => {
-            if let Some(payload) = payload_of(&mut parsed.command) {
+            if let Some(payload) = parsed.command.payload() {
                 let typed = words_of(payload, words, &expanded, &mut tree);
                 *payload = read_payload(&typed, variables)?;
             }
@@ -104,14 +104,6 @@ fn refuse_options(words: &[Word], expanded: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The payload of a command that has one.
-fn payload_of(command: &mut ReplCommand) -> Option<&mut Vec<String>> {
-    match command {
-        ReplCommand::Client(command) => command.payload(),
-        _ => None,
-    }
-}
-
 /// The words that a payload was read from. Equal texts do not tell which these are, so each word that says more than its text is
 /// replaced by another in its turn: it is one of them if that one is then found there.
 fn words_of<'a>(
@@ -132,8 +124,7 @@ fn words_of<'a>(
         let Ok(mut line) = parsed.and_then(|mut found| ReplLine::from_arg_matches_mut(&mut found)) else {
             continue;
         };
-        let place =
-            payload_of(&mut line.command).and_then(|words| words.iter().position(|text| *text == other));
+        let place = line.command.payload().and_then(|words| words.iter().position(|text| *text == other));
         if let Some(found) = place.and_then(|place| typed.get_mut(place)) {
             *found = Cow::Borrowed(word);
         }

@@ -11,6 +11,9 @@ use crate::{
     output::{Cell, Palette, Role, Table},
 };
 
+/// How wide the names below a command may be, in columns.
+const MOST_NAMES: usize = 33;
+
 /// The page of a topic, or of all commands.
 pub(crate) fn page(words: &[String], palette: Palette, width: usize) -> Result<String, Failure> {
     let mut tree = args::lines();
@@ -50,13 +53,26 @@ fn overview(tree: &Command, palette: Palette, width: usize) -> String {
     table.render(palette) + &more
 }
 
+/// Names, as many of them as leave room for what is said besides.
+fn some_of(names: &[&str]) -> String {
+    let mut text = String::new();
+    for name in names {
+        let bar = if text.is_empty() { "" } else { "|" };
+        if text.width() + name.width() > MOST_NAMES {
+            return text + bar + "…";
+        }
+        text = text + bar + name;
+    }
+    text
+}
+
 /// A command with what it takes, in a word or two.
 fn usage(command: &Command) -> String {
     let mut text = command.get_name().to_owned();
     let nested: Vec<_> =
         command.get_subcommands().map(Command::get_name).filter(|name| *name != "help").collect();
     if !nested.is_empty() {
-        text = text + " " + &nested.join("|");
+        text = text + " " + &some_of(&nested);
     }
     for argument in command.get_positionals() {
         let name = argument.get_value_names().and_then(<[_]>::first).map_or("VALUE", |name| name.as_str());

@@ -181,6 +181,9 @@ impl Session {
                 let subject = Subject { settings, url, name: NameChoice::random() };
                 command::doctor::run(arguments, subject, output).await?;
             }
+            ReplCommand::Event(arguments) => {
+                command::event::run_beside(*arguments, &self.settings, &self.location, output, None).await?;
+            }
             ReplCommand::Mute => output.note(&self.scene.filter.mute()),
             ReplCommand::Unmute => output.note(&self.scene.filter.unmute()),
             ReplCommand::Only(arguments) => output.note(&self.scene.filter.only(arguments.patterns)),
@@ -231,9 +234,9 @@ impl Session {
         self.connected().map(|connection| connection.link.clone())
     }
 
-    /// Where the connection leads.
-    pub(crate) fn url(&self) -> &GatewayUrl {
-        &self.location.url
+    /// Where it is held.
+    pub(crate) fn location(&self) -> &Location {
+        &self.location
     }
 
     /// The home folder of whoever it is for.
@@ -241,9 +244,9 @@ impl Session {
         Home::new(self.settings.source().environment.var("HOME"))
     }
 
-    /// How long an answer may take.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.settings.timeout
+    /// What it was opened with.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// What arrives is not shown to a person until this is dropped.

@@ -11,6 +11,7 @@ use super::{
     keys::{CONTEXTS, Key, PREVIOUS},
     label::Label,
     layer::Layer,
+    origin::Given,
     places::Places,
     resolve::no_such_context,
     secret::SecretSource,
@@ -210,10 +211,17 @@ fn write_layer(table: &mut dyn TableLike, layer: &Layer, places: &Places) {
     put(Key::Nickname, layer.nickname.as_ref().map(|nickname| nickname.value.as_str().into()));
     let tags = layer.tags.as_ref().map(|tags| tags.value.iter().map(Tag::as_str).collect::<Array>());
     put(Key::Tags, tags.map(Value::Array));
-    match layer.secret.as_ref().map(|secret| &secret.value) {
-        Some(SecretSource::Text(secret)) => put(Key::Secret, Some(secret.reveal().into())),
-        Some(SecretSource::File(path)) => put(Key::SecretFile, Some(path_text(&places.absolute(path)))),
-        Some(SecretSource::Asked) | None => {}
+    let secret = |given: Option<&Given<SecretSource>>, itself, file| match &given?.value {
+        SecretSource::Text(secret) => Some((itself, secret.reveal().into())),
+        SecretSource::File(path) => Some((file, path_text(&places.absolute(path)))),
+        SecretSource::Asked => None,
+    };
+    if let Some((key, item)) = secret(layer.secret.as_ref(), Key::Secret, Key::SecretFile) {
+        put(key, Some(item));
+    }
+    put(Key::Api, layer.api.as_ref().map(|api| api.value.as_str().into()));
+    if let Some((key, item)) = secret(layer.api_key.as_ref(), Key::ApiSecret, Key::ApiSecretFile) {
+        put(key, Some(item));
     }
     put(Key::Session, layer.session.as_ref().map(|session| session.value.as_str().into()));
     put(Key::Timeout, layer.timeout.as_ref().map(|timeout| span_text(timeout.value).into()));

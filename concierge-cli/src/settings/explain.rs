@@ -10,7 +10,7 @@ use super::{
     keys::{Key, SETTINGS, Setting},
     layer::Layer,
     origin::{Given, Origin},
-    secret::SecretSource,
+    secret::{Choice, SecretSource},
 };
 
 /// A setting, its value and its origin.
@@ -36,35 +36,49 @@ impl Settings {
         let told = |(values, origin)| Explained { setting, values, origin, remark: None };
         match setting.key {
             // Both are one setting; it is told where it was given.
-            Key::Secret | Key::SecretFile => self.explain_secret(setting),
+            Key::Secret | Key::SecretFile => {
+                let Choice { sent, withheld } = self.resolved.choice.clone();
+                explain_secret(setting, [Key::Secret, Key::SecretFile], sent, withheld)
+            }
+            Key::ApiSecret | Key::ApiSecretFile => {
+                let Choice { sent, withheld } = self.api_key();
+                let sent = sent.or_else(|| self.idle_api_key().cloned());
+                explain_secret(setting, [Key::ApiSecret, Key::ApiSecretFile], sent, withheld)
+            }
             key => Some(told(values(&self.resolved.layer, key).unwrap_or_else(|| {
                 let has_default = matches!(key, Key::Url | Key::Timeout | Key::Output | Key::Color);
                 (has_default.then(|| setting.default.to_owned()).into_iter().collect(), Origin::Default)
             }))),
         }
     }
+}
 
-    fn explain_secret(&self, setting: &'static Setting) -> Option<Explained> {
-        let (secret, withheld) = match (&self.resolved.choice.sent, &self.resolved.choice.withheld) {
-            (Some(sent), _) => (Some(sent), None),
-            (None, Some((secret, why))) => (Some(secret), Some(why.clone())),
-            (None, None) => (None, None),
-        };
-        let key = match secret.map(|secret| &secret.value) {
-            Some(SecretSource::File(_)) => Key::SecretFile,
-            _ => Key::Secret,
-        };
-        if key != setting.key {
-            return None;
-        }
-        let values = secret.map(|secret| match &secret.value {
-            SecretSource::File(path) => path.display().to_string(),
-            SecretSource::Asked => "asked for".to_owned(),
-            SecretSource::Text(_) => "set".to_owned(),
-        });
-        let origin = secret.map_or(Origin::Default, |secret| secret.origin.clone());
-        Some(Explained { setting, values: values.into_iter().collect(), origin, remark: withheld })
+/// A secret, if it was given as this one of its two settings; where it was not, as the first.
+fn explain_secret(
+    setting: &'static Setting,
+    [itself, file]: [Key; 2],
+    sent: Option<Given<SecretSource>>,
+    withheld: Option<(Given<SecretSource>, String)>,
+) -> Option<Explained> {
+    let (secret, remark) = match (sent, withheld) {
+        (Some(sent), _) => (Some(sent), None),
+        (None, Some((secret, why))) => (Some(secret), Some(why)),
+        (None, None) => (None, None),
+    };
+    let key = match secret.as_ref().map(|secret| &secret.value) {
+        Some(SecretSource::File(_)) => file,
+        _ => itself,
+    };
+    if key != setting.key {
+        return None;
     }
+    let values = secret.as_ref().map(|secret| match &secret.value {
+        SecretSource::File(path) => path.display().to_string(),
+        SecretSource::Asked => "asked for".to_owned(),
+        SecretSource::Text(_) => "set".to_owned(),
+    });
+    let origin = secret.map_or(Origin::Default, |secret| secret.origin);
+    Some(Explained { setting, values: values.into_iter().collect(), origin, remark })
 }
 
 /// What a layer says about a setting, but for the secret.
@@ -84,7 +98,8 @@ pub(crate) fn values(layer: &Layer, key: Key) -> Option<(Vec<String>, Origin)> {
         Key::Timeout => told(layer.timeout.as_ref(), |timeout| span_text(*timeout)),
         Key::Output => told(layer.output.as_ref(), word),
         Key::Color => told(layer.color.as_ref(), word),
-        Key::Secret | Key::SecretFile => None,
+        Key::Api => told(layer.api.as_ref(), ToString::to_string),
+        Key::Secret | Key::SecretFile | Key::ApiSecret | Key::ApiSecretFile => None,
     }
 }
 

@@ -137,7 +137,7 @@ impl Reader<'_> {
                 self.unknown(&line, name, allowed.map(|setting| setting.name));
                 continue;
             };
-            if setting.key == Key::Secret {
+            if matches!(setting.key, Key::Secret | Key::ApiSecret) {
                 self.parsed.secret.get_or_insert_with(|| line.clone());
             }
             let origin = Origin::Context(context.clone(), line.clone());

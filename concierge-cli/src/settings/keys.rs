@@ -17,6 +17,12 @@ pub(crate) enum Key {
     Secret,
     /// Where the gateway's secret is.
     SecretFile,
+    /// Where the gateway is asked by web applications.
+    Api,
+    /// The key of a web application.
+    ApiSecret,
+    /// Where the key of a web application is.
+    ApiSecretFile,
     /// The context that is used.
     Context,
     /// The session of `concierge hold` that commands run on.
@@ -115,7 +121,34 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "CONCIERGE_SECRET_FILE",
         default: "none",
         scope: Scope::UserFile,
-        about: "a file with the secret, readable by you alone",
+        about: "a file with the secret, yours alone",
+    },
+    Setting {
+        key: Key::Api,
+        name: "api",
+        flag: Some("--api"),
+        variable: "CONCIERGE_API",
+        default: "none; in the REPL that of its own gateway",
+        scope: Scope::Everywhere,
+        about: "where `event` asks the gateway",
+    },
+    Setting {
+        key: Key::ApiSecret,
+        name: "api_key",
+        flag: None,
+        variable: "CONCIERGE_API_KEY",
+        default: "none; in the REPL that of its own gateway",
+        scope: Scope::Contexts,
+        about: "the key that it asks with",
+    },
+    Setting {
+        key: Key::ApiSecretFile,
+        name: "api_key_file",
+        flag: Some("--api-key-file"),
+        variable: "CONCIERGE_API_KEY_FILE",
+        default: "none",
+        scope: Scope::UserFile,
+        about: "a file with that key, yours alone",
     },
     Setting {
         key: Key::Context,
@@ -142,7 +175,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "CONCIERGE_TIMEOUT",
         default: "10s",
         scope: Scope::Everywhere,
-        about: "how long connecting, and each answer, may take",
+        about: "how long connecting or an answer may take",
     },
     Setting {
         key: Key::Output,

@@ -13,6 +13,7 @@ use concierge_client::{
 };
 
 use super::{
+    api::{ApiFlags, ApiUrl},
     keys::{Key, SETTINGS},
     label::Label,
     origin::{Given, Origin},
@@ -40,6 +41,10 @@ pub(crate) struct Layer {
     pub tags: Option<Given<Tags>>,
     /// What the gateway asks of those who may come in.
     pub secret: Option<Given<SecretSource>>,
+    /// Where the gateway is asked by web applications.
+    pub api: Option<Given<ApiUrl>>,
+    /// What it asks of those.
+    pub api_key: Option<Given<SecretSource>>,
     /// Which context is used.
     pub context: Option<Given<Label>>,
     /// Which held session commands run on.
@@ -93,6 +98,15 @@ impl Layer {
         Ok(layer)
     }
 
+    /// With what the flags say that concern web applications.
+    pub(crate) fn with_api(mut self, flags: &ApiFlags) -> Self {
+        let ApiFlags { api, api_key_file } = flags;
+        self.api = api.clone().map(|api| Given::new(api, flag(Key::Api)));
+        let file = api_key_file.clone().map(SecretSource::File);
+        self.api_key = file.map(|file| Given::new(file, flag(Key::ApiSecretFile)));
+        self
+    }
+
     /// What the variables say.
     pub(super) fn of_environment(environment: &Environment) -> Result<Self, Failure> {
         // Passed over, it would leave a default in its place.
@@ -103,7 +117,12 @@ impl Layer {
         for setting in SETTINGS {
             let Some(value) = environment.var(setting.variable) else { continue };
             // The secret itself goes before a file with one.
-            if setting.key == Key::SecretFile && layer.secret.is_some() {
+            let is_there = match setting.key {
+                Key::SecretFile => layer.secret.is_some(),
+                Key::ApiSecretFile => layer.api_key.is_some(),
+                _ => false,
+            };
+            if is_there {
                 continue;
             }
             let written = match setting.key {
@@ -142,18 +161,14 @@ impl Layer {
             Key::Timeout => self.timeout = Some(Given::new(span(written)?, from)),
             Key::Output => self.output = Some(Given::new(one_of(&text(written)?)?, from)),
             Key::Color => self.color = Some(Given::new(one_of(&text(written)?)?, from)),
-            Key::Secret | Key::SecretFile if self.secret.is_some() => {
-                return Err(Failure::usage(
-                    "there is a secret already: `secret` and `secret_file` exclude each other",
-                ));
+            Key::Api => self.api = Some(Given::new(text(written)?.parse().map_err(Failure::usage)?, from)),
+            Key::Secret | Key::SecretFile => {
+                let source = secret(key == Key::SecretFile, written, origin, home)?;
+                only_one(&mut self.secret, Given::new(source, from), [Key::Secret, Key::SecretFile])?;
             }
-            Key::Secret => match text(written)? {
-                empty if empty.is_empty() => return Err(Failure::usage("the secret is empty")),
-                secret => self.secret = Some(Given::new(SecretSource::Text(Secret::new(secret)), from)),
-            },
-            Key::SecretFile => {
-                let path = path(&text(written)?, origin, home)?;
-                self.secret = Some(Given::new(SecretSource::File(path), from));
+            Key::ApiSecret | Key::ApiSecretFile => {
+                let source = secret(key == Key::ApiSecretFile, written, origin, home)?;
+                only_one(&mut self.api_key, Given::new(source, from), [Key::ApiSecret, Key::ApiSecretFile])?;
             }
         }
         Ok(())
@@ -167,6 +182,8 @@ impl Layer {
             nickname: self.nickname.or(below.nickname),
             tags: self.tags.or(below.tags),
             secret: self.secret.or(below.secret),
+            api: self.api.or(below.api),
+            api_key: self.api_key.or(below.api_key),
             context: self.context.or(below.context),
             session: self.session.or(below.session),
             timeout: self.timeout.or(below.timeout),
@@ -174,6 +191,39 @@ impl Layer {
             color: self.color.or(below.color),
         }
     }
+}
+
+/// A secret that is written here, or the file that it is in.
+fn secret(
+    is_file: bool,
+    written: Written,
+    origin: &Origin,
+    home: Option<&Path>,
+) -> Result<SecretSource, Failure> {
+    let text = text(written)?;
+    if is_file {
+        return path(&text, origin, home).map(SecretSource::File);
+    }
+    if text.is_empty() {
+        return Err(Failure::usage("the secret is empty"));
+    }
+    Ok(SecretSource::Text(Secret::new(text)))
+}
+
+/// Takes a secret, of which a source gives one.
+fn only_one(
+    place: &mut Option<Given<SecretSource>>,
+    given: Given<SecretSource>,
+    keys: [Key; 2],
+) -> Result<(), Failure> {
+    if place.is_some() {
+        let [itself, file] = keys.map(|key| key.setting().name);
+        return Err(Failure::usage(format!(
+            "there is a secret already: `{itself}` and `{file}` exclude each other"
+        )));
+    }
+    *place = Some(given);
+    Ok(())
 }
 
 fn flag(key: Key) -> Origin {

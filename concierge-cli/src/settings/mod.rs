@@ -3,6 +3,7 @@
 //! [`Settings`] is what the rest of the program sees. How the sources rank is decided in `resolve`, which secret may be sent where
 //! in `secret`; both are pure. Nothing here connects, and nothing but `store` writes.
 
+mod api;
 mod ask;
 mod contexts;
 mod explain;
@@ -19,6 +20,7 @@ mod store;
 mod tests;
 mod url;
 
+pub(crate) use api::{ApiFlags, no_api};
 pub(crate) use ask::ask;
 pub(crate) use contexts::{ContextShown, Contexts, add, choose, remove};
 pub(crate) use explain::{Explained, values};

@@ -7,11 +7,12 @@
 use concierge_client::GatewayUrl;
 
 use super::{
+    api::Apis,
     file::Parsed,
     label::Label,
     layer::Layer,
     origin::{Given, Origin},
-    secret::{Candidate, Choice, choose},
+    secret::{Bound, Candidate, Choice, Kind, choose},
     url::default_url,
 };
 use crate::{failure::Failure, output::ColorChoice, suggest::nearest};
@@ -38,6 +39,8 @@ pub(super) struct Resolved {
     pub layer: Layer,
     /// Which secret is sent.
     pub choice: Choice,
+    /// Where web applications ask, and with what.
+    pub apis: Apis,
 }
 
 /// Decides.
@@ -59,16 +62,28 @@ pub(super) fn resolve(sources: Sources) -> Result<Resolved, Failure> {
     let bound = |origin: &Origin| match origin {
         Origin::Context(name, _) => {
             let url = user.contexts.get(name).and_then(|context| context.url.as_ref());
-            Some(url.map_or_else(|| home.clone(), |url| url.value.clone()))
+            Bound::To(url.map_or_else(|| home.clone(), |url| url.value.clone()))
         }
-        Origin::User(_) => Some(home.clone()),
-        _ => None,
+        Origin::User(_) => Bound::To(home.clone()),
+        _ => Bound::Free,
+    };
+    let bound_api = |origin: &Origin| {
+        let beside = match origin {
+            Origin::Context(name, _) => {
+                let own = user.contexts.get(name).and_then(|context| context.api.as_ref());
+                own.or(user.plain.api.as_ref())
+            }
+            Origin::User(_) => user.plain.api.as_ref(),
+            _ => return Bound::Free,
+        };
+        beside.map_or(Bound::Nowhere, |api| Bound::To(api.value.clone()))
     };
     let candidates: Vec<_> = ranked
         .iter()
         .filter_map(|layer| layer.secret.clone())
         .map(|secret| Candidate { bound: bound(&secret.origin), secret })
         .collect();
+    let apis = Apis::new(&ranked, user.contexts.values().chain([&user.plain]), bound_api);
     // A gateway that ranks above a session asks for a connection of one's own.
     let rank = |gives: fn(&Layer) -> bool| ranked.iter().position(gives);
     let on_a_session = match (rank(|layer| layer.url.is_some()), rank(|layer| layer.session.is_some())) {
@@ -86,8 +101,8 @@ pub(super) fn resolve(sources: Sources) -> Result<Resolved, Failure> {
         let known = user.contexts.values().chain([&user.plain]).filter_map(|layer| layer.url.as_ref());
         *url == default_url() || known.into_iter().any(|known| known.value == *url)
     };
-    let choice = choose(candidates, &url, is_known);
-    Ok(Resolved { layer, choice })
+    let choice = choose(Kind::Secret, candidates, &url, is_known);
+    Ok(Resolved { layer, choice, apis })
 }
 
 fn unknown<'a>(chosen: &Given<Label>, names: impl Iterator<Item = &'a Label>) -> Failure {

@@ -120,7 +120,10 @@ fn each_setting_is_taken_from_the_first_that_gives_it() {
 #[test]
 fn every_setting_is_in_the_table_or_has_a_test_of_its_own() {
     for setting in SETTINGS {
-        let elsewhere = matches!(setting.key, Key::Secret | Key::SecretFile | Key::Context);
+        let elsewhere = matches!(
+            setting.key,
+            Key::Secret | Key::SecretFile | Key::Context | Key::Api | Key::ApiSecret | Key::ApiSecretFile
+        );
         assert!(elsewhere || TABLE.iter().any(|(key, ..)| *key == setting.key), "{}", setting.name);
     }
 }
@@ -292,7 +295,7 @@ fn all_that_is_wrong_is_told_and_the_first_says_that_there_is_more() {
 
 #[test]
 fn a_project_file_may_set_neither_secrets_nor_contexts() {
-    for key in ["secret", "secret_file", "contexts", "previous_context"] {
+    for key in ["secret", "secret_file", "api_key", "api_key_file", "contexts", "previous_context"] {
         let failures = failures(&format!("# mine\n{key} = \"x\""), Kind::Project);
         let expected = format!("PROJECT:2: a project file may not set {key}: it may come from anywhere");
         assert_eq!(failures[0].0, expected);

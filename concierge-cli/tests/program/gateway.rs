@@ -17,6 +17,8 @@ use crate::schemas;
 /// A gateway that runs until it is dropped or stopped.
 pub(crate) struct Gateway {
     pub(crate) url: String,
+    /// Where web applications ask it, if it has keys for some.
+    pub(crate) api: Option<String>,
     runtime: Runtime,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
@@ -44,7 +46,7 @@ impl Gateway {
 
     pub(crate) fn configured(settings: &str) -> Self {
         let runtime = Runtime::new().unwrap();
-        let mut gateway = Self { url: String::new(), runtime, stop: None, running: None };
+        let mut gateway = Self { url: String::new(), api: None, runtime, stop: None, running: None };
         gateway.bind("127.0.0.1:0", settings);
         gateway
     }
@@ -54,6 +56,7 @@ impl Gateway {
         let server = self.runtime.block_on(Server::bind(config)).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         self.url = server.url();
+        self.api = server.api_addresses().first().map(|address| format!("http://{address}"));
         self.stop = Some(stop);
         self.running = Some(self.runtime.spawn(server.run(async { drop(stopped.await) })));
     }
@@ -81,6 +84,11 @@ impl Gateway {
         let connecting = Client::builder(&self.url, name).unwrap().connect_with_events();
         let (client, events) = self.runtime.block_on(connecting).unwrap();
         Peer { client, events, gateway: self }
+    }
+
+    /// Waits for something to be done.
+    pub(crate) fn wait<T>(&self, what: impl Future<Output = T>) -> T {
+        self.runtime.block_on(what)
     }
 
     /// Runs a command with this gateway as its own.
@@ -117,7 +125,7 @@ pub(crate) fn run_in(arguments: &[&str], input: &str, variables: &[(&str, &str)]
 impl Peer<'_> {
     /// Waits for something to be done with it.
     pub(crate) fn wait<T>(&self, what: impl Future<Output = T>) -> T {
-        self.gateway.runtime.block_on(what)
+        self.gateway.wait(what)
     }
 
     /// Waits for an event.

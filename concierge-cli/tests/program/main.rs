@@ -3,6 +3,7 @@
 mod bench;
 mod commands;
 mod doctor;
+mod event;
 mod failures;
 mod files;
 mod filters;

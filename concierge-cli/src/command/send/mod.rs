@@ -6,7 +6,7 @@ mod messages;
 mod payload;
 mod template;
 
-pub(super) use payload::{payload, read_payload};
+pub(super) use payload::{payload, read_ahead, text_of_file, whole_input};
 
 use std::time::Duration;
 

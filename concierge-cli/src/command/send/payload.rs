@@ -9,6 +9,7 @@ use std::{
 use concierge_client::payload::Data;
 
 use crate::{
+    console::Console,
     failure::{Failure, without_number},
     grammar::{PayloadError, PayloadSource, json_or_text},
 };
@@ -19,8 +20,21 @@ const MAX_PAYLOAD: u64 = 64 << 20;
 /// What can be given where nothing was.
 const PAYLOADS_OR_INPUT: &str = "give a payload: JSON, key=value, text, or @FILE; or `-` for the input";
 
-/// Reads the payload where the words say it is, so that what follows has it in one word.
-pub(in crate::command) fn read_payload(
+/// Reads the payload of a command of the shell before anything else is done, so that what follows has it in one word.
+pub(in crate::command) async fn read_ahead(
+    payload: &mut Vec<String>,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    let (words, typed, input) = (payload.clone(), console.terminals.stdin, console.stdin.take());
+    // On a thread for that: whoever waits for the end of the input can still be interrupted.
+    let reading = tokio::task::spawn_blocking(move || read_payload(&words, typed, input));
+    let unread = |error| Failure::local(format!("could not read the payload: {error}"));
+    *payload = reading.await.map_err(unread)??;
+    Ok(())
+}
+
+/// Reads the payload where the words say it is.
+fn read_payload(
     words: &[String],
     typed: bool,
     input: Option<Box<dyn BufRead + Send>>,
@@ -76,17 +90,27 @@ pub(super) fn from_file(path: &Path) -> Result<Data, Failure> {
     read_text(&text_of_file(path)?).map_err(|failure| failure.within(&path.display().to_string()))
 }
 
-pub(super) fn text_of_file(path: &Path) -> Result<String, Failure> {
+pub(in crate::command) fn text_of_file(path: &Path) -> Result<String, Failure> {
     let text = fs::File::open(path).and_then(read);
     text.map_err(|error| {
         Failure::local(format!("could not read {}: {}", path.display(), without_number(&error)))
     })
 }
 
+/// All of the input.
+pub(in crate::command) async fn whole_input(input: Box<dyn BufRead + Send>) -> Result<String, Failure> {
+    // On a thread for that: whoever waits for the end of the input can still be interrupted.
+    let reading = tokio::task::spawn_blocking(move || read_input(input));
+    reading.await.map_err(|error| Failure::local(format!("could not read the input: {error}")))?
+}
+
+fn read_input(input: Box<dyn BufRead + Send>) -> Result<String, Failure> {
+    read(input)
+        .map_err(|error| Failure::local(format!("could not read the input: {}", without_number(&error))))
+}
+
 pub(super) fn text_of_input(input: Box<dyn BufRead + Send>) -> Result<String, Failure> {
-    let text = read(input);
-    let text = text
-        .map_err(|error| Failure::local(format!("could not read the input: {}", without_number(&error))))?;
+    let text = read_input(input)?;
     if text.is_empty() {
         return Err(no_payload().because("there is nothing to send: the input is empty"));
     }
