@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{error::FileError, place, progress::Watch};
-use crate::net::{Approach, USER_AGENT, exchange};
+use crate::net::{Approach, USER_AGENT, connection};
 
 pub(super) use crate::net::Body;
 
@@ -60,7 +60,8 @@ impl Exchange {
         let stream = self.approach.way.open().await?;
         let answered = async {
             let request = self.request(method, place, headers, body)?;
-            exchange(stream, request).await.map_err(lost)
+            let mut sender = connection(stream).await.map_err(lost)?;
+            sender.send_request(request).await.map_err(lost)
         };
         let answer = watch.bound(self.patience, answered).await?;
         if answer.status().is_success() {

@@ -1,8 +1,8 @@
-//! One request over HTTP/1.1, on a connection of its own.
+//! Requests over HTTP/1.1.
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::{Request, Response, body::Incoming, client::conn::http1};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use super::way::ByteStream;
@@ -10,15 +10,9 @@ use super::way::ByteStream;
 /// What is sent with a request.
 pub(crate) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
-/// Asks, and waits for the head of the answer.
-///
-/// Cancel safe: dropping the future closes the connection.
-pub(crate) async fn exchange(
-    stream: Box<dyn ByteStream>,
-    request: Request<Body>,
-) -> Result<Response<Incoming>, hyper::Error> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // It ends with the answer's body, or when that is dropped.
+/// Makes a stream of bytes a connection for requests, one at a time. It ends with its sender, or with the body of the answer that is under way.
+pub(crate) async fn connection(stream: Box<dyn ByteStream>) -> Result<SendRequest<Body>, hyper::Error> {
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    sender.send_request(request).await
+    Ok(sender)
 }

@@ -50,7 +50,7 @@ pub(crate) use driver::Tuning;
 pub(crate) use fanout::{Predicate, Queue};
 pub(crate) use farewell::{cause_of_close, cause_of_error, farewell};
 #[cfg(feature = "http")]
-pub(crate) use http::{Body, exchange};
+pub(crate) use http::{Body, connection};
 pub(crate) use ledger::Interest;
 pub(crate) use link::{Command, Control, Link, Outcome, Waiter};
 pub(crate) use patience::Patience;

@@ -5,18 +5,20 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Method, Request, StatusCode,
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    client::conn::http1::SendRequest,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT as USER_AGENT_NAME},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::{sleep, timeout};
 
-use super::error::PublishError;
+use super::{error::PublishError, kept::Kept};
 use crate::{
     error::UrlError,
     milestone::Observer,
-    net::{GatewayUrl, Route, USER_AGENT, Way, exchange},
+    net::{Body, GatewayUrl, Route, USER_AGENT, Way, connection},
     payload::Secret,
     telegraphy::web::PREFIX,
 };
@@ -106,6 +108,7 @@ impl Asked {
 pub(super) struct Caller {
     pub(super) way: Way,
     api_key: Secret,
+    kept: Kept,
 }
 
 impl Caller {
@@ -118,7 +121,7 @@ impl Caller {
         };
         let route = Route::new(GatewayUrl::new(&format!("{scheme}://{rest}"))?);
         let (connector, observer, within) = (None, Observer::default(), Duration::from_secs(10));
-        Ok(Self { way: Way { route, connector, within, observer }, api_key })
+        Ok(Self { way: Way { route, connector, within, observer }, api_key, kept: Kept::default() })
     }
 
     /// Asks, and reads the answer.
@@ -150,21 +153,65 @@ impl Caller {
         }
     }
 
+    /// Goes another way from now on: what was kept leads the old one.
+    pub(super) fn change_way<E>(&mut self, change: impl FnOnce(&mut Way) -> Result<(), E>) -> Result<(), E> {
+        self.kept = Kept::default();
+        change(&mut self.way)
+    }
+
     async fn attempt(&self, asked: &Asked) -> Result<Bytes, PublishError> {
+        if let Some(sender) = self.kept.take()
+            && let Some(answered) = self.ask_over_kept(sender, asked).await
+        {
+            return answered;
+        }
         let stream = self.way.open().await?;
+        self.in_time(async {
+            let mut sender = connection(stream).await.map_err(lost)?;
+            let answer = sender.send_request(self.request(asked)).await.map_err(lost)?;
+            self.read(sender, answer).await
+        })
+        .await
+    }
+
+    /// Asks over a connection that was kept. None when that was closed meanwhile, and to ask over another one does no harm: the gateway has nothing of
+    /// it, or takes it twice for once.
+    async fn ask_over_kept(
+        &self,
+        mut sender: SendRequest<Body>,
+        asked: &Asked,
+    ) -> Option<Result<Bytes, PublishError>> {
+        let answered = self.in_time(async {
+            match sender.try_send_request(self.request(asked)).await {
+                Ok(answer) => self.read(sender, answer).await.map(Some),
+                Err(error) if error.message().is_some() || asked.repeats => Ok(None),
+                Err(error) => Err(lost(error.into_error())),
+            }
+        });
+        answered.await.transpose()
+    }
+
+    async fn in_time<T>(
+        &self,
+        answered: impl Future<Output = Result<T, PublishError>>,
+    ) -> Result<T, PublishError> {
         let after = self.way.within;
-        let answered = async {
-            let lost = |error: hyper::Error| PublishError::Lost { source: error.into() };
-            let answer = exchange(stream, self.request(asked)).await.map_err(lost)?;
-            let status = answer.status();
-            let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-            let body = body.map_err(|source| PublishError::Lost { source })?.to_bytes();
-            if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
-        };
         timeout(after, answered).await.unwrap_or(Err(PublishError::Timeout { after }))
     }
 
-    fn request(&self, asked: &Asked) -> Request<crate::net::Body> {
+    async fn read(
+        &self,
+        sender: SendRequest<Body>,
+        answer: Response<Incoming>,
+    ) -> Result<Bytes, PublishError> {
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|source| PublishError::Lost { source })?.to_bytes();
+        self.kept.keep(sender).await;
+        if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
+    }
+
+    fn request(&self, asked: &Asked) -> Request<Body> {
         let url = &self.way.route.url;
         let body = Full::new(asked.body.clone()).map_err(|never| match never {}).boxed_unsync();
         let mut request = Request::new(body);
@@ -189,6 +236,10 @@ impl Caller {
         }
         request
     }
+}
+
+fn lost(error: hyper::Error) -> PublishError {
+    PublishError::Lost { source: error.into() }
 }
 
 fn refusal(status: StatusCode, body: &[u8]) -> PublishError {

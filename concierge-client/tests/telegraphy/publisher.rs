@@ -84,11 +84,52 @@ async fn what_is_no_gateway_is_told() {
 /// Takes a connection, and reads the request that comes over it up to this end.
 async fn hear(listener: &TcpListener, end: &str) -> (TcpStream, String) {
     let (mut stream, _) = listener.accept().await.unwrap();
+    let heard = hear_more(&mut stream, end).await;
+    (stream, heard)
+}
+
+async fn hear_more(stream: &mut TcpStream, end: &str) -> String {
     let mut heard = Vec::new();
     while !heard.ends_with(end.as_bytes()) {
         assert!(stream.read_buf(&mut heard).await.unwrap() > 0, "the request ends too early");
     }
-    (stream, String::from_utf8(heard).unwrap())
+    String::from_utf8(heard).unwrap()
+}
+
+/// Answers that an event is published, with these headers more.
+async fn answer(stream: &mut TcpStream, offset: u64, headers: &str) {
+    let body = format!(r#"{{"epoch":"e1","offset":{offset}}}"#);
+    let head = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len());
+    stream.write_all((head + &body).as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_share_a_connection_until_it_is_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let publisher = Publisher::new(&format!("http://{}", listener.local_addr().unwrap()), "sesame").unwrap();
+    let script = async {
+        let (mut stream, _) = hear(&listener, "}").await;
+        answer(&mut stream, 1, "").await;
+        hear_more(&mut stream, "}").await;
+        answer(&mut stream, 2, "").await;
+        // Without a word; whether or not that is noticed before the next request, it costs no pause.
+        drop(stream);
+        let (mut stream, _) = hear(&listener, "}").await;
+        answer(&mut stream, 3, "connection: close\r\n").await;
+        let (mut stream, _) = hear(&listener, "}").await;
+        answer(&mut stream, 4, "").await;
+        stream
+    };
+    let publishing = async {
+        let mut offsets = Vec::new();
+        for number in 1..=4 {
+            // A clone has the same connections.
+            offsets.push(publisher.clone().publish(order(number)).await.unwrap().offset);
+        }
+        offsets
+    };
+    let (offsets, _stream) = tokio::join!(publishing, script);
+    assert_eq!(offsets, [1, 2, 3, 4]);
 }
 
 #[tokio::test]
@@ -99,14 +140,12 @@ async fn what_does_not_come_through_is_asked_again_with_the_same_id_but_a_token_
         let (stream, first) = hear(&listener, "}").await;
         drop(stream);
         let (mut stream, second) = hear(&listener, "}").await;
-        let body = r#"{"epoch":"e1","offset":1}"#;
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-        stream.write_all((head + body).as_bytes()).await.unwrap();
+        answer(&mut stream, 1, "connection: close\r\n").await;
         assert_eq!(first, second);
         assert!(first.contains(r#""id":"#) && first.contains("authorization: Bearer sesame"), "{first}");
     };
-    let (answer, ()) = tokio::join!(publisher.publish(order(1)), script);
-    assert_eq!(answer.unwrap().offset, 1);
+    let (told, ()) = tokio::join!(publisher.publish(order(1)), script);
+    assert_eq!(told.unwrap().offset, 1);
 
     let script = async { drop(hear(&listener, "}").await) };
     let (issued, ()) = tokio::join!(publisher.issue_token(IssueToken::default()), script);
