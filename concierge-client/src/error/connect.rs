@@ -81,9 +81,11 @@ pub enum ConnectError {
         /// What it did.
         detail: String,
     },
-    /// The server speaks WebSocket, but not for `ert-concierge`.
-    #[error("what answers there speaks WebSocket, but not ert-concierge: {detail}")]
+    /// The server speaks WebSocket, but not the protocol that this client is for.
+    #[error("what answers there speaks WebSocket, but not {protocol}: {detail}")]
     NotConcierge {
+        /// The protocol: `ert-concierge` or `telegraphy.v1`.
+        protocol: &'static str,
         /// What it did.
         detail: String,
     },

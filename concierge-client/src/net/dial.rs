@@ -133,7 +133,7 @@ impl Route {
         Ok(Stream::Plain(stream))
     }
 
-    /// Makes a stream of bytes a WebSocket that speaks `ert-concierge`.
+    /// Makes a stream of bytes a WebSocket that speaks one of the subprotocols.
     ///
     /// Cancel safe: dropping the future closes the stream.
     pub(crate) async fn upgrade<S>(
@@ -159,7 +159,7 @@ async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
         .subprotocols
         .iter()
         .fold(request, |request, subprotocol| request.with_sub_protocol(*subprotocol));
-    let mut request = request.into_client_request().map_err(describe)?;
+    let mut request = request.into_client_request().map_err(|error| describe(error, route.subprotocols))?;
     headers::extend(request.headers_mut(), &route.headers);
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
@@ -175,7 +175,7 @@ async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
             if let WebSocketError::Http(response) = &error {
                 patience.reached(|| answered(response));
             }
-            Err(describe(error))
+            Err(describe(error, route.subprotocols))
         }
     }
 }
@@ -192,7 +192,7 @@ fn invalid_uri(url: &GatewayUrl, error: &dyn std::error::Error) -> ConnectError 
     ConnectError::Build(UrlError::Syntax { url, detail: error.to_string() }.into())
 }
 
-fn describe(error: WebSocketError) -> ConnectError {
+fn describe(error: WebSocketError, subprotocols: &[&'static str]) -> ConnectError {
     match error {
         WebSocketError::Http(response) => ConnectError::Http {
             status: response.status().as_u16(),
@@ -202,7 +202,8 @@ fn describe(error: WebSocketError) -> ConnectError {
                 .and_then(|value| retry_after(value.as_bytes())),
         },
         WebSocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(error)) => {
-            ConnectError::NotConcierge { detail: lower_first(&error.to_string()) }
+            let protocol = subprotocols.first().copied().unwrap_or(SUBPROTOCOL);
+            ConnectError::NotConcierge { protocol, detail: lower_first(&error.to_string()) }
         }
         WebSocketError::Protocol(ProtocolError::HandshakeIncomplete) => {
             ConnectError::HungUp { stage: Stage::Upgrade, source: None }

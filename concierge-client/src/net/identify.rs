@@ -10,7 +10,7 @@ use tokio_tungstenite::{
 use super::farewell::{cause_of_close, farewell};
 use crate::{
     error::{ConnectError, Stage},
-    payload::{CloseCode, Hello},
+    payload::{CloseCode, Hello, SUBPROTOCOL},
     session::{Connection, Heard, NotHello, Waiting},
 };
 
@@ -46,7 +46,9 @@ where
             Some(Err(WebSocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake))) | None => {
                 return Err(hung_up(None));
             }
-            Some(Err(error)) => return Err(ConnectError::NotConcierge { detail: error.to_string() }),
+            Some(Err(error)) => {
+                return Err(ConnectError::NotConcierge { protocol: SUBPROTOCOL, detail: error.to_string() });
+            }
         }
     }
 }

@@ -355,7 +355,7 @@ mod tests {
             (timeout(Stage::Proxy), "proxy", Exit::TimedOut),
             (ConnectError::Tls { host: "h".into(), source: TlsError::Expired }, "tls", Exit::Unreachable),
             (hung_up(Stage::Upgrade), "upgrade", Exit::Unreachable),
-            (ConnectError::NotConcierge { detail: "x".into() }, "upgrade", Exit::Unreachable),
+            (ConnectError::NotConcierge { protocol: "p", detail: "x".into() }, "upgrade", Exit::Unreachable),
             (hung_up(Stage::Identify), "identify", Exit::Unreachable),
             (refused(CloseCode::BadSecret), "identify", Exit::NotAdmitted),
             (refused(CloseCode::DuplicateAuth), "identify", Exit::NotAdmitted),
