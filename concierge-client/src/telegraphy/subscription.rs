@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{name::EventName, position::Epoch};
+use super::{definition::Guarantee, name::EventName, position::Epoch};
 
 /// A subscription of a session. Its identity is its event and the canonical form of its filters.
 ///
@@ -11,7 +11,7 @@ use super::{name::EventName, position::Epoch};
 /// use concierge_client::{payload::encode, telegraphy::Subscription};
 /// let json = concat!(
 ///     r#"{"subscription":"s1","event_name":"app.Model","filters":{"room":42},"permanent":true,"lazy":false,"#,
-///     r#""registered":true,"epoch":"e1","offset":815,"recovered":true}"#,
+///     r#""registered":true,"epoch":"e1","offset":815,"delivery":"guaranteed","recovered":true}"#,
 /// );
 /// let subscription: Subscription = serde_json::from_str(json)?;
 /// assert_eq!(subscription.recovered, Some(true));
@@ -45,6 +45,9 @@ pub struct Subscription {
     /// The last event in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// Whether what comes of it is to be acknowledged, when it has a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Guarantee>,
     /// Whether everything after the client's position follows. If not there is a hole, and the client loads its state anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<bool>,

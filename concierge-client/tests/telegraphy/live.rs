@@ -84,6 +84,27 @@ async fn events_come_and_are_acknowledged_when_the_next_is_asked_for() {
 }
 
 #[tokio::test]
+async fn nothing_is_acknowledged_of_what_is_not_guaranteed() {
+    let with_log = json!({"epoch": "e1", "offset": 0, "delivery": "best_effort"});
+    for delivery in [with_log, json!({})] {
+        let (telegraphy, mut gateway, _listener) = connected().await;
+        let opening = telegraphy.subscribe("app.Order").open();
+        let mut told = json!({"subscription": "s1", "event_name": "app.Order", "registered": true});
+        told.as_object_mut().unwrap().extend(delivery.as_object().unwrap().clone());
+        let (stream, _) = tokio::join!(opening, answer(&mut gateway, "SUBSCRIBED", told));
+        let mut stream = stream.unwrap();
+        gateway.send(&event(1, &json!("one"))).await;
+        gateway.send(&event(2, &json!("two"))).await;
+        data(&mut stream).await;
+        data(&mut stream).await;
+        stream.acknowledge();
+        let (pong, request) = tokio::join!(telegraphy.ping(), answer(&mut gateway, "PONG", json!({})));
+        pong.unwrap();
+        assert_eq!(request["message"], "PING");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_goes_on_where_it_was_after_the_connection_was_lost() {
     let (mut stream, mut gateway, listener) = listening().await;
     gateway.send(&event(1, &json!("one"))).await;

@@ -74,8 +74,8 @@ impl Events {
     pub(super) fn told_subscription(&self, id: SessionId, number: SubscriptionId) -> Option<Subscription> {
         let subscription = self.sessions.get(id)?.subscriptions.get(&number)?;
         let registered = self.is_active(id, &subscription.event);
-        let topic = self.topics.get(&subscription.event);
-        let position = topic.filter(|topic| registered && topic.has_log()).map(Topic::position);
+        let topic = self.topics.get(&subscription.event).filter(|topic| registered && topic.has_log());
+        let position = topic.map(Topic::position);
         let (epoch, offset) = position.map(|position| (position.epoch, position.offset)).unzip();
         Some(Subscription {
             subscription: number.to_string(),
@@ -87,6 +87,7 @@ impl Events {
             existing: None,
             epoch,
             offset,
+            delivery: topic.map(Topic::delivery),
             recovered: None,
         })
     }

@@ -139,8 +139,12 @@ impl Topic {
         }
     }
 
+    pub(super) fn delivery(&self) -> Guarantee {
+        self.definition().map_or(Guarantee::BestEffort, |definition| definition.delivery)
+    }
+
     pub(super) fn is_guaranteed(&self) -> bool {
-        self.definition().is_some_and(|definition| definition.delivery == Guarantee::Guaranteed)
+        self.delivery() == Guarantee::Guaranteed
     }
 
     /// How many of the last ones are kept in memory.

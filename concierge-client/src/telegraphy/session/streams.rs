@@ -1,7 +1,7 @@
 //! All streams of a client: which events are for which, what is asked of the gateway to have them, and what is acknowledged.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -13,6 +13,7 @@ use super::{
     stream::{Over, Standing, Stream},
 };
 use crate::telegraphy::{
+    definition::Guarantee,
     event::Event,
     name::EventName,
     position::{Epoch, Position},
@@ -42,8 +43,8 @@ pub(super) struct Streams {
     leaving: Vec<(String, Unsubscribe)>,
     /// What was acknowledged, by event.
     acknowledged: BTreeMap<EventName, Position>,
-    /// Events of which nothing is acknowledged: they are not guaranteed.
-    unacknowledged: BTreeSet<EventName>,
+    /// Events of which nothing is acknowledged: they are not guaranteed, as long as their log is this one, if they have any.
+    unacknowledged: BTreeMap<EventName, Option<Epoch>>,
 }
 
 /// What the streams ask of the gateway.
@@ -140,8 +141,10 @@ impl Streams {
             let settled = self.of(event).filter_map(Stream::settled).filter(is_of_this_log);
             let offset = settled.map(|settled| settled.offset).min()?.min(last.offset);
             let said = self.acknowledged.get(event).filter(|said| is_of_this_log(said));
-            let is_news = offset > said.map_or(0, |said| said.offset) && !self.unacknowledged.contains(event);
-            is_news.then(|| (event.clone(), Position { offset, ..last.clone() }))
+            let is_news = offset > said.map_or(0, |said| said.offset);
+            let is_other = |epoch: &Option<Epoch>| epoch.as_ref().is_some_and(|epoch| *epoch != last.epoch);
+            let is_guaranteed = self.unacknowledged.get(event).is_none_or(is_other);
+            (is_news && is_guaranteed).then(|| (event.clone(), Position { offset, ..last.clone() }))
         })
     }
 
@@ -174,6 +177,9 @@ impl Streams {
     /// A session goes on, or begins, with these subscriptions. Those that have something to read are added.
     pub(super) fn connected(&mut self, told: &[Subscription], ready: &mut Vec<StreamId>) {
         self.unacknowledged.clear();
+        for told in told {
+            self.note_delivery(told);
+        }
         self.leaving.retain(|(id, _)| told.iter().any(|told| told.subscription == *id));
         self.all.retain(|_, stream| {
             stream.is_claimed || told.iter().any(|told| stream.id() == Some(&told.subscription))
@@ -203,6 +209,7 @@ impl Streams {
 
     /// The gateway took a subscription.
     pub(super) fn subscribed(&mut self, id: StreamId, told: &Subscription) {
+        self.note_delivery(told);
         let kept =
             self.all.iter().find(|(_, stream)| !stream.is_claimed && stream.id() == Some(&told.subscription));
         let kept = kept.map(|(kept, _)| *kept).and_then(|kept| self.all.remove(&kept));
@@ -230,8 +237,17 @@ impl Streams {
 
     /// The gateway did not take an acknowledgement.
     pub(super) fn not_acknowledged(&mut self, event: EventName, failure: &Failure) {
-        if failure.status == Status::NotSubscribed {
-            self.unacknowledged.insert(event);
+        if failure.status == Status::NotSubscribed
+            && let Some(position) = self.acknowledged.get(&event)
+        {
+            self.unacknowledged.insert(event, Some(position.epoch.clone()));
+        }
+    }
+
+    /// What the gateway tells of a subscription says whether its events are acknowledged at all.
+    fn note_delivery(&mut self, told: &Subscription) {
+        if told.registered && (told.delivery == Some(Guarantee::BestEffort) || told.epoch.is_none()) {
+            self.unacknowledged.insert(told.event_name.clone(), told.epoch.clone());
         }
     }
 
