@@ -26,6 +26,7 @@ pub(crate) mod services;
 mod stream;
 mod wait;
 mod whoami;
+mod writing;
 
 pub(crate) use stream::{Shown, Watch};
 

@@ -13,12 +13,13 @@ use tokio::{
 use super::{
     Context, Place,
     limits::{Limits, Progress},
+    writing::Writing,
 };
 use crate::{
     exit::Exit,
     failure::Failure,
     link::{Told, WAITING_EVENTS},
-    output::{Batch, Output, Record, json::document},
+    output::{Output, Record},
     signals::Stop,
 };
 
@@ -120,8 +121,7 @@ impl Feed {
 /// What is shown is written when nothing more is ready, and at the latest with the next wait.
 pub(super) struct Stream<'a> {
     feed: Feed,
-    progress: Progress,
-    batch: Batch<'a>,
+    writing: Writing<'a>,
     output: &'a Output,
     /// Where it learns that it is to end, if that is its own business.
     stop: Option<&'a Stop>,
@@ -145,9 +145,8 @@ impl<'a> Stream<'a> {
     }
 
     fn on(feed: Feed, context: &Context<'a>, limits: Limits) -> Self {
-        let progress = Progress::start(limits, Instant::now());
-        let (batch, output) = (context.output.batch(), context.output);
-        Self { feed, progress, batch, output, stop: None, left: WAITING_EVENTS }
+        let output = context.output;
+        Self { feed, writing: Writing::start(limits, output), output, stop: None, left: WAITING_EVENTS }
     }
 
     /// The next event; none when a limit is reached. It is to be shown or passed over. The end of the connection is a failure;
@@ -155,13 +154,13 @@ impl<'a> Stream<'a> {
     ///
     /// Cancel safe: no event is lost when the future is dropped.
     pub(super) async fn next(&mut self) -> Result<Option<Event>, Failure> {
-        if self.progress.is_over(Instant::now()) {
+        if self.writing.is_over() {
             return Ok(None);
         }
         let event = if let Some(event) = self.feed.ready() {
             Some(event)
         } else {
-            self.batch.flush()?;
+            self.writing.flush()?;
             tokio::select! {
                 biased;
                 event = self.feed.next(), if !self.is_asked() => event,
@@ -169,7 +168,7 @@ impl<'a> Stream<'a> {
                     Some(event) => Some(event),
                     None => return Err(Failure::silent(exit)),
                 },
-                () = at(self.progress.ends_at()) => return Ok(None),
+                () = at(self.writing.ends_at()) => return Ok(None),
             }
         };
         match event {
@@ -200,10 +199,7 @@ impl<'a> Stream<'a> {
             Event::Lagged { .. } => self.write(event)?,
             // A session tells the rest itself.
             _ if matches!(self.feed, Feed::Shown(_)) => {}
-            Event::Disconnected { .. } | Event::Resumed(_) => {
-                self.batch.flush()?;
-                self.output.aside(event);
-            }
+            Event::Disconnected { .. } | Event::Resumed(_) => self.writing.aside(event)?,
             Event::Reconnecting { attempt, why, .. } => {
                 self.output.detail(&format!("attempt {} failed: {why}", attempt.saturating_sub(1)));
             }
@@ -215,7 +211,7 @@ impl<'a> Stream<'a> {
     /// Shows an event that was asked for, and counts it.
     pub(super) async fn show(&mut self, event: &Event) -> Result<(), Failure> {
         self.write(event)?;
-        self.count(event).await
+        self.writing.count(event).await
     }
 
     /// Leaves an event that was not asked for.
@@ -230,39 +226,23 @@ impl<'a> Stream<'a> {
     fn write(&mut self, event: &Event) -> Result<(), Failure> {
         match &self.feed {
             Feed::Shown(watch) if watch.were_shown() => self.output.was_written(event),
-            Feed::Own(_) | Feed::Shown(_) => self.batch.record(event),
+            Feed::Own(_) | Feed::Shown(_) => self.writing.add(event),
         }
     }
 
     /// Shows what was made of events, and counts it.
     pub(super) async fn record(&mut self, record: &(dyn Record + Sync)) -> Result<(), Failure> {
-        self.batch.record(record)?;
-        self.count(record).await
-    }
-
-    async fn count(&mut self, record: &(dyn Record + Sync)) -> Result<(), Failure> {
-        self.progress.count(Instant::now(), || document(&record.object())).await;
-        if let Some(trouble) = self.progress.take_trouble() {
-            self.output
-                .note(&format!("{trouble}; a record that an expression does not fit counts as not true"));
-        }
-        if self.batch.is_full() {
-            self.batch.flush()?;
-            // A stream that never pauses still lets others have their turn: whoever waits for a signal among them.
-            tokio::task::yield_now().await;
-        }
-        Ok(())
+        self.writing.record(record).await
     }
 
     /// How far it is from its end.
     pub(super) fn progress(&mut self) -> &mut Progress {
-        &mut self.progress
+        self.writing.progress()
     }
 
     /// The end, by a limit.
     pub(super) fn end(mut self) -> Result<(), Failure> {
-        self.batch.flush()?;
-        self.progress.end()
+        self.writing.end()
     }
 }
 

@@ -287,6 +287,29 @@ async fn whoever_disconnects_has_ended() {
     assert!(telegraphy.subscribe("app.Order").open::<Value>().await.is_err());
 }
 
+#[tokio::test]
+async fn whoever_disconnects_acknowledges_first_what_is_dealt_with() {
+    let (telegraphy, mut gateway, _listener) = connected().await;
+    let opening = telegraphy.subscribe("app.Order").open();
+    let (stream, _) = tokio::join!(opening, answer(&mut gateway, "SUBSCRIBED", subscription(0)));
+    let mut stream = stream.unwrap();
+    for offset in [1, 2] {
+        gateway.send(&event(offset, &json!(offset))).await;
+        assert_eq!(data(&mut stream).await, offset);
+    }
+    // The first is acknowledged by now, and nobody has answered that yet.
+    stream.acknowledge();
+    let goodbye = async {
+        let first = answer(&mut gateway, "ACKNOWLEDGED", json!({"offset": 1})).await;
+        let second = answer(&mut gateway, "ACKNOWLEDGED", json!({"offset": 2})).await;
+        let last = answer(&mut gateway, "DISCONNECTED", json!({})).await;
+        assert_eq!((&first["args"]["offset"], &second["args"]["offset"]), (&json!(1), &json!(2)));
+        assert_eq!((&last["message"], &last["args"]["forget"]), (&json!("DISCONNECT"), &json!(true)));
+    };
+    let (left, ()) = tokio::join!(telegraphy.disconnect(true), goodbye);
+    left.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_gateway_that_falls_silent_is_left() {
     let (telegraphy, mut gateway, listener) = connected().await;

@@ -339,8 +339,14 @@ impl<W> Session<W> {
         self.requests.poll_transmit(now)
     }
 
-    /// Subscriptions come before all else, and acknowledgements take turns with what callers ask.
+    /// Subscriptions come before all else, and acknowledgements take turns with what callers ask. Whoever leaves acknowledges first what is dealt
+    /// with: it would come again.
     fn next_request(&mut self, now: Instant) {
+        if self.phase == Phase::Leaving
+            && let Some((asked, call)) = self.streams.acknowledge()
+        {
+            return self.requests.ask(asked, call);
+        }
         let has_call = self.requests.has_waiting();
         if self.phase == Phase::Connected
             && let Some((asked, call)) = self.streams.ask(now, self.acknowledges_next || !has_call)

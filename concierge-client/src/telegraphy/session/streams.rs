@@ -124,9 +124,11 @@ impl Streams {
                 return Some((Asked::Unsubscribe, unsubscribe.into()));
             }
         }
-        if !acknowledges {
-            return None;
-        }
+        if acknowledges { self.acknowledge() } else { None }
+    }
+
+    /// What is to be acknowledged next.
+    pub(super) fn acknowledge(&mut self) -> Option<(Asked, AnyRequest)> {
         let (event, position) = self.to_acknowledge()?;
         self.acknowledged.insert(event.clone(), position.clone());
         let ack = Ack { event_name: event.clone(), epoch: position.epoch, offset: position.offset };
