@@ -29,7 +29,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
 
 /// Whether a variable may hold a secret of this program, or of a gateway.
 fn is_secret(name: &str) -> bool {
-    name.starts_with("CONCIERGE_") && name.contains("SECRET")
+    name.starts_with("CONCIERGE_") && ["SECRET", "TOKEN", "API_KEY"].iter().any(|kind| name.contains(kind))
 }
 
 /// What groups that are wanted for the same hang on: they can be ended together, by somebody who does not have them.
@@ -120,7 +120,13 @@ mod tests {
 
     #[test]
     fn secrets_are_told_by_their_names() {
-        for secret in ["CONCIERGE_SECRET", "CONCIERGE_SECRET_FILE", "CONCIERGE_SERVER_SECRET"] {
+        for secret in [
+            "CONCIERGE_SECRET",
+            "CONCIERGE_SECRET_FILE",
+            "CONCIERGE_SERVER_SECRET",
+            "CONCIERGE_EVENT_TOKEN",
+            "CONCIERGE_API_KEY",
+        ] {
             assert!(is_secret(secret), "{secret}");
         }
         assert!(!is_secret("CONCIERGE_URL") && !is_secret("SECRET"));

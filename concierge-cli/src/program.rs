@@ -343,7 +343,9 @@ async fn without_terminal(
             let url = settings.url_or_default();
             command::bench::run(command, settings, &url, output, Some(Signals::listen()?)).await
         }
-        Task::Event(arguments) => event::run(*arguments, settings, output, console, stop).await,
+        Task::Event(arguments) => {
+            event::run(*arguments, session.as_ref(), settings, output, console, stop).await
+        }
         Task::Command(Command::Serve(_)) if session.is_some() => Err(not_on_a_session("serve")),
         Task::Command(command) => {
             command::run(command, session.as_ref(), settings, output, console, stop).await

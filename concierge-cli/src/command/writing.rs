@@ -48,6 +48,11 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
+    /// Whether all that was told so far is written.
+    pub(super) fn is_written(&self) -> bool {
+        self.batch.is_empty()
+    }
+
     /// Writes what there is.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         self.batch.flush()

@@ -17,6 +17,7 @@ pub(crate) const VARIABLES: &[(&str, &str)] = &[
     ("XDG_STATE_HOME", "where the history is kept [default: ~/.local/state]"),
     ("XDG_RUNTIME_DIR", "where held sessions listen"),
     ("HOME", "where the defaults of these are"),
+    ("CONCIERGE_EVENT_TOKEN", "an auth token for `event listen`, which works once"),
     ("CONCIERGE_SERVER_<KEY>", "a setting of `concierge server`, dots as __"),
 ];
 

@@ -182,10 +182,13 @@ pub(super) async fn attend(
 
 /// Whether a command tells more than one thing, over time: one that nobody reads any more can end.
 pub(super) fn is_stream(command: &ReplCommand) -> bool {
-    matches!(
-        command,
-        ReplCommand::Client(Command::Listen(_) | Command::Events(_) | Command::Ping(_) | Command::Serve(_))
-    )
+    match command {
+        ReplCommand::Client(command) => {
+            matches!(command, Command::Listen(_) | Command::Events(_) | Command::Ping(_) | Command::Serve(_))
+        }
+        ReplCommand::Event(arguments) => arguments.is_stream(),
+        _ => false,
+    }
 }
 
 /// Whether a command goes on until it is stopped.
@@ -194,6 +197,7 @@ pub(super) fn is_endless(command: &ReplCommand) -> bool {
         ReplCommand::Client(Command::Listen(arguments)) => arguments.limits.is_endless(),
         ReplCommand::Client(Command::Events(arguments)) => arguments.limits.is_endless(),
         ReplCommand::Client(Command::Serve(arguments)) => arguments.limits.is_endless(),
+        ReplCommand::Event(arguments) => arguments.is_endless(),
         _ => false,
     }
 }

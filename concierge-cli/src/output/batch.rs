@@ -28,6 +28,11 @@ impl<'a> Batch<'a> {
         self.text.len() >= FULL
     }
 
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// Writes what there is.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         let result = self.output.write(&self.text);

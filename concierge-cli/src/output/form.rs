@@ -33,7 +33,7 @@ pub(super) fn filtered(filter: &Filter, document: &str) -> Result<Vec<String>, F
 }
 
 /// JSON as raw text: a string is itself, without quotes.
-pub(super) fn text(json: &str) -> String {
+pub(crate) fn text(json: &str) -> String {
     string(json).unwrap_or_else(|| json.to_owned())
 }
 

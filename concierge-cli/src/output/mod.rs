@@ -20,7 +20,7 @@ mod tsv;
 
 pub(crate) use batch::Batch;
 pub(crate) use escape::{escape, escape_json, is_hostile};
-pub(crate) use form::Form;
+pub(crate) use form::{Form, text as raw_text};
 pub(crate) use jq::Filter;
 use length::bounded;
 pub(crate) use progress::{Progress, grouped};
@@ -31,7 +31,7 @@ pub(crate) use records::{
 };
 pub(crate) use style::{ColorChoice, Format, Palette, Role};
 pub(crate) use table::{Cell, Table};
-pub(crate) use time::now;
+pub(crate) use time::{clock, now};
 pub(crate) use transfers::{Transfers, size};
 
 use std::{io, sync::Arc};

@@ -22,7 +22,7 @@ pub(crate) fn now() -> String {
 }
 
 /// The time as a clock on the wall has it, in seconds.
-pub(super) fn clock() -> String {
+pub(crate) fn clock() -> String {
     let now = Timestamp::now();
     text_of(&CLOCK, now.as_second(), || now.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string())
 }

@@ -29,7 +29,8 @@ pub(crate) use label::Label;
 pub(crate) use layer::Layer;
 pub(crate) use origin::{Given, Origin};
 pub(crate) use places::Places;
-pub(crate) use secret::SecretSource;
+pub(crate) use secret::{SecretSource, read_whole};
+pub(crate) use store::replace as replace_private;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

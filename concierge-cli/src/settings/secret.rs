@@ -134,9 +134,14 @@ pub(super) fn choose<U: PartialEq + fmt::Display>(
 
 /// Reads a secret from a file that nobody else can read. A line end at its end is not part of it.
 pub(super) fn read_secret(path: &Path) -> Result<Secret, Failure> {
-    let text = read_private(path, "secret file")?;
+    read_whole(path, "secret file")
+}
+
+/// The same of a file for another purpose, which is told where it cannot be read.
+pub(crate) fn read_whole(path: &Path, what: &str) -> Result<Secret, Failure> {
+    let text = read_private(path, what)?;
     match text.trim_end_matches(['\r', '\n']) {
-        "" => Err(Failure::local(format!("the secret file {} is empty", path.display()))),
+        "" => Err(Failure::local(format!("the {what} {} is empty", path.display()))),
         secret => Ok(Secret::new(secret)),
     }
 }

@@ -107,8 +107,8 @@ fn wait_for(lock: &File, path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Puts a new file in the place of an old one: whoever looks sees the one or the other.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// Puts a new file, for its owner alone, in the place of an old one: whoever looks sees the one or the other.
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let new = path.with_file_name(format!(".{name}.new"));
     // One that is there was left by a command that was killed: nobody else writes while the folder is locked.

@@ -15,18 +15,18 @@ use crate::{
 const KEY: &str = "a_rare_key_of_an_application";
 
 /// A gateway that web applications may ask, and a folder with what one has.
-struct Application {
-    gateway: Gateway,
-    api: String,
-    folder: TempDir,
+pub(crate) struct Application {
+    pub(crate) gateway: Gateway,
+    pub(crate) api: String,
+    pub(crate) folder: TempDir,
 }
 
 impl Application {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::configured("")
     }
 
-    fn configured(settings: &str) -> Self {
+    pub(crate) fn configured(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys =
             keep(folder.path(), "api.keys", &format!("# of the test\n{KEY}\nanother_rare_key_for_later\n"));
@@ -37,15 +37,15 @@ impl Application {
         Self { gateway, api, folder }
     }
 
-    fn keep(&self, name: &str, text: &str) -> String {
+    pub(crate) fn keep(&self, name: &str, text: &str) -> String {
         keep(self.folder.path(), name, text)
     }
 
-    fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         self.run_with_input(arguments, "")
     }
 
-    fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Outcome {
         let variables = [
             ("CONCIERGE_API", self.api.as_str()),
             ("CONCIERGE_API_KEY", KEY),
@@ -63,7 +63,7 @@ impl Application {
         self.gateway.wait(connecting).unwrap()
     }
 
-    fn does(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn does(&self, arguments: &[&str]) -> Outcome {
         let outcome = self.run(arguments);
         assert!(&outcome == 0, "{arguments:?}: {outcome:?}");
         outcome

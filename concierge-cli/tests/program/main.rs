@@ -4,6 +4,7 @@ mod bench;
 mod commands;
 mod doctor;
 mod event;
+mod event_listen;
 mod failures;
 mod files;
 mod filters;

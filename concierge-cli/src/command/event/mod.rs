@@ -3,6 +3,7 @@
 
 mod api;
 mod batch;
+mod listen;
 mod publish;
 mod records;
 mod register;
@@ -18,9 +19,11 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use concierge_client::GatewayUrl;
 use futures_util::{FutureExt, future::BoxFuture};
 
 use self::{
+    listen::ListenArgs,
     publish::PublishArgs,
     register::RegisterArgs,
     registry::{LsArgs, ShowArgs, UnregisterArgs},
@@ -37,6 +40,7 @@ use crate::{
     embedded::Api,
     exit::Exit,
     failure::Failure,
+    hold::Address,
     output::Output,
     repl::Location,
     settings::{ApiFlags, Settings},
@@ -76,6 +80,8 @@ pub(crate) enum EventCommand {
     Show(ShowArgs),
     /// Say which events a source has
     Register(RegisterArgs),
+    /// Print events as they come
+    Listen(Box<ListenArgs>),
     /// Take an event back
     Unregister(UnregisterArgs),
     /// Let somebody in: a token that works once
@@ -95,17 +101,32 @@ impl EventArgs {
 
     /// The paths on this machine that it names.
     pub(crate) fn paths(&mut self) -> Vec<&mut PathBuf> {
-        let own = match &mut self.command {
-            EventCommand::Publish(arguments) => arguments.batch.as_mut(),
-            EventCommand::Register(arguments) => Some(&mut arguments.file),
-            _ => None,
+        let own: Vec<_> = match &mut self.command {
+            EventCommand::Publish(arguments) => arguments.batch.iter_mut().collect(),
+            EventCommand::Register(arguments) => vec![&mut arguments.file],
+            EventCommand::Listen(arguments) => arguments.paths().collect(),
+            _ => Vec::new(),
         };
         own.into_iter().chain(&mut self.api.api_key_file).collect()
     }
 
     /// Whether it finishes what it has begun when it is asked to end.
     pub(crate) fn ends_by_itself(&self) -> bool {
-        matches!(&self.command, EventCommand::Publish(arguments) if arguments.batch.is_some())
+        match &self.command {
+            EventCommand::Publish(arguments) => arguments.batch.is_some(),
+            EventCommand::Listen(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it tells more than one thing, over time.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.command, EventCommand::Listen(_))
+    }
+
+    /// Whether it goes on until it is stopped.
+    pub(crate) fn is_endless(&self) -> bool {
+        matches!(&self.command, EventCommand::Listen(arguments) if arguments.limits.is_endless())
     }
 }
 
@@ -115,6 +136,8 @@ pub(crate) struct EventContext<'a> {
     pub settings: &'a Settings,
     /// The same as it was typed, which goes before.
     pub flags: ApiFlags,
+    /// Where clients connect.
+    pub url: &'a GatewayUrl,
     /// Where they ask the gateway in this process, if that is the one of the session.
     pub own: Option<&'a Api>,
     /// Where results go.
@@ -129,6 +152,11 @@ impl EventContext<'_> {
     /// Waits until the command is asked to end by itself.
     async fn stopped(&self) -> Exit {
         stream::asked(self.stop).await
+    }
+
+    /// Whether it was asked to.
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(Stop::is_asked)
     }
 
     fn take_input(&self) -> Result<Box<dyn BufRead + Send>, Failure> {
@@ -147,6 +175,7 @@ impl EventContext<'_> {
 /// Runs a command of the shell.
 pub(crate) async fn run(
     mut arguments: EventArgs,
+    session: Option<&Address>,
     settings: &Settings,
     output: &Output,
     console: &mut Console,
@@ -157,8 +186,14 @@ pub(crate) async fn run(
     }
     let input = Mutex::new(console.stdin.take());
     let EventArgs { api: flags, command } = arguments;
+    let url = match session {
+        Some(session) if matches!(command, EventCommand::Listen(_)) => {
+            session.join(settings.timeout).await?.url()?
+        }
+        _ => settings.url_or_default(),
+    };
     let (input, stop) = (Some(&input), Some(stop));
-    let context = EventContext { settings, flags, own: None, output, input, stop };
+    let context = EventContext { settings, flags, url: &url, own: None, output, input, stop };
     execute(command, &context).await
 }
 
@@ -171,8 +206,9 @@ pub(crate) fn run_beside<'a>(
     stop: Option<&'a Stop>,
 ) -> BoxFuture<'a, Result<(), Failure>> {
     let EventArgs { api: flags, command } = arguments;
-    let own = location.embedded.as_ref();
-    let context = EventContext { settings, flags, own, output, input: None, stop };
+    let Location { url, embedded, .. } = location;
+    let own = embedded.as_ref();
+    let context = EventContext { settings, flags, url, own, output, input: None, stop };
     async move { execute(command, &context).await }.boxed()
 }
 
@@ -182,6 +218,7 @@ async fn execute(command: EventCommand, context: &EventContext<'_>) -> Result<()
         EventCommand::Ls(arguments) => registry::list(arguments, context).await,
         EventCommand::Show(arguments) => registry::show(arguments, context).await,
         EventCommand::Register(arguments) => register::register(arguments, context).await,
+        EventCommand::Listen(arguments) => listen::listen(*arguments, context).await,
         EventCommand::Unregister(arguments) => registry::unregister(arguments, context).await,
         EventCommand::Token(arguments) => token::issue(arguments, context).await,
         EventCommand::Sessions(arguments) => sessions::sessions(arguments, context).await,
