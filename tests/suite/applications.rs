@@ -116,6 +116,8 @@ fn what_is_not_done_is_said_to_be_so_by_status_and_headers() {
         }
         assert_eq!(problem(&answer), (code, status.to_owned()), "{method} {path} {shown}");
         assert_eq!(answer.header("allow").is_some(), code == 405);
+        let wait = answer.header("retry-after").map(|wait| wait.parse().unwrap());
+        assert!(wait.map_or(code != 429, |wait: u64| code == 429 && (1..=60).contains(&wait)), "{wait:?}");
     }
     let form = application.request("POST", "/publish", "").with("Content-Type: text/plain");
     let answer = application.send(&form.with("Content-Length: 2"), "{}").unwrap();

@@ -180,7 +180,7 @@ impl Gateway {
     fn step(&mut self, step: Option<Step>) {
         match step {
             None => {}
-            Some(Step::Answer(text)) => self.down.push_back(Down::Text(text)),
+            Some(Step::Answer(text, _)) => self.down.push_back(Down::Text(text)),
             Some(Step::Close(code)) => self.close(code),
             Some(Step::Ask(asked)) => {
                 let drawn = self.draw();

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::ErrorKind;
 
 use crate::config::BindAddress;
+use crate::store::OpenError;
 use crate::{ConfigError, ServeError};
 
 /// An error with its causes, and a hint below it where there is one.
@@ -56,7 +57,27 @@ fn hint(error: &ServeError) -> Option<&'static str> {
         ServeError::Configuration(ConfigError::Unreadable { .. }) => {
             Some("`--config` names it, or the variable CONCIERGE_SERVER_CONFIG")
         }
-        ServeError::Configuration(_) | ServeError::CannotKeepEvents(_) => None,
+        ServeError::CannotKeepEvents(error) => hint_of_store(error),
+        ServeError::Configuration(_) => None,
+    }
+}
+
+/// The same for a store. What is not here says itself what to do.
+fn hint_of_store(error: &OpenError) -> Option<&'static str> {
+    match error {
+        OpenError::Unusable { .. } => Some(
+            "`telegraphy.store` names a file on a local disk that this program may write to, and nobody else uses",
+        ),
+        OpenError::Foreign { .. } => {
+            Some("`telegraphy.store` names a file of its own, which need not be there yet")
+        }
+        OpenError::Newer { .. } => {
+            Some("start the newer program, or put back the copy of before the upgrade")
+        }
+        OpenError::Damaged { .. } => {
+            Some("move it away and put back a copy of it; OPERATING.md says how to make one")
+        }
+        _ => None,
     }
 }
 

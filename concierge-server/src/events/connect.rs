@@ -128,7 +128,9 @@ impl Events {
         };
         let owner = session.owner();
         self.sessions.insert(session);
-        if self.sessions.of_owner(&owner).count() > self.settings.sessions_per_owner
+        // Where hosts are not told apart, strangers are not one owner: what bounds them is how many may be away in all.
+        if owner != Owner::Host(None)
+            && self.sessions.count_of(&owner) > self.settings.sessions_per_owner
             && let Some(oldest) = self.sessions.longest_away_of(&owner)
         {
             let changes = self.end(oldest, now);

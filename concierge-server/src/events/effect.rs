@@ -209,8 +209,13 @@ pub enum Refusal {
         limit: usize,
     },
     /// There would be too many of something.
-    #[error("{0}")]
-    LimitExceeded(String),
+    #[error("{message}")]
+    LimitExceeded {
+        /// Of what.
+        message: String,
+        /// When there is room for another one at the latest, in seconds, if that is known.
+        retry_after: Option<u64>,
+    },
     /// It could not be made durable.
     #[error("it could not be stored")]
     NotStored(#[from] NotStored),

@@ -116,7 +116,10 @@ impl Events {
         if standing.is_none() {
             let limit = self.settings.events;
             if self.topics.len() >= limit {
-                return Err(Refusal::LimitExceeded(format!("{limit} events are known already")));
+                return Err(Refusal::LimitExceeded {
+                    message: format!("{limit} events are known already"),
+                    retry_after: None,
+                });
             }
             self.know(name);
         }

@@ -132,7 +132,10 @@ impl Events {
         }
         let limit = self.settings.events;
         if self.topics.len() + added > limit {
-            return Err(Refusal::LimitExceeded(format!("at most {limit} events may be known")));
+            return Err(Refusal::LimitExceeded {
+                message: format!("at most {limit} events may be known"),
+                retry_after: None,
+            });
         }
         Ok(())
     }

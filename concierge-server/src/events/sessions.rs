@@ -111,6 +111,11 @@ impl Sessions {
         ids.filter_map(|id| self.by_id.get(id))
     }
 
+    /// How many those are.
+    pub(super) fn count_of(&self, owner: &Owner) -> usize {
+        self.by_owner.get(owner).map_or(0, BTreeSet::len)
+    }
+
     /// The sessions of a user, by id.
     pub(super) fn of_user(&self, user: &UserId) -> Vec<SessionId> {
         self.of_owner(&Owner::User(user.clone())).map(|session| session.id).collect()

@@ -39,7 +39,8 @@ pub struct Settings {
     pub dedupe_window: Duration,
     /// The most connections of a user.
     pub connections_per_user: usize,
-    /// The most sessions of a user, or of the anonymous clients of a host: the one that was away the longest goes first.
+    /// The most sessions of a user, or of the anonymous clients of a host: the one that was away the longest goes first. Where hosts
+    /// are not told apart, only [`sessions_away`](Self::sessions_away) bounds those of anonymous clients.
     pub sessions_per_owner: usize,
     /// The most sessions that are away.
     pub sessions_away: usize,

@@ -42,6 +42,11 @@ impl Tokens {
         self.unspent.len()
     }
 
+    /// When the next one expires.
+    pub(super) fn next_expiry(&self) -> Option<Timestamp> {
+        self.by_expiry.first().map(|(expires, _)| *expires)
+    }
+
     pub(super) fn insert(&mut self, token: TokenHash, expires: Timestamp, pass: Pass) {
         self.by_expiry.insert((expires, token));
         self.unspent.insert(token, (expires, pass));

@@ -77,7 +77,10 @@ impl Events {
         read_grants(&pass.grants)?;
         let limit = self.settings.tokens;
         if self.tokens.len(now) >= limit {
-            return Err(Refusal::LimitExceeded(format!("{limit} tokens wait to be used")));
+            let message = format!("{limit} tokens wait to be used");
+            let wait = self.tokens.next_expiry().map(|expires| expires.since(now));
+            let retry_after = wait.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+            return Err(Refusal::LimitExceeded { message, retry_after });
         }
         let expires = now.after(ttl.unwrap_or(self.settings.token_ttl));
         self.tokens.insert(TokenHash::of(token.reveal()), expires, pass);

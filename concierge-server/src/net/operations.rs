@@ -1,5 +1,6 @@
 //! The listener for those who run the gateway: its metrics, whether it is ready, and the way to its administration. Clients have nothing to ask here.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,22 +88,25 @@ fn answer(request: &Request<Incoming>, gateway: &Gateway, peer: Peer, over_loopb
         }
         ("/healthz", _) => text(StatusCode::OK, "ok\n"),
         ("/readyz", _) => match what_keeps_from_being_ready(gateway) {
-            Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, why),
+            Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
             None => text(StatusCode::OK, "ready\n"),
         },
         _ => text(StatusCode::NOT_FOUND, "here are /metrics, /healthz and /readyz\n"),
     }
 }
 
-fn what_keeps_from_being_ready(gateway: &Gateway) -> Option<&'static str> {
+fn what_keeps_from_being_ready(gateway: &Gateway) -> Option<Cow<'static, str>> {
     if gateway.stop_by().is_some() {
-        Some("stopping\n")
-    } else if gateway.admission().is_full() {
-        Some("full\n")
-    } else {
-        gateway.scarce().map(|what| match what {
-            Scarce::Outboxes => "overloaded: too much waits to be written to clients\n",
-            Scarce::Descriptors => "overloaded: too few descriptors are left\n",
-        })
+        return Some("stopping".into());
     }
+    if let Some(failure) = gateway.exchange().and_then(|exchange| exchange.failure()) {
+        return Some(format!("{failure}; nothing is stored until the next start").into());
+    }
+    if gateway.admission().is_full() {
+        return Some("full".into());
+    }
+    gateway.scarce().map(|what| match what {
+        Scarce::Outboxes => "overloaded: too much waits to be written to clients".into(),
+        Scarce::Descriptors => "overloaded: too few descriptors are left".into(),
+    })
 }

@@ -4,11 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 use tracing::{info, warn};
 
 use super::files::{Disk, Files};
@@ -255,8 +256,17 @@ impl Server {
             let connections = gateway.admission().connections();
             warn!(connections, "stopped with connections that did not take what was queued for them");
         }
+        operations.shutdown().await;
+        if let Some(exchange) = gateway.exchange().cloned()
+            && timeout(CLOSING, spawn_blocking(move || exchange.close())).await.is_err()
+        {
+            warn!("stopped while the disk under the store of events was busy");
+        }
     }
 }
+
+/// How long the disk may take at the end to have everything in one file; if it takes longer, the next start finds it all the same.
+const CLOSING: Duration = Duration::from_secs(2);
 
 impl ServerHandle {
     #[cfg(test)]

@@ -147,6 +147,12 @@ impl Store {
         self.reads.page(query)
     }
 
+    /// Waits until everything that was submitted is durable, and writes nothing any more; a file is whole in itself then, and can be
+    /// copied. Blocks. Nothing may be submitted after it.
+    pub fn close(&self) {
+        self.writer.close();
+    }
+
     /// Why nothing is written any more, if so. What is durable can still be read.
     pub fn failure(&self) -> Option<StoreError> {
         self.writer.queue.failure()

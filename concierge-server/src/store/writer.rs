@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 
 use concierge_client::telegraphy::Timestamp;
+use parking_lot::Mutex;
 
 use super::Counts;
 use super::error::StoreError;
@@ -20,7 +21,7 @@ use super::queue::{Queue, Waiting, Work};
 pub(super) struct Writer {
     pub(super) queue: Arc<Queue>,
     tally: Arc<Tally>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What was done, to be looked at from elsewhere.
@@ -40,7 +41,18 @@ impl Writer {
         let thread = thread::Builder::new()
             .name("concierge-store".to_owned())
             .spawn(move || serve(medium, &thread_queue, &thread_tally))?;
-        Ok(Self { queue, tally, thread: Some(thread) })
+        Ok(Self { queue, tally, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Waits until everything that was submitted is written, and ends. Nothing may be submitted any more.
+    pub(super) fn close(&self) {
+        self.queue.close();
+        let thread =
+            self.thread.lock().take().filter(|thread| thread.thread().id() != thread::current().id());
+        if let Some(thread) = thread {
+            // It contains what panics, and there would be nobody to tell.
+            let _ended = thread.join();
+        }
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -58,12 +70,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue.close();
-        let thread = self.thread.take().filter(|thread| thread.thread().id() != thread::current().id());
-        if let Some(thread) = thread {
-            // It contains what panics, and there would be nobody to tell.
-            let _ended = thread.join();
-        }
+        self.close();
     }
 }
 

@@ -74,8 +74,8 @@ enum Waiting {
 /// What follows from what came.
 #[derive(Debug, PartialEq)]
 pub enum Step {
-    /// A text for this connection.
-    Answer(String),
+    /// A text for this connection, and the status it tells.
+    Answer(String, Status),
     /// Something for the core, to be handed to [`Connection::input`].
     Ask(Asked),
     /// The end of the connection.
@@ -140,7 +140,7 @@ impl Connection {
             Ok(envelope) => refusal(&envelope, failure),
             Err(_) => Response { id: None, outcome: Outcome::Failed(failure) },
         };
-        Some(Step::Answer(encode(&response)))
+        Some(Step::Answer(encode(&response), response.outcome.status()))
     }
 
     /// A binary message arrived, which is none.
@@ -196,7 +196,7 @@ impl Connection {
                 },
             },
         };
-        Some(Step::Answer(encode(&response)))
+        Some(Step::Answer(encode(&response), response.outcome.status()))
     }
 
     /// A request as the core takes it. What is fresh is used for a session that begins, if one does.
@@ -233,6 +233,11 @@ impl Connection {
         let message = format!("CONNECT not received within {seconds} s");
         let outcome = Outcome::Failed(Failure::new(Status::ConnectTimeout, message));
         Timer::Close(encode(&Response { id: None, outcome }), CloseCode::ConnectTimeout)
+    }
+
+    /// The kind of the request that is being answered.
+    pub fn asked(&self) -> Option<RequestKind> {
+        self.asked
     }
 
     /// Which connection it is.

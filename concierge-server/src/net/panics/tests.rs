@@ -44,9 +44,11 @@ pub(in crate::net) enum Fault {
     Disk,
     /// Before a request of those who run the gateway is looked at.
     Operations,
+    /// With the events locked, before they decide about a request.
+    Events,
 }
 
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 12] = [
     Fault::Accept,
     Fault::Decode,
     Fault::BeforeTheHub,
@@ -58,6 +60,7 @@ const FAULTS: [Fault; 11] = [
     Fault::FileRoute,
     Fault::Disk,
     Fault::Operations,
+    Fault::Events,
 ];
 
 /// The panic that comes next.
@@ -108,8 +111,12 @@ struct Client {
 
 impl Client {
     async fn upgrade(address: SocketAddr) -> Option<WebSocketStream<TcpStream>> {
+        Self::upgrade_at(address, "ws").await
+    }
+
+    async fn upgrade_at(address: SocketAddr, path: &str) -> Option<WebSocketStream<TcpStream>> {
         let stream = TcpStream::connect(address).await.unwrap();
-        Some(soon(client_async(format!("ws://{address}/ws"), stream)).await.ok()?.0)
+        Some(soon(client_async(format!("ws://{address}/{path}"), stream)).await.ok()?.0)
     }
 
     /// Joins; none where there is no place.
@@ -228,6 +235,15 @@ async fn provoke(
             arm();
             assert_eq!(http(operations, "GET /readyz HTTP/1.1", "").await.0, 500);
         }
+        Fault::Events => {
+            let socket = Client::upgrade_at(address, "telegraphy/ws").await.unwrap();
+            let mut victim = Client { socket, key: String::new() };
+            victim.say(r#"{"message":"CONNECT","id":0,"args":{"auth_token":""}}"#).await;
+            assert!(victim.hear().await.unwrap().contains("CONNECTED"));
+            arm();
+            victim.say(r#"{"message":"PING","id":1}"#).await;
+            assert_eq!(victim.hear().await, Err(4500));
+        }
         Fault::AfterTheHub | Fault::BeforeTheHub | Fault::Decode if round.is_multiple_of(2) => {
             // It is not in, or does not know that it is.
             let mut socket = Client::upgrade(address).await.unwrap();
@@ -306,5 +322,5 @@ async fn a_failure_anywhere_ends_what_it_happened_to_and_nobody_else_notices() {
 #[tokio::test]
 #[ignore = "takes three seconds: tests/run runs it"]
 async fn a_thousand_failures_leave_nothing_behind() {
-    many(91).await;
+    many(84).await;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use concierge_client::telegraphy::{Status, SystemEvent};
+use concierge_client::telegraphy::{RequestKind, Status, SystemEvent};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -14,10 +14,13 @@ use crate::events::{Cause, Reply};
 /// The one label that some numbers have.
 type Label = [(&'static str, &'static str); 1];
 
+/// An answer to a client: what it asked, and the status.
+type Answered = [(&'static str, &'static str); 2];
+
 /// Counts the events of web applications. Clones count together.
 #[derive(Debug, Clone, Default)]
 pub(in crate::net) struct Counted {
-    answered: Family<Label, Counter>,
+    answered: Family<Answered, Counter>,
     refused: Family<Label, Counter>,
     published: Counter,
     delivered: Counter,
@@ -63,13 +66,19 @@ impl Counted {
             Unit::Bytes,
             counted.log.clone(),
         );
-        registry.register("answers", "Answers to requests, by status", counted.answered.clone());
+        registry.register(
+            "answers",
+            "Answers to requests of clients, by what they asked and the status they were answered with",
+            counted.answered.clone(),
+        );
         registry.register("tokens_refused", "Tokens that were refused, by cause", counted.refused.clone());
         counted
     }
 
-    pub(super) fn answer(&self, status: Status) {
-        self.answered.get_or_create(&[("status", status.as_str())]).inc();
+    /// Somebody was answered; what it asked, where that came as far as to be asked.
+    pub(super) fn answer(&self, message: Option<RequestKind>, status: Status) {
+        let message = message.map_or("none", RequestKind::as_str);
+        self.answered.get_or_create(&[("message", message), ("status", status.as_str())]).inc();
     }
 
     pub(super) fn reply(&self, reply: &Reply) {

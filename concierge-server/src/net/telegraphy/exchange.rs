@@ -26,9 +26,11 @@ use crate::events::record::NotStored;
 use crate::events::{CallId, ConnectionId, Doors, Effect, Events, Input, Question, Refusal, Reply};
 use crate::net::outbox::{Outbox, Pressure, relieve};
 use crate::net::panics::Panics;
+#[cfg(test)]
+use crate::net::panics::tests::Fault;
 use crate::net::payload::Payload;
 use crate::net::seats::Drawn;
-use crate::store::{Query, Store};
+use crate::store::{Query, Store, StoreError};
 
 /// How often the store removes what has expired.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -189,6 +191,11 @@ impl Exchange {
         self.core.lock().is_stopped = true;
     }
 
+    /// Waits until what was asked is durable, and closes the store. Blocks. Nobody runs it any more.
+    pub(in crate::net) fn close(&self) {
+        self.store.close();
+    }
+
     /// What holds for every connection.
     pub(super) fn rules(&self) -> &Arc<Rules> {
         &self.rules
@@ -207,6 +214,11 @@ impl Exchange {
     /// What is durable, and how.
     pub(super) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Why nothing is made durable any more, if so.
+    pub(in crate::net) fn failure(&self) -> Option<StoreError> {
+        self.store.failure()
     }
 
     /// How many sessions there are, and how many connections that are connected.
@@ -265,7 +277,14 @@ impl Exchange {
         while let Some(input) = core.inputs.pop_front() {
             let now = core.clock.now();
             let (asker, call) = concerned(&input);
-            if self.panics.contain(|| core.events.handle(input, now, &mut core.effects)).is_none() {
+            let handled = self.panics.contain(|| {
+                #[cfg(test)]
+                if asker.is_some() {
+                    self.panics.inject(Fault::Events);
+                }
+                core.events.handle(input, now, &mut core.effects);
+            });
+            if handled.is_none() {
                 core.close(asker.as_slice(), CloseCode::Internal);
                 // Whoever waits hears of it.
                 call.map(|call| core.calls.remove(&call));
@@ -286,7 +305,6 @@ impl Exchange {
             match effect {
                 Effect::Answer { to, id, outcome } => {
                     let status = outcome.status();
-                    self.counted.answer(status);
                     self.say(core, &[to], || encode::answer(id, outcome));
                     if let Some(post) = core.seats.get(&to) {
                         post.answer(status);

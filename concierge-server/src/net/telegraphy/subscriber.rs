@@ -84,6 +84,12 @@ impl Subscriber {
         self.post.outbox().push(&Payload::new(text, 1, &mut Vec::new(), total)) != Pressure::Low
     }
 
+    /// The answer to what never came to the core.
+    fn refuse(&self, text: &str, status: Status) -> bool {
+        self.gateway.metrics().telegraphy().answer(None, status);
+        self.say(text)
+    }
+
     fn ask(&mut self, asked: Asked) {
         match &asked.request {
             AnyRequest::Connect(connect) => {
@@ -117,6 +123,7 @@ impl Subscriber {
     }
 
     fn handle_answer(&mut self, status: Status) {
+        self.gateway.metrics().telegraphy().answer(self.connection.asked(), status);
         let was_connected = self.connection.is_connected();
         self.connection.handle_answer(status);
         if self.connection.is_connected() && !was_connected {
@@ -177,7 +184,7 @@ impl Side for Subscriber {
         self.handle_activity(now);
         let mut outcome = Outcome { is_own_high: self.post.is_slow(), ..Outcome::default() };
         match self.connection.handle_text(text) {
-            Some(Step::Answer(text)) => outcome.is_own_high |= self.say(&text),
+            Some(Step::Answer(text, status)) => outcome.is_own_high |= self.refuse(&text, status),
             Some(Step::Close(code)) => outcome.close = Some(close(code)),
             Some(Step::Ask(asked)) => self.ask(asked),
             None => {}
@@ -206,7 +213,7 @@ impl Side for Subscriber {
                 return Some(self.close(code));
             }
             match self.connection.poll()? {
-                Step::Answer(text) => drop(self.say(&text)),
+                Step::Answer(text, status) => _ = self.refuse(&text, status),
                 Step::Ask(asked) => self.ask(asked),
                 Step::Close(code) => return Some(self.close(code)),
             }

@@ -126,6 +126,10 @@ fn failure(error: &rusqlite::Error) -> Failure {
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
+        if !self.is_broken {
+            // The file alone is everything then. What cannot be moved is found in the WAL by the next start.
+            let _left = self.connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::TRUNCATE);
+        }
         // After a failure nothing is moved any more: the WAL is left for the next start to recover from.
         let _hint = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, self.is_broken);
     }

@@ -229,7 +229,7 @@ impl Stage {
 
     fn step(&mut self, id: ConnectionId, step: Step) {
         match step {
-            Step::Answer(text) => self.hear(id, text),
+            Step::Answer(text, _) => self.hear(id, text),
             Step::Close(code) => self.close(id, code),
             Step::Ask(asked) => {
                 // What is drawn at random elsewhere is the connection's number here.

@@ -149,7 +149,9 @@ fn problem(refusal: Refusal) -> Problem {
         Refusal::InvalidFilters { path, .. } => problem(ProblemStatus::InvalidFilters).at(path),
         Refusal::Conflict { path, .. } => problem(ProblemStatus::Conflict).at(path),
         Refusal::TooLarge { .. } => problem(ProblemStatus::TooLarge),
-        Refusal::LimitExceeded(_) => problem(ProblemStatus::LimitExceeded),
+        Refusal::LimitExceeded { retry_after, .. } => {
+            Problem { retry_after, ..problem(ProblemStatus::LimitExceeded) }
+        }
         Refusal::NotStored(why) => {
             let problem = |status| Problem::new(status, format!("{message}: {why}"));
             match why {
