@@ -32,6 +32,7 @@ mod manual;
 mod memory;
 mod metrics;
 mod original;
+mod outages;
 mod proxied;
 mod proxies;
 mod published;

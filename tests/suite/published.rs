@@ -1,6 +1,8 @@
-//! What a web application was told is published is there: after the whole gateway is killed, with many publishing at once.
+//! What a web application was told is published is there, and so is what a client was told is permanent: after the whole gateway is
+//! killed, or the power of its disk is cut, with many publishing at once.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -10,14 +12,24 @@ use concierge_client::telegraphy::{
     AuthToken, Epoch, EventName, FetchHistory, Position, PublishError, Publisher, Telegraphy,
 };
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::application::{Application, KEY};
+use support::disk::Disk;
 use support::gateway::GatewayProcess;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use support::raw::RawSocket;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 
-const EVENT: &str = "shop.Order";
+pub(crate) const EVENT: &str = "shop.Order";
 
-const KILLS: usize = 10;
+/// How often the gateway is killed; for more of it by hand there is a variable.
+const KILLS: usize = 20;
+
+/// How often, if not so often.
+const KILLS_WANTED: &str = "CONCIERGE_TEST_KILLS";
+
+/// How often the power is cut.
+const CUTS: usize = 5;
 
 /// How many publish at once.
 const PUBLISHERS: usize = 8;
@@ -28,34 +40,112 @@ const MOST_REFUSED: usize = 100;
 /// How many events are read at once.
 const PAGE: u32 = 500;
 
+/// How many permanent subscriptions are made in a life, at most.
+const SUBSCRIPTIONS: u64 = 100;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "kills a gateway ten times: tests/run runs it"]
+#[ignore = "kills a gateway twenty times: tests/run runs it"]
 async fn what_was_answered_is_there_in_order_and_once_after_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let store = format!("telegraphy.store={}", folder.path().join("store.db").display());
-    let (mut answered, mut epoch) = (BTreeSet::new(), None);
-    let next = Arc::new(AtomicU64::new(0));
-    for kill in 0..=KILLS {
-        let (gateway, application) = Application::start(&["--set", &store]).unwrap();
-        let publisher = Publisher::new(&format!("http://{}", application.address), KEY).unwrap();
-        match &epoch {
-            None => define(&publisher).await,
-            Some(epoch) => check(&gateway, epoch, &answered).await,
-        }
-        let (answer, mut answers) = unbounded_channel();
-        let is_killed = Arc::new(AtomicBool::new(false));
-        for _ in 0..PUBLISHERS {
-            let (next, is_killed) = (Arc::clone(&next), Arc::clone(&is_killed));
-            tokio::spawn(publish(publisher.clone(), next, is_killed, answer.clone()));
-        }
-        drop(answer);
+    let kills = std::env::var(KILLS_WANTED).map_or(KILLS, |wanted| wanted.parse().unwrap());
+    let mut promised = Promised::default();
+    for kill in 0..=kills {
+        let life = Life::begin(&store, &promised).await;
         // Another moment each time: with the first that is answered, and later ones.
-        let (wanted, mut got, mut refused) = (1 + kill * kill * 3, 0, 0);
+        let moment = kill % KILLS;
+        life.end_after(1 + moment * moment * 3, &mut promised, |gateway| {
+            gateway.program.signal(Signal::KILL).unwrap();
+        })
+        .await;
+    }
+    println!(
+        "{} events and {} permanent subscriptions answered by a gateway that was killed {kills} times: all are there",
+        promised.events.len(),
+        promised.kept
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a disk of its own, which tests/run lets it have as root"]
+async fn what_was_answered_is_there_in_order_and_once_after_a_power_cut() {
+    let disk = match Disk::new() {
+        Ok(disk) => disk,
+        Err(why) => return println!("SKIPPED (there is no disk to cut the power of: {why:#})"),
+    };
+    let store = format!("telegraphy.store={}", disk.path().join("store.db").display());
+    let mut promised = Promised::default();
+    for cut in 0..=CUTS {
+        let life = Life::begin(&store, &promised).await;
+        life.end_after(1 + cut * cut * 40, &mut promised, |gateway| {
+            disk.cut().unwrap();
+            gateway.program.signal(Signal::KILL).unwrap();
+        })
+        .await;
+        disk.mount_again().unwrap();
+    }
+    println!(
+        "{} events and {} permanent subscriptions answered on a disk whose power was cut {CUTS} times: all are there",
+        promised.events.len(),
+        promised.kept
+    );
+}
+
+/// What was answered in all lives.
+#[derive(Default)]
+struct Promised {
+    epoch: Option<Epoch>,
+    /// The number of each, and its offset.
+    events: BTreeSet<(u64, u64)>,
+    next: Arc<AtomicU64>,
+    /// The session of the last life, and the permanent subscriptions that it has.
+    session: Option<(String, BTreeSet<u64>)>,
+    /// Permanent subscriptions of all lives.
+    kept: usize,
+}
+
+/// A gateway on which many publish and one subscribes.
+struct Life {
+    gateway: GatewayProcess,
+    answers: UnboundedReceiver<Result<(u64, Position), PublishError>>,
+    subscriber: JoinHandle<(String, BTreeSet<u64>)>,
+    is_ended: Arc<AtomicBool>,
+    _application: Application,
+}
+
+impl Life {
+    /// Starts a gateway, looks for what is promised, and goes on.
+    async fn begin(store: &str, promised: &Promised) -> Self {
+        let (gateway, application) = Application::start(&["--set", store]).unwrap();
+        let publisher = Publisher::new(&format!("http://{}", application.address), KEY).unwrap();
+        match &promised.epoch {
+            None => define(&publisher).await,
+            Some(epoch) => check(&gateway, epoch, &promised.events).await,
+        }
+        if let Some((session, kept)) = &promised.session {
+            // A session of which nothing was answered as permanent may be gone with the gateway.
+            let there = if kept.is_empty() { BTreeSet::new() } else { permanent(gateway.address(), session) };
+            assert!(kept.is_subset(&there), "{kept:?} were answered, and {there:?} are there");
+        }
+        let (socket, session) = connect(gateway.address());
+        let (answer, answers) = unbounded_channel();
+        let is_ended = Arc::new(AtomicBool::new(false));
+        for _ in 0..PUBLISHERS {
+            let (next, is_ended) = (Arc::clone(&promised.next), Arc::clone(&is_ended));
+            tokio::spawn(publish(publisher.clone(), next, is_ended, answer.clone()));
+        }
+        let subscriber = tokio::task::spawn_blocking(move || (session, subscribe(socket)));
+        Self { gateway, answers, subscriber, is_ended, _application: application }
+    }
+
+    /// Ends it once so many events were answered, and keeps what was.
+    async fn end_after(mut self, wanted: usize, promised: &mut Promised, end: impl FnOnce(&GatewayProcess)) {
+        let (mut got, mut refused) = (0, 0);
         while got < wanted {
-            match answers.recv().await.unwrap() {
+            match self.answers.recv().await.unwrap() {
                 Ok((number, position)) => {
-                    epoch = Some(position.epoch);
-                    answered.insert((number, position.offset));
+                    promised.epoch = Some(position.epoch);
+                    promised.events.insert((number, position.offset));
                     got += 1;
                 }
                 // A machine that is busy may refuse some, which are not promised anything.
@@ -66,13 +156,15 @@ async fn what_was_answered_is_there_in_order_and_once_after_kill_9() {
                 }
             }
         }
-        is_killed.store(true, Ordering::Relaxed);
-        gateway.program.signal(Signal::KILL).unwrap();
-        while let Some(answer) = answers.recv().await {
-            answered.extend(answer.map(|(number, position)| (number, position.offset)));
+        self.is_ended.store(true, Ordering::Relaxed);
+        end(&self.gateway);
+        while let Some(answer) = self.answers.recv().await {
+            promised.events.extend(answer.map(|(number, position)| (number, position.offset)));
         }
+        let (session, kept) = self.subscriber.await.unwrap();
+        promised.kept += kept.len();
+        promised.session = Some((session, kept));
     }
-    println!("{} events answered by a gateway that was killed {KILLS} times: all are there", answered.len());
 }
 
 async fn define(publisher: &Publisher) {
@@ -86,7 +178,7 @@ async fn define(publisher: &Publisher) {
 async fn publish(
     publisher: Publisher,
     next: Arc<AtomicU64>,
-    is_killed: Arc<AtomicBool>,
+    is_ended: Arc<AtomicBool>,
     answer: UnboundedSender<Result<(u64, Position), PublishError>>,
 ) {
     loop {
@@ -94,15 +186,46 @@ async fn publish(
         let data = Data::from_value(&number).unwrap();
         let order = Publish::new(EventName::new(EVENT).unwrap(), data);
         let outcome = publisher.publish(order).await;
-        let is_over = outcome.is_err() && is_killed.load(Ordering::Relaxed);
+        let is_over = outcome.is_err() && is_ended.load(Ordering::Relaxed);
         if answer.send(outcome.map(|published| (number, published.position()))).is_err() || is_over {
             return;
         }
     }
 }
 
-/// Reads the whole log, and looks for what was answered.
-async fn check(gateway: &GatewayProcess, epoch: &Epoch, answered: &BTreeSet<(u64, u64)>) {
+/// An anonymous client of a gateway, and its answer to a request.
+fn ask(socket: &mut RawSocket, id: u64, message: &str, args: &Value) -> anyhow::Result<Value> {
+    socket.send_text(&json!({"message": message, "id": id, "args": args}).to_string())?;
+    Ok(serde_json::from_str(&socket.read_text()?)?)
+}
+
+/// Who is connected, and its session.
+fn connect(address: SocketAddr) -> (RawSocket, String) {
+    let mut socket = RawSocket::upgraded_at(address, "/telegraphy/ws").unwrap();
+    let answer = ask(&mut socket, 0, "CONNECT", &json!({"auth_token": ""})).unwrap();
+    (socket, answer["data"]["session_token"].as_str().unwrap().to_owned())
+}
+
+/// Makes one permanent subscription after the other, until there are enough or the gateway is gone: those that were answered.
+fn subscribe(mut socket: RawSocket) -> BTreeSet<u64> {
+    let made = (1..=SUBSCRIPTIONS).take_while(|number| {
+        // Nobody publishes what it wants.
+        let args = json!({"event_name": EVENT, "filters": {"number": number}, "permanent": true});
+        ask(&mut socket, *number, "SUBSCRIBE", &args).is_ok_and(|answer| answer["status"] == "SUBSCRIBED")
+    });
+    made.collect()
+}
+
+/// The permanent subscriptions that a session has.
+fn permanent(address: SocketAddr, session: &str) -> BTreeSet<u64> {
+    let mut socket = RawSocket::upgraded_at(address, "/telegraphy/ws").unwrap();
+    let answer = ask(&mut socket, 1000, "RECONNECT", &json!({"session_token": session})).unwrap();
+    let subscriptions = answer["subscriptions"].as_array().unwrap().iter();
+    subscriptions.map(|one| one["filters"]["number"].as_u64().unwrap()).collect()
+}
+
+/// What is in the whole log: numbers and offsets, and how many there are. They are in order, and none is there twice.
+pub(crate) async fn read(gateway: &GatewayProcess, epoch: &Epoch) -> (BTreeSet<(u64, u64)>, u64) {
     let url = format!("ws://{}/telegraphy/ws", gateway.address());
     let telegraphy = Telegraphy::connect(url, AuthToken::anonymous()).await.unwrap();
     let (mut seen, mut numbers, mut offset) = (BTreeSet::new(), BTreeSet::new(), 0);
@@ -116,16 +239,23 @@ async fn check(gateway: &GatewayProcess, epoch: &Epoch, answered: &BTreeSet<(u64
         let page = telegraphy.history(history).await.unwrap();
         assert!(page.recovered && page.epoch == *epoch, "{page:?}");
         if page.events.is_empty() {
-            break;
+            return (seen, offset);
         }
         for event in page.events {
-            offset += 1;
-            assert_eq!(event.meta.unwrap().offset, Some(offset), "without gaps and in order");
+            let there = event.meta.unwrap().offset.unwrap();
+            assert!(there > offset, "{there} comes after {offset}");
+            offset = there;
             let number: u64 = serde_json::from_str(event.data.unwrap().as_str()).unwrap();
             assert!(numbers.insert(number), "{number} is there twice");
             seen.insert((number, offset));
         }
     }
+}
+
+/// Reads the whole log, and looks for what was answered.
+async fn check(gateway: &GatewayProcess, epoch: &Epoch, answered: &BTreeSet<(u64, u64)>) {
+    let (seen, last) = read(gateway, epoch).await;
+    assert_eq!(seen.len() as u64, last, "there is no gap");
     let missing: Vec<_> = answered.difference(&seen).collect();
     assert!(missing.is_empty(), "answered, but not there: {missing:?}");
 }

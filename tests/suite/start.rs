@@ -10,7 +10,7 @@ use support::process::Program;
 use support::raw::RawSocket;
 
 /// Runs the program to its end; what it wrote on stderr must be meant for a person.
-fn refused(arguments: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn refused(arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = server_command().expect("the program is there");
     let mut gateway = Program::start("concierge-server", command.args(arguments)).expect("it starts");
     let status = gateway.wait().expect("it ends by itself");

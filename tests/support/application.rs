@@ -2,12 +2,13 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use crate::gateway::GatewayProcess;
+use crate::gateway::{GatewayProcess, server_command_by};
 use crate::raw::{Handshake, RawSocket, Response};
 
 /// The key that it has.
@@ -34,10 +35,21 @@ impl Application {
     ///
     /// When it does not say where web applications ask.
     pub fn start(arguments: &[&str]) -> Result<(GatewayProcess, Self)> {
-        // Nobody else can read what `tempfile` makes.
-        let mut keys = NamedTempFile::new()?;
-        writeln!(keys, "# of the test\n{KEY}\n{OTHER_KEY}")?;
-        Self::of(GatewayProcess::start, keys, "127.0.0.1:0", arguments)
+        Self::of(GatewayProcess::start, keys()?, "127.0.0.1:0", arguments)
+    }
+
+    /// The same, started by another program that takes the gateway and its arguments behind its own.
+    ///
+    /// # Errors
+    ///
+    /// When it does not say where web applications ask.
+    pub fn start_by(launcher: Command, arguments: &[&str]) -> Result<(GatewayProcess, Self)> {
+        let mut server = server_command_by(launcher)?;
+        let start = |arguments: &[&str]| {
+            server.args(arguments);
+            GatewayProcess::start_by(server)
+        };
+        Self::of(start, keys()?, "127.0.0.1:0", arguments)
     }
 
     /// Kills the gateway, and starts another one in its place, with these arguments more.
@@ -114,6 +126,13 @@ impl Application {
         anyhow::ensure!((200..300).contains(&answer.status), failed());
         serde_json::from_slice(&answer.body).with_context(failed)
     }
+}
+
+/// A file with the keys. Nobody else can read what `tempfile` makes.
+fn keys() -> Result<NamedTempFile> {
+    let mut keys = NamedTempFile::new()?;
+    writeln!(keys, "# of the test\n{KEY}\n{OTHER_KEY}")?;
+    Ok(keys)
 }
 
 /// Where a gateway says that web applications ask.

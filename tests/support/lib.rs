@@ -6,6 +6,7 @@
 pub mod application;
 pub mod browser;
 pub mod company;
+pub mod disk;
 pub mod emulator;
 pub mod fuzz;
 pub mod gateway;
