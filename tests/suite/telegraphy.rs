@@ -1,5 +1,12 @@
 //! Telegraphy over real sockets: which paths and subprotocols lead to it, the requests of anonymous clients, and every close that one
-//! can come to. What each request is answered is in the transcripts, which need no socket.
+//! can come to. What each request is answered is in the transcripts, which are [played] over sockets as well; [coverage] says what
+//! reaches each status and each close code.
+
+mod coverage;
+mod endings;
+mod names;
+mod played;
+mod player;
 
 use std::net::SocketAddr;
 
