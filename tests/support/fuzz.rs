@@ -19,6 +19,10 @@ use concierge_server::files::FilePath;
 use concierge_server::hub::{ClientId, Hub, Limits};
 use uuid::Uuid;
 
+mod telegraphy;
+
+pub use self::telegraphy::{bodies, texts};
+
 use crate::gateway::Gateway;
 use crate::raw::{Handshake, RawSocket};
 
@@ -26,7 +30,7 @@ use crate::raw::{Handshake, RawSocket};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target there is.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("payloads", payloads),
     ("configuration", configuration),
     ("hub", hub),
@@ -34,6 +38,8 @@ pub const TARGETS: [Target; 7] = [
     ("frames", frames),
     ("uploads", uploads),
     ("filters", filters),
+    ("bodies", bodies),
+    ("texts", texts),
 ];
 
 /// A text is a payload or is none. One that is read, written and read again is the same.
