@@ -142,10 +142,10 @@ mod tests {
                 report.add(&scenarios[0], peer, figures);
             }
         }
-        let expected = "| work | figure | ours | ours, legacy | nats | relay |\n\
-                        | --- | --- | --- | --- | --- | --- |\n\
-                        | 50 idle | KiB each | 11.0 |  |  | 22.0 (0.50) |\n\
-                        | 50 idle | server busy % | 0.50 |  |  | 0.50 (1.00) |\n";
+        let expected = "| work | figure | ours | ours, legacy | ours, events | nats | relay |\n\
+                        | --- | --- | --- | --- | --- | --- | --- |\n\
+                        | 50 idle | KiB each | 11.0 |  |  |  | 22.0 (0.50) |\n\
+                        | 50 idle | server busy % | 0.50 |  |  |  | 0.50 (1.00) |\n";
         assert_eq!(report.markdown(scenarios), expected);
     }
 }

@@ -9,8 +9,8 @@ const LOOKED_AT: usize = 40;
 /// How the answer to the first request of a subscriber begins; it goes on with the list of all of them.
 const SUBSCRIBED: &[u8] = br#"{"seq":0,"type":"SELF_SUBSCRIBE_RESULT""#;
 
-/// The longest head of a frame from a server.
-const LONGEST_HEAD: usize = 10;
+/// How the answer to one who subscribes to an event begins.
+const SUBSCRIBED_TO_EVENT: &[u8] = br#"{"success":true,"status":"SUBSCRIBED""#;
 
 /// How a server says things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub(crate) enum Language {
     Concierge,
     /// As NATS does: text of its own, cut into frames anywhere. Each message has so many bytes, all of it included.
     Nats { message_bytes: usize },
+    /// As this gateway does to who subscribed to events: a frame is an event, an answer, or other news.
+    Telegraphy,
+    /// As this gateway does to who publishes events: HTTP, where each response is an answer.
+    Web,
     /// Each frame is a message.
     Frames,
 }
@@ -63,8 +67,9 @@ impl Scanner {
                 let passed = self.left.min(bytes.len());
                 self.left -= passed;
                 bytes = bytes.get(passed..).unwrap_or_default();
-            } else if self.begun.is_empty() && bytes.len() >= LONGEST_HEAD + LOOKED_AT {
-                let taken = self.begin(bytes, &mut heard)?.unwrap_or_default();
+            } else if self.begun.is_empty()
+                && let Some(taken) = self.begin(bytes, &mut heard)?
+            {
                 bytes = bytes.get(taken..).unwrap_or_default();
             } else {
                 // The rare case of a frame whose beginning is cut: byte for byte, until it can be told what it is.
@@ -80,8 +85,27 @@ impl Scanner {
         Ok(heard)
     }
 
-    /// Takes note of the frame that begins here, and says how much of it was taken; nothing while too little is there.
+    /// Takes note of what begins here, and says how much of it was taken; nothing while too little is there.
     fn begin(&mut self, bytes: &[u8], heard: &mut Heard) -> Result<Option<usize>> {
+        match self.language {
+            Language::Web => self.begin_response(bytes, heard),
+            _ => self.begin_frame(bytes, heard),
+        }
+    }
+
+    /// The head of a response, which has to be a good one; its body has the length that it says.
+    fn begin_response(&mut self, bytes: &[u8], heard: &mut Heard) -> Result<Option<usize>> {
+        let Some(length) = bytes.windows(4).position(|end| end == b"\r\n\r\n") else { return Ok(None) };
+        let lines = std::str::from_utf8(bytes.get(..length).unwrap_or_default())?;
+        ensure!(lines.starts_with("HTTP/1.1 200 "), "a request was answered by {lines}");
+        let body = lines.lines().filter_map(|line| line.split_once(": "));
+        let body = body.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        self.left = body.map(|(_, length)| length.parse::<usize>()).sum::<Result<_, _>>()?;
+        heard.answers += 1;
+        Ok(Some(length + 4))
+    }
+
+    fn begin_frame(&mut self, bytes: &[u8], heard: &mut Heard) -> Result<Option<usize>> {
         let [flags, short, extended @ ..] = bytes else { return Ok(None) };
         let (length, start) = match (short, extended.first_chunk(), extended.first_chunk()) {
             (126, Some(long), _) => (usize::from(u16::from_be_bytes(*long)), 4),
@@ -115,12 +139,19 @@ impl Scanner {
                 heard.answers += 1;
             }
             Language::Concierge => heard.news += 1,
+            Language::Telegraphy if payload.starts_with(br#"{"event":"room""#) => heard.messages += 1,
+            Language::Telegraphy if payload.starts_with(SUBSCRIBED_TO_EVENT) => heard.subscriptions += 1,
+            Language::Telegraphy => {
+                let text = String::from_utf8_lossy(payload);
+                ensure!(text.starts_with(r#"{"event":"telegraphy.ping""#), "a subscriber was told {text}");
+                heard.news += 1;
+            }
             Language::Nats { message_bytes } => {
                 self.odd_bytes += length;
                 heard.messages += self.odd_bytes / message_bytes;
                 self.odd_bytes %= message_bytes;
             }
-            Language::Frames => heard.messages += 1,
+            Language::Frames | Language::Web => heard.messages += 1,
         }
         Ok(())
     }
@@ -181,6 +212,23 @@ mod tests {
         assert!(Scanner::new(Language::Concierge).scan(&refused).is_err());
         let closed = Frame::close(4011, "Slow consumer").unmasked().encode();
         assert!(Scanner::new(Language::Frames).scan(&closed).is_err());
+    }
+
+    #[test]
+    fn events_and_what_their_publisher_is_answered_are_told_apart() {
+        let texts = [
+            r#"{"success":true,"status":"SUBSCRIBED","id":1,"data":{"subscription":"s1"}}"#,
+            r#"{"event":"room","meta":{"event_type":"custom"},"data":"x"}"#,
+            r#"{"event":"telegraphy.ping","meta":{},"data":{}}"#,
+        ];
+        let expected = Heard { messages: 1, subscriptions: 1, news: 1, ..Heard::default() };
+        assert_eq!(heard(Language::Telegraphy, &encode(&texts)), expected);
+        let gap = encode(&[r#"{"event":"telegraphy.gap","meta":{},"data":{}}"#]);
+        assert!(Scanner::new(Language::Telegraphy).scan(&gap).is_err(), "a loss is no news");
+
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"offset\":null".repeat(3);
+        assert_eq!(heard(Language::Web, answer.as_bytes()), Heard { answers: 3, ..Heard::default() });
+        assert!(Scanner::new(Language::Web).scan(b"HTTP/1.1 429 Too Many Requests\r\n\r\n").is_err());
     }
 
     #[test]

@@ -17,11 +17,15 @@ pub(super) const COMPACT: &str = r#","features":["compact"],"intents":[]"#;
 const CONFIGURATION: &str = "[files]\nserve = false\n[limits]\nunidentified = \"unlimited\"\nunidentified_per_address = \"unlimited\"\n";
 
 pub(super) fn start(place: &Path) -> Result<(Program, SocketAddr)> {
+    let GatewayProcess { program, address } = GatewayProcess::start(&["--config", &configuration(place)?])?;
+    Ok((program, address))
+}
+
+/// A file with its settings.
+pub(super) fn configuration(place: &Path) -> Result<String> {
     let config = place.join("gateway.toml");
     std::fs::write(&config, CONFIGURATION)?;
-    let config = config.to_str().context("the folder for temporary files is no text")?;
-    let GatewayProcess { program, address } = GatewayProcess::start(&["--config", config])?;
-    Ok((program, address))
+    config.into_os_string().into_string().ok().context("the folder for temporary files is no text")
 }
 
 /// A connection that is in, and the frame with which it asks for its place if that is all that is missing.

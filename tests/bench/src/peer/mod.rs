@@ -1,6 +1,7 @@
 //! The servers that are compared, each with what its clients say and hear. The work has parts, and each part is a connection.
 
 mod concierge;
+mod events;
 mod nats;
 mod relay;
 
@@ -22,6 +23,8 @@ pub(crate) enum Peer {
     Ours,
     /// The gateway, with clients as there were before it.
     Legacy,
+    /// The gateway, with events of a web application that publishes them over HTTP.
+    Events,
     /// `nats-server` over WebSocket.
     Nats,
     /// The bare relay.
@@ -29,10 +32,10 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 4] = [Self::Ours, Self::Legacy, Self::Nats, Self::Relay];
+    pub(crate) const ALL: [Self; 5] = [Self::Ours, Self::Legacy, Self::Events, Self::Nats, Self::Relay];
 
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Self::Ours | Self::Legacy)
+        matches!(self, Self::Ours | Self::Legacy | Self::Events)
     }
 
     /// Whether each message is answered to its sender, besides being delivered.
@@ -44,6 +47,7 @@ impl Peer {
         match self {
             Self::Ours => "ours",
             Self::Legacy => "ours, legacy",
+            Self::Events => "ours, events",
             Self::Nats => "nats",
             Self::Relay => "relay",
         }
@@ -79,6 +83,8 @@ pub(crate) struct Server {
 pub(crate) struct Door {
     peer: Peer,
     address: SocketAddr,
+    /// Where web applications ask; the same for all but those who publish events.
+    publishers: SocketAddr,
 }
 
 impl Door {
@@ -97,6 +103,8 @@ impl Door {
         match self.peer {
             Peer::Ours => concierge::begin(self.address, part, concierge::COMPACT),
             Peer::Legacy => concierge::begin(self.address, part, ""),
+            Peer::Events if part == Part::Owner => Ok((RawSocket::open(self.publishers)?, None)),
+            Peer::Events => events::begin(self.address),
             Peer::Nats => Ok((nats::connect(self.address, part)?, None)),
             Peer::Relay => Ok((relay::connect(self.address, part)?, None)),
         }
@@ -106,12 +114,14 @@ impl Door {
 impl Server {
     /// Starts one, with room for as many connections as the system gives.
     pub(crate) fn start(peer: Peer, cores: &Cores, place: &Path) -> Result<Self> {
-        let (program, address) = cores.for_server(|| match peer {
-            Peer::Ours | Peer::Legacy => concierge::start(place),
-            Peer::Nats => nats::start(place),
-            Peer::Relay => relay::start(),
+        let alike = |(program, address)| (program, address, address);
+        let (program, address, publishers) = cores.for_server(|| match peer {
+            Peer::Ours | Peer::Legacy => concierge::start(place).map(alike),
+            Peer::Events => events::start(place),
+            Peer::Nats => nats::start(place).map(alike),
+            Peer::Relay => relay::start().map(alike),
         })??;
-        Ok(Self { program, door: Door { peer, address } })
+        Ok(Self { program, door: Door { peer, address, publishers } })
     }
 
     pub(crate) fn peer(&self) -> Peer {
@@ -131,6 +141,8 @@ impl Server {
     pub(crate) fn language(&self, part: Part, size: usize) -> Language {
         match self.door.peer {
             Peer::Ours | Peer::Legacy => Language::Concierge,
+            Peer::Events if part == Part::Owner => Language::Web,
+            Peer::Events => Language::Telegraphy,
             Peer::Nats => nats::language(part, size),
             Peer::Relay => Language::Frames,
         }
@@ -141,6 +153,7 @@ impl Server {
         let data = format!("\"{}\"", "x".repeat(size.saturating_sub(2)));
         match self.door.peer {
             Peer::Ours | Peer::Legacy => concierge::message(part, &data),
+            Peer::Events => events::publish(self.door.publishers, &data),
             Peer::Nats => nats::message(part, &data),
             Peer::Relay => relay::message(&data),
         }

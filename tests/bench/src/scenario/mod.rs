@@ -113,9 +113,14 @@ impl Scenario {
     pub(crate) fn peers(&self, arguments: &Arguments) -> Vec<Peer> {
         let can = |peer: &Peer| match self.work {
             // The lists of subscribers in what clients of old are sent grow with the square of their number.
-            Work::Fanout(fanout) => *peer != Peer::Legacy || fanout.subscribers <= 100,
+            Work::Fanout(fanout) => match peer {
+                Peer::Legacy => fanout.subscribers <= 100,
+                // To one, that would tell what HTTP costs.
+                Peer::Events => fanout.subscribers > 1,
+                _ => true,
+            },
             Work::Presence(_) => *peer == Peer::Legacy,
-            _ => *peer != Peer::Legacy,
+            _ => !matches!(peer, Peer::Legacy | Peer::Events),
         };
         Peer::ALL.into_iter().filter(|peer| arguments.wants_peer(*peer)).filter(can).collect()
     }
