@@ -31,20 +31,20 @@ impl Events {
                 let matches = matches.iter().map(|(_, found)| *found);
                 variant(session, name, access, event, matches)
             };
-            let (Some(variant), is_slow) = (variant, session.is_slow()) else { continue };
-            let Some(interest) = session.interests.get_mut(name) else { continue };
-            let offset = event.position().offset;
-            if is_guaranteed {
-                // Everybody else reads it from the log when it is its turn.
-                if interest.feed == Feed::Live {
-                    interest.sent = offset;
-                    receivers.entry(variant).or_default().push(connection);
+            let Some(variant) = variant else { continue };
+            if is_guaranteed || session.is_slow() {
+                let Some(interest) = session.interests.get_mut(name) else { continue };
+                if !is_guaranteed {
+                    interest.lose(event.position());
+                    continue;
                 }
-            } else if is_slow {
-                interest.lose(event.position());
-            } else {
-                receivers.entry(variant).or_default().push(connection);
+                // Everybody else reads it from the log when it is its turn.
+                if interest.feed != Feed::Live {
+                    continue;
+                }
+                interest.sent = event.position().offset;
             }
+            receivers.entry(variant).or_default().push(connection);
         }
         effects.extend(receivers.into_iter().map(|(variant, to)| Effect::Event {
             to,

@@ -122,9 +122,14 @@ impl Granted {
         Self { said: Arc::default(), filters: BTreeMap::new() }
     }
 
-    fn of(&self, event: &str) -> Option<Access<'_>> {
-        self.said.of(event)?;
-        Some(self.filters.get(event).map_or(Access::All, Access::Filtered))
+    /// Whether anything was said of it.
+    fn has(&self, event: &str) -> bool {
+        self.said.of(event).is_some()
+    }
+
+    /// What may be seen of it by somebody who may see it at all.
+    fn of(&self, event: &str) -> Access<'_> {
+        self.filters.get(event).map_or(Access::All, Access::Filtered)
     }
 }
 
@@ -152,14 +157,13 @@ impl Session {
 
     /// What it may see of an event that is defined so, or not defined at all.
     pub(super) fn access(&self, event: &str, definition: Option<&Definition>) -> Access<'_> {
-        let grant = self.grants.of(event);
         let audience = definition.map_or(Audience::Authenticated, |definition| definition.audience);
         let is_in = match audience {
             Audience::Public => true,
             Audience::Authenticated => self.user.is_some(),
-            Audience::Private => grant.is_some(),
+            Audience::Private => self.grants.has(event),
         };
-        if is_in { grant.unwrap_or(Access::All) } else { Access::Nothing }
+        if is_in { self.grants.of(event) } else { Access::Nothing }
     }
 
     /// The subscription that has this identity.

@@ -66,7 +66,7 @@ pub(in crate::net) struct Exchange {
 struct Core {
     events: Events,
     clock: Clock,
-    seats: HashMap<ConnectionId, Arc<Post>, Drawn>,
+    seats: HashMap<ConnectionId, Seat, Drawn>,
     next_connection: u64,
     calls: HashMap<CallId, oneshot::Sender<Reply>, Drawn>,
     next_call: u64,
@@ -80,6 +80,14 @@ struct Core {
     /// Empty between two uses: kept for their room.
     effects: Vec<Effect>,
     frame: Vec<u8>,
+}
+
+/// Where a connection is reached.
+#[derive(Debug)]
+struct Seat {
+    /// That of the post, without the way over it: events go to many.
+    outbox: Arc<Outbox>,
+    post: Arc<Post>,
 }
 
 impl Exchange {
@@ -142,11 +150,11 @@ impl Exchange {
 
     /// A connection begins, over this outbox.
     pub(super) fn enter(&self, outbox: Arc<Outbox>) -> (ConnectionId, Arc<Post>) {
-        let post = Arc::new(Post::new(outbox));
+        let post = Arc::new(Post::new(Arc::clone(&outbox)));
         let mut core = self.core.lock();
         let connection = ConnectionId(core.next_connection);
         core.next_connection += 1;
-        core.seats.insert(connection, Arc::clone(&post));
+        core.seats.insert(connection, Seat { outbox, post: Arc::clone(&post) });
         (connection, post)
     }
 
@@ -161,7 +169,7 @@ impl Exchange {
     /// A connection that was slow takes what it is sent again.
     pub(super) fn relieve(&self, connection: ConnectionId) {
         let mut core = self.core.lock();
-        let Some(post) = core.seats.get(&connection) else { return };
+        let Some(Seat { post, .. }) = core.seats.get(&connection) else { return };
         if post.is_relieved() && post.set_slow(false) {
             self.follow(&mut core, Input::Slow { connection, is_slow: false });
         }
@@ -306,7 +314,7 @@ impl Exchange {
                 Effect::Answer { to, id, outcome } => {
                     let status = outcome.status();
                     self.say(core, &[to], || encode::answer(id, outcome));
-                    if let Some(post) = core.seats.get(&to) {
+                    if let Some(Seat { post, .. }) = core.seats.get(&to) {
                         post.answer(status);
                     }
                 }
@@ -345,7 +353,7 @@ impl Exchange {
             }
         }
         core.effects = effects;
-        relieve(&self.room.waiting, self.room.most_waiting, || core.seats.values().map(|post| post.outbox()));
+        relieve(&self.room.waiting, self.room.most_waiting, || core.seats.values().map(|seat| &seat.outbox));
     }
 
     /// Hands a text out. Who cannot have it for a failure of the gateway's own is told that it has missed something.
@@ -353,8 +361,8 @@ impl Exchange {
         let Some(text) = self.panics.contain(text) else { return core.close(to, CloseCode::Internal) };
         let payload = Payload::new(&text, to.len(), &mut core.frame, &self.room.waiting);
         for connection in to {
-            let Some(post) = core.seats.get(connection) else { continue };
-            if post.outbox().push(&payload) != Pressure::Low && post.set_slow(true) {
+            let Some(Seat { outbox, post }) = core.seats.get(connection) else { continue };
+            if outbox.push(&payload) != Pressure::Low && post.set_slow(true) {
                 self.counted.leave_out();
                 core.inputs.push_back(Input::Slow { connection: *connection, is_slow: true });
             }
@@ -365,7 +373,7 @@ impl Exchange {
 impl Core {
     fn close(&self, connections: &[ConnectionId], code: CloseCode) {
         for connection in connections {
-            if let Some(post) = self.seats.get(connection) {
+            if let Some(Seat { post, .. }) = self.seats.get(connection) {
                 post.close(code);
             }
         }
