@@ -1,5 +1,5 @@
 //! Listens to the orders of a web shop, as it tells of them by Telegraphy: those from a total on, which is its argument; each acknowledged once
-//! it is dealt with, over as many connections as it takes. An auth token that the shop issued is in `$CONCIERGE_TOKEN`.
+//! it is dealt with, over as many connections as it takes. An auth token that the shop issued is in `$CONCIERGE_EVENT_TOKEN`.
 
 use concierge_client::telegraphy::{AuthToken, Received, State, StreamError, Telegraphy};
 use concierge_examples::{gateway_url, say, told_to_stop};
@@ -17,7 +17,8 @@ struct Order {
 async fn main() -> anyhow::Result<()> {
     let least = std::env::args().nth(1).map_or(Ok(0), |argument| argument.parse::<u64>())?;
     // Without a token it is nobody, and sees what everybody may.
-    let token = std::env::var("CONCIERGE_TOKEN").map_or_else(|_| AuthToken::anonymous(), AuthToken::new);
+    let token =
+        std::env::var("CONCIERGE_EVENT_TOKEN").map_or_else(|_| AuthToken::anonymous(), AuthToken::new);
     let builder = Telegraphy::builder(gateway_url(), token)?;
     let telegraphy = builder.program("event_listener", env!("CARGO_PKG_VERSION")).connect().await?;
     let large = telegraphy.subscribe("shop.Order").filter(json!({"total__gte": least}));

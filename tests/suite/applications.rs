@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use support::application::{Application, KEY, OTHER_KEY, asked_at};
 use support::gateway::GatewayProcess;
+use support::process::program;
 use support::raw::{RawSocket, Response};
 
 use super::metrics;
@@ -260,23 +261,31 @@ fn a_stop_does_not_wait_for_applications_that_ask_nothing() {
     assert!(!gateway.program.stderr().contains("stopped with connections"), "{}", gateway.program.stderr());
 }
 
-/// The commands of a block of the guide, each on a line; what stands behind a prompt is not among them.
-fn walkthrough() -> Vec<&'static str> {
+/// The commands of both blocks of the guide, each on a line; what stands behind a prompt is not among them.
+fn walkthrough() -> [Vec<&'static str>; 2] {
     let guide = include_str!("../../concierge-server/README.md");
     let section = guide.split("\n## Events of web applications\n").nth(1).unwrap();
-    section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap().lines().collect()
+    let section = section.split("\n## ").next().unwrap();
+    let blocks = section.split("```sh\n").skip(1);
+    let blocks = blocks.map(|block| block.split("```").next().unwrap().lines().collect());
+    blocks.collect::<Vec<_>>().try_into().unwrap()
 }
 
 #[test]
 fn the_walkthrough_of_the_guide_works() {
     let home = tempfile::tempdir().unwrap();
-    let commands = walkthrough();
-    let run = |script: &str| {
-        let output = Command::new("sh").args(["-ec", script]).current_dir(home.path()).output().unwrap();
+    let [commands, over_sockets] = walkthrough();
+    let programs = program("concierge").unwrap().parent().unwrap().to_owned();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let run_with = |environment: &[(&str, &str)], script: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", script]).current_dir(home.path()).env("HOME", home.path()).env("PATH", &path);
+        let output = shell.envs(environment.iter().copied()).output().unwrap();
         let (out, error) = (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned());
         assert!(output.status.success(), "{script}\n{error}");
         String::from_utf8(out).unwrap()
     };
+    let run = |script: &str| run_with(&[], script);
     run(commands[0]);
     // It is started here, on ports that nobody has.
     assert_eq!(commands[1], "concierge-server --set telegraphy.api_keys_file=api.keys &");
@@ -290,4 +299,9 @@ fn the_walkthrough_of_the_guide_works() {
     assert_eq!(answers[0]["added"], json!(["shop.Order"]));
     assert!(answers[1]["token"].is_string(), "{answers:?}");
     assert_eq!((answers.len(), &answers[2]["offset"]), (3, &json!(1)));
+
+    let places = [("CONCIERGE_URL", gateway.url()), ("CONCIERGE_API", format!("http://{address}"))];
+    let places = places.each_ref().map(|(name, place)| (*name, place.as_str()));
+    let heard = run_with(&places, &over_sockets.join("\n"));
+    assert!(heard.contains(r#"{"customer":42,"total":1999}"#), "{heard}");
 }

@@ -1,7 +1,7 @@
 //! A small web application on axum: teams with tasks, and each sees its own change as it happens.
 //!
 //! It tells a gateway over HTTP which event it has, lets those who are logged in listen to it with a token that works once, and publishes every
-//! change. It listens where its argument says, and asks the gateway at `$CONCIERGE_API_URL` with the key in `$CONCIERGE_API_KEY`.
+//! change. It listens where its argument says, and asks the gateway at `$CONCIERGE_API` with the key in `$CONCIERGE_API_KEY`.
 
 mod board;
 mod news;
@@ -47,7 +47,7 @@ type Shared = State<Arc<App>>;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let bind = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
-    let api = env::var("CONCIERGE_API_URL").unwrap_or_else(|_| "http://127.0.0.1:4000".to_owned());
+    let api = env::var("CONCIERGE_API").unwrap_or_else(|_| "http://127.0.0.1:4000".to_owned());
     let key = env::var("CONCIERGE_API_KEY").context("no API key of the gateway is in $CONCIERGE_API_KEY")?;
     let gateway = gateway_url();
     let policy = format!(

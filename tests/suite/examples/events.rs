@@ -11,7 +11,7 @@ use super::start_in;
 fn listener(gateway: &GatewayProcess, token: Option<&str>) -> Program {
     let url = gateway.url();
     let mut environment = vec![("CONCIERGE_URL", url.as_str())];
-    environment.extend(token.map(|token| ("CONCIERGE_TOKEN", token)));
+    environment.extend(token.map(|token| ("CONCIERGE_EVENT_TOKEN", token)));
     start_in(&environment, "event_listener", &["100"])
 }
 

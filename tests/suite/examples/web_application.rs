@@ -25,11 +25,8 @@ struct Web {
 impl Web {
     fn start(gateway: &GatewayProcess, application: &Application) -> Self {
         let (url, api) = (gateway.url(), format!("http://{}", application.address));
-        let environment = [
-            ("CONCIERGE_URL", url.as_str()),
-            ("CONCIERGE_API_URL", api.as_str()),
-            ("CONCIERGE_API_KEY", KEY),
-        ];
+        let environment =
+            [("CONCIERGE_URL", url.as_str()), ("CONCIERGE_API", api.as_str()), ("CONCIERGE_API_KEY", KEY)];
         let program = start_in(&environment, "publish_from_axum", &["127.0.0.1:0"]);
         let address = program.heard().iter().find_map(|line| line.strip_prefix("http://"));
         let address = address.expect("it says where it listens").parse().unwrap();
