@@ -13,11 +13,11 @@ pub enum Exit {
     Usage,
     /// 3: there is no connection to be had.
     Unreachable,
-    /// 4: the gateway refused the name, the secret or the version.
+    /// 4: the gateway refused the name, the secret, the version or the key.
     NotAdmitted,
     /// 5: something took longer than it may.
     TimedOut,
-    /// 6: no such client, service or file.
+    /// 6: no such client, service, file, event or session.
     NotFound,
     /// 7: the connection was lost; whether the request was carried out is not known.
     Lost,
@@ -64,9 +64,9 @@ impl Exit {
             Self::Rejected => "the gateway said no",
             Self::Usage => "the command line makes no sense, or a filter does not",
             Self::Unreachable => "could not connect",
-            Self::NotAdmitted => "refused at the door: name, secret or version",
+            Self::NotAdmitted => "refused at the door: name, secret, version or key",
             Self::TimedOut => "timed out",
-            Self::NotFound => "no such client, service or file",
+            Self::NotFound => "no such client, service, file, event or session",
             Self::Lost => "connection lost, outcome unknown",
             Self::Unexpected => "an expectation failed",
             Self::Partly => "partly done",

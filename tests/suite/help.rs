@@ -48,6 +48,9 @@ fn furnish(reader: &Reader) {
         ("maps/north.json", "{}"),
         ("notes.txt", "a note\n"),
         ("secret", "correct horse battery staple\n"),
+        ("events.json", r#"[{"name": "shop.Order", "delivery": "guaranteed"}, {"name": "shop.View"}]"#),
+        ("events.ndjson", "{\"event\": \"shop.View\", \"data\": {\"page\": 7}}\n"),
+        ("grants.json", r#"{"shop.Order": {"filters": {"customer": 42}}}"#),
     ] {
         reader.keep(path, text).unwrap();
     }
@@ -55,6 +58,7 @@ fn furnish(reader: &Reader) {
         "concierge context add office --url ws://192.0.2.7:64209/ws --use",
         "concierge context add home --url ws://192.0.2.7:64209/ws",
         "concierge context use home",
+        "concierge event register events.json --source shop",
     ] {
         reader.types(line).unwrap();
     }
@@ -68,7 +72,7 @@ fn wrong_with(page: &Page, gateway: &Gateway) -> Vec<String> {
         return vec![format!("`{command} --help` has no examples")];
     }
     // Each page stands for itself.
-    let reader = Reader::at(gateway.address()).unwrap();
+    let reader = Reader::at(gateway).unwrap();
     furnish(&reader);
     let typed = examples.into_iter().filter_map(|example| match example.strip_prefix("  ") {
         Some(line) => reader.types(line).err().map(|error| format!("{command}: {error:#}")),
@@ -79,14 +83,14 @@ fn wrong_with(page: &Page, gateway: &Gateway) -> Vec<String> {
 
 #[test]
 fn every_example_of_every_help_works() {
-    let gateway = Gateway::start();
-    let pages = pages(&Reader::at(gateway.address()).unwrap(), "concierge");
+    let gateway = Gateway::for_applications().unwrap();
+    let pages = pages(&Reader::at(&gateway).unwrap(), "concierge");
     assert!(pages.len() > 30, "the tree of commands was not found: {} pages", pages.len());
     let left = Mutex::new(pages);
     let next = || left.lock().unwrap().pop();
     // Most of it is waiting. Names are taken once a gateway, so each of those who type has one.
     let typist = || {
-        let gateway = Gateway::start();
+        let gateway = Gateway::for_applications().unwrap();
         let company = Company::join(&gateway.url()).unwrap();
         let wrong: Vec<_> = std::iter::from_fn(next).flat_map(|page| wrong_with(&page, &gateway)).collect();
         drop(company);

@@ -47,9 +47,9 @@ fn measurements(text: &str) -> Vec<&str> {
 
 /// Types every command of a text, and returns how many there were.
 fn type_all(path: &str) -> usize {
-    let gateway = Gateway::start();
+    let gateway = Gateway::for_applications().unwrap();
     let company = Company::join(&gateway.url()).unwrap();
-    let reader = Reader::at(gateway.address()).unwrap();
+    let reader = Reader::at(&gateway).unwrap();
     let text = read(path);
     let commands = commands(&text);
     for command in &commands {

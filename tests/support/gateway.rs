@@ -1,6 +1,6 @@
 //! Gateways to talk to: one inside the test's process, and the real program as a process of its own.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::thread::JoinHandle;
 
@@ -8,12 +8,14 @@ use anyhow::{Context as _, Result, ensure};
 use concierge_server::{Config, Server};
 use tokio::sync::oneshot;
 
+use crate::application::KEY;
 use crate::process::{Program, command};
 
 /// A gateway in this process, on a free port of the loopback address. It stops when dropped.
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
+    application: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -34,6 +36,19 @@ impl Gateway {
     ///
     /// When the configuration is refused or the port cannot be bound.
     pub fn configured(configuration: &str) -> Result<Self, String> {
+        Self::bound(configuration, None)
+    }
+
+    /// A gateway with the defaults, which a web application with [`KEY`] may ask.
+    ///
+    /// # Errors
+    ///
+    /// When a port cannot be bound.
+    pub fn for_applications() -> Result<Self, String> {
+        Self::bound("", Some(KEY))
+    }
+
+    fn bound(configuration: &str, key: Option<&'static str>) -> Result<Self, String> {
         let configuration = format!("bind = \"127.0.0.1:0\"\n{configuration}");
         let (started, start) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -45,21 +60,35 @@ impl Gateway {
                 };
             runtime.block_on(async move {
                 let bound = match Config::from_toml(&configuration) {
-                    Ok(config) => Server::bind(config).await.map_err(|error| error.to_string()),
+                    Ok(mut config) => {
+                        if let Some(key) = key {
+                            config.telegraphy.bind = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()];
+                            config.telegraphy.api_keys = vec![key.into()];
+                        }
+                        Server::bind(config).await.map_err(|error| error.to_string())
+                    }
                     Err(error) => Err(error.to_string()),
                 };
                 let server = match bound {
                     Ok(server) => server,
                     Err(error) => return drop(started.send(Err(error))),
                 };
+                let application = server.api_addresses().first().map(ToString::to_string);
                 let address = server.local_addr().ok_or_else(|| "it has no port".to_owned());
+                let address = address.map(|address| (address, application));
                 if started.send(address).is_ok() {
                     server.run(async { drop(stopped.await) }).await;
                 }
             });
         });
-        let address = start.recv().map_err(|_| "the gateway panicked while starting".to_owned())??;
-        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+        let bound = start.recv().map_err(|_| "the gateway panicked while starting".to_owned())??;
+        let (address, application) = bound;
+        Ok(Self { address, application, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where web applications ask, if any may.
+    pub fn application(&self) -> Option<&str> {
+        self.application.as_deref()
     }
 
     /// Where it listens.

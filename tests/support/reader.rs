@@ -5,7 +5,6 @@
 //! output and interrupts it, and `# exits with 6` is one that fails.
 
 use std::fs::DirBuilder;
-use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -15,6 +14,8 @@ use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::application::KEY;
+use crate::gateway::Gateway;
 use crate::process::{Program, program};
 
 /// Where texts say that a gateway is which is not on this machine. Nobody has this address: it is for documentation.
@@ -22,6 +23,9 @@ const ELSEWHERE: &str = "192.0.2.7:64209";
 
 /// What belongs to a command that goes on.
 const ENDLESS: &str = "# until Ctrl-C";
+
+/// The file within a home that has the key of a web application.
+const KEY_FILE: &str = "api.key";
 
 /// The folder within a home where held sessions listen.
 const RUNTIME: &str = "run";
@@ -32,6 +36,7 @@ pub struct Reader {
     home: TempDir,
     path: String,
     address: String,
+    application: Option<String>,
 }
 
 /// What a command wrote.
@@ -44,19 +49,23 @@ pub struct Wrote {
 }
 
 impl Reader {
-    /// A reader with an empty home, and the gateway that listens at `address`.
+    /// A reader with an empty home, and this gateway. Where web applications may ask it, the reader has a key.
     ///
     /// # Errors
     ///
     /// When the programs are not there, or there is no room for a home.
-    pub fn at(address: SocketAddr) -> Result<Self> {
+    pub fn at(gateway: &Gateway) -> Result<Self> {
         let programs = program("concierge")?;
         let programs = programs.parent().context("the programs lie in no folder")?;
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
         let home = tempfile::tempdir()?;
         // As whoever logs people in makes it: private, and there before anybody runs a command.
         DirBuilder::new().mode(0o700).create(home.path().join(RUNTIME))?;
-        Ok(Self { home, path, address: address.to_string() })
+        let address = gateway.address().to_string();
+        let application = gateway.application().map(|address| format!("http://{address}"));
+        let reader = Self { home, path, address, application };
+        reader.keep(KEY_FILE, KEY)?;
+        Ok(reader)
     }
 
     /// Puts a file into the home, which only its owner can read.
@@ -110,6 +119,9 @@ impl Reader {
         // A context that is current would be hidden by it.
         if !line.contains("context") {
             shell.env("CONCIERGE_URL", &self.address);
+        }
+        if let Some(application) = &self.application {
+            shell.env("CONCIERGE_API", application).env("CONCIERGE_API_KEY_FILE", home.join(KEY_FILE));
         }
         shell
     }

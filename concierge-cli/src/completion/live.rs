@@ -7,6 +7,7 @@ use clap::{CommandFactory, FromArgMatches};
 use concierge_client::{
     Client,
     payload::{ClientFetchAll, Intents, ServiceFetchAll},
+    telegraphy::Publisher,
 };
 use uuid::Uuid;
 
@@ -14,11 +15,12 @@ use crate::{
     args::{Cli, Global},
     connect::{Introduction, Purpose, connect},
     console::{Console, Environment},
+    embedded::Api,
     hold,
     identity::NameChoice,
     link::Link,
     output::{ColorChoice, Form, Output, escape},
-    settings::{Contexts, Places, Settings, Source},
+    settings::{ApiFlags, Contexts, Places, Settings, Source},
 };
 
 /// How long whoever presses Tab waits for names.
@@ -36,6 +38,7 @@ pub(super) struct Names {
 /// What a completion knows besides the commands.
 pub(super) struct Live {
     global: Global,
+    api: ApiFlags,
     environment: Environment,
     output: Output,
     names: OnceLock<Names>,
@@ -45,9 +48,16 @@ impl Live {
     /// Of the gateway that these words name, as far as they make sense.
     pub(super) fn new(words: &[String], console: &Console) -> Self {
         let matches = Cli::command().ignore_errors(true).try_get_matches_from(words);
-        let global = matches.and_then(|matches| Global::from_arg_matches(&matches)).unwrap_or_default();
-        let output = Output::new(console, Form::default(), ColorChoice::Never, false);
-        Self { global, environment: console.environment.clone(), output, names: OnceLock::new() }
+        let global = matches.as_ref().ok().and_then(|matches| Global::from_arg_matches(matches).ok());
+        let below = matches.as_ref().ok().and_then(|matches| matches.subcommand_matches("event"));
+        let api = below.and_then(|matches| ApiFlags::from_arg_matches(matches).ok());
+        Self {
+            global: global.unwrap_or_default(),
+            api: api.unwrap_or_default(),
+            environment: console.environment.clone(),
+            output: Output::new(console, Form::default(), ColorChoice::Never, false),
+            names: OnceLock::new(),
+        }
     }
 
     /// Who is there, if anybody tells in time.
@@ -83,26 +93,36 @@ impl Live {
         listed.unwrap_or_default().into_iter().map(|file| file.path).collect()
     }
 
+    /// The events of web applications, if anybody tells in time.
+    pub(super) fn events(&self) -> Vec<String> {
+        let publisher = self.settings().and_then(|settings| {
+            let Api { url, key } = settings.api(&self.api).ok()??;
+            Publisher::new(&url, key).ok()
+        });
+        let Some(publisher) = publisher else { return Vec::new() };
+        let listed = in_time(async { publisher.events().await.ok() });
+        let events = listed.map(|list| list.events).unwrap_or_default();
+        events.into_iter().map(|event| event.definition.name.to_string()).collect()
+    }
+
     /// Asks something of the gateway. The id is that of whoever asks, who is not one of those who are there; a session that asks
     /// is there anyway.
     fn ask<T>(&self, what: impl AsyncFnOnce(&Link, Option<Uuid>) -> Option<T>) -> Option<T> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-        let asking = async {
+        in_time(async {
             let (link, asking) = self.open().await?;
             let answer = what(&link, asking).await;
             link.close().await;
             answer
-        };
-        let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, asking).await });
-        // A name that is still being looked up holds up nobody.
-        runtime.shutdown_background();
-        answer.ok().flatten()
+        })
+    }
+
+    fn settings(&self) -> Option<Settings> {
+        Source { global: self.global.clone(), environment: self.environment.clone() }.settings().ok()
     }
 
     async fn open(&self) -> Option<(Link, Option<Uuid>)> {
-        let source = Source { global: self.global.clone(), environment: self.environment.clone() };
-        let settings = source.settings().ok()?;
-        if let Some(session) = hold::choose(&source, &settings).ok()? {
+        let settings = self.settings()?;
+        if let Some(session) = hold::choose(settings.source(), &settings).ok()? {
             return Some((Link::held(session.join(PATIENCE).await.ok()?), None));
         }
         let client = self.connect(&settings).await?;
@@ -118,6 +138,15 @@ impl Live {
         let connected = connect(&introduction, &url, &name, purpose, &self.output).await;
         connected.ok().map(|(client, _)| client)
     }
+}
+
+/// What comes of asking, if it does before whoever pressed Tab has waited too long.
+fn in_time<T>(asking: impl Future<Output = Option<T>>) -> Option<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, asking).await });
+    // A name that is still being looked up holds up nobody.
+    runtime.shutdown_background();
+    answer.ok().flatten()
 }
 
 async fn names(link: &Link, asking: Option<Uuid>) -> Option<Names> {

@@ -11,7 +11,7 @@ use concierge_client::payload::Target;
 use super::live::{Live, Names};
 use crate::{
     args::Cli,
-    command::events::TYPES,
+    command::{event::OPERATIONS, events::TYPES},
     grammar::{parse_service, parse_target, steps},
     help::TOPICS,
 };
@@ -59,6 +59,8 @@ fn with_completer(argument: Arg, live: &Arc<Live>) -> Arg {
         "client" | "from" => argument.add(names(clients)),
         "session" | "label" => argument.add(kept(Live::sessions)),
         "context" | "shown" | "chosen" | "removed" => argument.add(kept(Live::contexts)),
+        "event" | "events" | "pattern" => argument.add(kept(Live::events)),
+        "operation" => argument.add(listed(OPERATIONS.iter().copied())),
         "type" => argument.add(listed(TYPES.iter().copied())),
         "topic" => argument.add(ArgValueCandidates::new(topics)),
         "payload" => argument.add(ArgValueCompleter::new(files_with_sign)),

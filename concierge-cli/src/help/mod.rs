@@ -75,6 +75,7 @@ pub(crate) const TOPICS: &[Topic] = &[
     },
     Topic { name: "contexts", about: "gateways that have a name", text: || topics::CONTEXTS.to_owned() },
     Topic { name: "sessions", about: "connections that stay", text: || hold::HELP.to_owned() },
+    Topic { name: "telegraphy", about: "events of web applications", text: || topics::TELEGRAPHY.to_owned() },
     Topic { name: "keys", about: "the keys of the REPL", text: || topics::KEYS.to_owned() },
 ];
 

@@ -87,6 +87,36 @@ context that it is kept in. Flags and variables win over a context; concierge co
 tells what comes from where.
 ";
 
+pub(super) const TELEGRAPHY: &str = "\
+Telegraphy: events of web applications, for browsers and programs.
+
+A web application publishes what happens over HTTP, and decides who may see what. `event` speaks
+for one. The gateway listens for web applications once it has a file with keys, and says where:
+
+  concierge server --set telegraphy.api_keys_file=api.keys
+
+Where `event` asks, and with which key:
+
+  --api URL             CONCIERGE_API            api in a context
+  --api-key-file FILE   CONCIERGE_API_KEY_FILE   api_key_file in a context
+                        CONCIERGE_API_KEY        the key itself
+
+A key is never an argument. One that is kept in a context goes only to the api it is kept with. In
+the REPL on a gateway of its own nothing needs to be said: server info shows what web applications
+need.
+
+Grants and subscriptions filter by what an event carries:
+
+  {\"room\": 42}                       equal, numbers by their value
+  {\"room__in\": [1, 2]}               one of several
+  {\"count__gte\": 3}                  gt, gte, lt, lte, range
+  {\"title__icontains\": \"milk\"}       contains, startswith, endswith, regex, exact; i for any case
+  {\"note__isnull\": true}             whether it is there
+  {\"author__name\": \"al\"}             within an object
+  {\"@event_type\": \"delete\"}          what is told about it
+  {\"$or\": [{…}, {…}]}                one of these; $and all, $not none
+";
+
 pub(super) const KEYS: &str = "\
 Keys, in the REPL.
 

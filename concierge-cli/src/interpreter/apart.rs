@@ -1,5 +1,7 @@
 //! What is carried out besides the lines: commands on the session's connection, which show for themselves what arrives.
 
+use std::sync::Arc;
+
 use concierge_client::Event;
 use futures_util::{FutureExt, future::BoxFuture};
 
@@ -10,13 +12,13 @@ use super::{
 };
 use crate::{
     args::{Command, ReplCommand},
-    command::{self, Context, Place, Shown, Watch},
+    command::{self, Context, Place, Shown, Watch, event::Beside},
     failure::Failure,
     language::{Pipeline, Statement},
     link::{self, Link},
     offspring::Leash,
     output::Output,
-    repl::{Flow, Location, Session},
+    repl::{Directory, Flow, Location, Session},
     settings::Settings,
     signals::Stop,
 };
@@ -26,6 +28,7 @@ pub(super) struct Apart {
     link: Link,
     location: Location,
     settings: Settings,
+    directory: Arc<Directory>,
     ground: Ground,
     stop: Stop,
 }
@@ -37,6 +40,7 @@ impl Apart {
             link: session.link()?,
             location: session.location().clone(),
             settings: session.settings().clone(),
+            directory: session.directory(),
             ground: Ground { background: true, shell: ground.shell.on(leash), ..ground.clone() },
             stop,
         })
@@ -95,7 +99,7 @@ impl Apart {
     }
 
     async fn perform(&self, command: ReplCommand, output: &Output) -> Result<(), Failure> {
-        let Self { link, location, settings, .. } = self;
+        let Self { link, location, settings, directory, .. } = self;
         match command {
             ReplCommand::Client(command) => {
                 let (place, timeout) = (Place::Session(self), settings.timeout);
@@ -103,7 +107,8 @@ impl Apart {
                 command::execute(command, &context).await
             }
             ReplCommand::Event(arguments) => {
-                command::event::run_beside(*arguments, settings, location, output, Some(&self.stop)).await
+                let beside = Beside { settings, location, directory };
+                command::event::run_beside(*arguments, beside, output, Some(&self.stop)).await
             }
             _ => Err(not_here()),
         }

@@ -7,7 +7,7 @@ use clap::{Arg, Command, CommandFactory};
 use super::hint::{Place, name_of};
 use crate::{
     args::ReplLine,
-    command::events::TYPES,
+    command::{event::OPERATIONS, events::TYPES},
     grammar::{split, steps, text},
     help::TOPICS,
     output::{escape, escape_json},
@@ -167,6 +167,7 @@ fn values(argument: &Arg, partial: &str, known: &Known) -> Vec<Candidate> {
             patterns.extend(plain(TYPES.map(str::to_owned)));
             patterns
         }
+        "OPERATION" => plain(OPERATIONS.map(str::to_owned)),
         "TYPE" => plain(TYPES.map(str::to_owned)),
         other => known.others.get(other).map(|names| named("", names)).unwrap_or_default(),
     }

@@ -23,6 +23,12 @@ const NEWS: usize = 16 * 1024;
 /// How many paths of files are remembered, of all clients.
 const FILES: usize = 10_000;
 
+/// How many events of web applications are remembered.
+const EVENTS: usize = 10_000;
+
+/// What an argument is called that is an event of a web application.
+const EVENT: &str = "EVENT";
+
 /// What an argument is called that is one of this client's files.
 const OWN: &str = "PATH";
 
@@ -98,10 +104,22 @@ impl Directory {
         }
     }
 
-    /// What can be named where an argument is called `kind`: jobs, contexts.
-    #[expect(dead_code, reason = "told by jobs, variables and contexts")]
-    pub(crate) fn know(&self, kind: &str, names: Vec<String>) {
-        self.lock().others.insert(kind.to_owned(), names);
+    /// Events of web applications have been told of: these are all there are.
+    pub(crate) fn know_events(&self, names: Vec<String>) {
+        let names = names.into_iter().take(EVENTS).collect();
+        self.lock().others.insert(EVENT.to_owned(), names);
+    }
+
+    /// Events of web applications have come, and gone.
+    pub(crate) fn follow_events(&self, come: &[String], gone: &[String]) {
+        let mut names = self.lock();
+        let events = names.others.entry(EVENT.to_owned()).or_default();
+        let mut known: BTreeSet<String> = std::mem::take(events).into_iter().collect();
+        known.extend(come.iter().cloned());
+        for name in gone {
+            known.remove(name);
+        }
+        events.extend(known.into_iter().take(EVENTS));
     }
 
     /// The files of a client have been listed; of this client, or of another.
@@ -205,6 +223,17 @@ mod tests {
         assert!(!directory.known().files.contains_key("bob"));
         directory.learn("eve", &vec!["x".to_owned(); 20_000], false);
         assert_eq!(directory.known().files.values().map(Vec::len).sum::<usize>(), FILES);
+    }
+
+    #[test]
+    fn events_of_web_applications_are_known_as_far_as_they_were_told() {
+        let directory = Directory::default();
+        directory.know_events(vec!["a".to_owned(), "b".to_owned()]);
+        directory.follow_events(&["b".to_owned(), "c".to_owned()], &["a".to_owned()]);
+        assert_eq!(directory.known().others["EVENT"], ["b", "c"]);
+        let many: Vec<_> = (0..20_000).map(|number| number.to_string()).collect();
+        directory.follow_events(&many, &[]);
+        assert_eq!(directory.known().others["EVENT"].len(), EVENTS);
     }
 
     #[test]

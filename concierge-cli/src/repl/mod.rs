@@ -17,6 +17,7 @@ mod session;
 mod terminal;
 mod typed;
 
+pub(crate) use directory::Directory;
 pub(crate) use filter::OnlyArgs;
 pub(crate) use help::page as help_page;
 pub(crate) use live::Audience;

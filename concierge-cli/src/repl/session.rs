@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     args::ReplCommand,
-    command::{self, Context, Place, Shown, Watch, context::KeptCommand, doctor::Subject},
+    command::{self, Context, Place, Shown, Watch, context::KeptCommand, doctor::Subject, event::Beside},
     connect::{Introduction, Purpose, connect},
     embedded::Api,
     exit::Exit,
@@ -182,7 +182,7 @@ impl Session {
                 command::doctor::run(arguments, subject, output).await?;
             }
             ReplCommand::Event(arguments) => {
-                command::event::run_beside(*arguments, &self.settings, &self.location, output, None).await?;
+                command::event::run_beside(*arguments, self.events(), output, None).await?;
             }
             ReplCommand::Mute => output.note(&self.scene.filter.mute()),
             ReplCommand::Unmute => output.note(&self.scene.filter.unmute()),
@@ -237,6 +237,11 @@ impl Session {
     /// Where it is held.
     pub(crate) fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// What commands for web applications are carried out with.
+    pub(crate) fn events(&self) -> Beside<'_> {
+        Beside { settings: &self.settings, location: &self.location, directory: &self.scene.directory }
     }
 
     /// The home folder of whoever it is for.

@@ -420,3 +420,47 @@ fn a_secret_is_for_no_gateway_but_the_one_of_the_settings() {
         assert!(!text.contains("s2"), "{text}");
     }
 }
+
+/// Where web applications ask, and the key that goes there, or why none does.
+fn asked(said: Said<'_>) -> Result<(String, String), String> {
+    let resolved = Arc::new(said.resolved());
+    let environment = Console::in_memory("", []).0.environment;
+    let defaults = Source { global: Global::default(), environment }.settings().unwrap();
+    let settings = Settings { resolved, ..defaults };
+    let api = settings.api(&ApiFlags::default()).map_err(|failure| failure.message().to_owned())?;
+    let api = api.ok_or("nowhere")?;
+    Ok((api.url, api.key.reveal().to_owned()))
+}
+
+#[test]
+fn where_web_applications_ask_ranks_as_the_gateway_does() {
+    let user = "context = \"shop\"\napi = \"user:1\"\n[contexts.shop]\napi = \"shop:1\"\napi_key = \"k1\"\n[contexts.flag]\n\
+                api = \"flag:1\"\napi_key = \"k2\"";
+    let said = Said { user, ..Said::default() };
+    assert_eq!(asked(said), Ok(("http://shop:1".into(), "k1".into())));
+    let flag = Global { context: Some("flag".parse().unwrap()), ..Global::default() };
+    let variables = [("CONCIERGE_API", "env:1"), ("CONCIERGE_API_KEY", "k3")];
+    // A context that somebody names ranks above the variables.
+    let named = Said { flags: Some(&flag), variables: &variables, ..said };
+    assert_eq!(asked(named), Ok(("http://flag:1".into(), "k2".into())));
+    assert_eq!(asked(Said { variables: &variables, ..said }), Ok(("http://env:1".into(), "k3".into())));
+    let elsewhere = asked(Said { variables: &[("CONCIERGE_API", "env:1")], ..said }).unwrap_err();
+    assert!(
+        elsewhere.contains("the API key of context shop is not sent: it is for http://shop:1"),
+        "{elsewhere}"
+    );
+    assert_eq!(asked(Said::default()), Err("nowhere".into()));
+}
+
+#[test]
+fn a_key_goes_only_where_it_is_kept_for() {
+    let alone = Said { user: "context = \"a\"\n[contexts.a]\napi_key = \"k1\"", ..Said::default() };
+    let why = asked(Said { variables: &[("CONCIERGE_API", "env:1")], ..alone }).unwrap_err();
+    assert!(why.contains("nothing beside it says which gateway it is for"), "{why}");
+    let project =
+        Said { project: "api = \"evil:1\"", variables: &[("CONCIERGE_API_KEY", "k3")], ..Said::default() };
+    let why = asked(project).unwrap_err();
+    assert!(why.ends_with("concierge context add NAME --url URL --api http://evil:1"), "{why}");
+    let known = Said { user: "[contexts.e]\napi = \"evil:1\"", ..project };
+    assert_eq!(asked(known), Ok(("http://evil:1".into(), "k3".into())));
+}

@@ -1,14 +1,15 @@
 //! `event`: a web application's side, against a gateway that has one.
 #![expect(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 
-use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs::Permissions, io::Write, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
 use concierge_client::telegraphy::{AuthToken, Telegraphy};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    gateway::{Gateway, Outcome, run_in},
+    gateway::{Gateway, Outcome, program, run_in},
     schemas,
 };
 
@@ -154,6 +155,7 @@ fn definitions_are_registered_listed_shown_and_taken_back() {
         "event       shop.Order\n",
         "title       order\n",
         "about: string\n",
+        "presence    none\n",
         "listening   0 sessions\n",
         "ttl         3600 s\n",
     ] {
@@ -246,6 +248,36 @@ fn a_batch_is_published_in_order_and_what_fails_is_told_by_its_line() {
     let empty = application.run_with_input(&["event", "publish", "--batch"], "");
     assert!(&empty == 0 && empty.stdout.starts_with("0 published"), "{empty:?}");
     assert!(&application.run(&["event", "publish", "--batch", "/nowhere"]) == 10);
+}
+
+#[test]
+fn a_signal_ends_a_batch_and_what_was_published_is_told() {
+    let application = Application::start();
+    let client = application.come_in("42");
+    let opened = async { client.subscribe("shop.View").lazy().open::<u64>().await };
+    let mut events = application.gateway.wait(opened).unwrap();
+    let mut child = program()
+        .args(["--json", "event", "publish", "--batch"])
+        .env("CONCIERGE_API", &application.api)
+        .env("CONCIERGE_API_KEY", KEY)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    for number in 1..=2 {
+        // Each at once, though there may be more to come.
+        writeln!(stdin, "{{\"event\":\"shop.View\",\"data\":{number}}}").unwrap();
+        application.gateway.wait(events.next()).unwrap().unwrap();
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
+    schemas::check(&record);
+    assert_eq!((&record["published"], &record["failed"]), (&json!(2), &json!(0)));
+    drop(stdin);
 }
 
 #[test]

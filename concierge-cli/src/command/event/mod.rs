@@ -19,7 +19,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use concierge_client::GatewayUrl;
+use concierge_client::{GatewayUrl, telegraphy::EventName};
 use futures_util::{FutureExt, future::BoxFuture};
 
 use self::{
@@ -42,10 +42,13 @@ use crate::{
     failure::Failure,
     hold::Address,
     output::Output,
-    repl::Location,
+    repl::{Directory, Location},
     settings::{ApiFlags, Settings},
     signals::Stop,
 };
+
+/// What happens to a model: the types of most events.
+pub(crate) const OPERATIONS: [&str; 3] = ["create", "update", "delete"];
 
 /// What the help of `event` ends with.
 const EXAMPLES: &str = "\
@@ -54,7 +57,7 @@ Examples:
   concierge event ls
   concierge event token 42 --grant todo.Task
 
-The gateway has a side for web applications, with a key: `concierge help telegraphy`.";
+The gateway has a side for web applications, with a key: `help telegraphy` tells how.";
 
 /// `event`
 #[derive(Debug, Clone, Args)]
@@ -140,6 +143,8 @@ pub(crate) struct EventContext<'a> {
     pub url: &'a GatewayUrl,
     /// Where they ask the gateway in this process, if that is the one of the session.
     pub own: Option<&'a Api>,
+    /// Who is told which events there are, for completion, in a session.
+    pub directory: Option<&'a Directory>,
     /// Where results go.
     pub output: &'a Output,
     /// The input, in the shell. Elsewhere it holds lines.
@@ -161,6 +166,14 @@ impl EventContext<'_> {
 
     fn take_input(&self) -> Result<Box<dyn BufRead + Send>, Failure> {
         taken(self.input)
+    }
+
+    /// Events have come and gone, which completion is to know.
+    fn followed(&self, come: &[&EventName], gone: &[&EventName]) {
+        let texts = |names: &[&EventName]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        if let Some(directory) = self.directory {
+            directory.follow_events(&texts(come), &texts(gone));
+        }
     }
 
     /// What a file holds, or with `-` the input.
@@ -193,22 +206,34 @@ pub(crate) async fn run(
         _ => settings.url_or_default(),
     };
     let (input, stop) = (Some(&input), Some(stop));
-    let context = EventContext { settings, flags, url: &url, own: None, output, input, stop };
+    let (own, directory) = (None, None);
+    let context = EventContext { settings, flags, url: &url, own, directory, output, input, stop };
     execute(command, &context).await
+}
+
+/// What a session has for an event command.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    /// What it was opened with.
+    pub settings: &'a Settings,
+    /// Where it is held.
+    pub location: &'a Location,
+    /// Who is there, for completion.
+    pub directory: &'a Directory,
 }
 
 /// Runs a command of a session, or as a job beside it, which is asked to end.
 pub(crate) fn run_beside<'a>(
     arguments: EventArgs,
-    settings: &'a Settings,
-    location: &'a Location,
+    beside: Beside<'a>,
     output: &'a Output,
     stop: Option<&'a Stop>,
 ) -> BoxFuture<'a, Result<(), Failure>> {
     let EventArgs { api: flags, command } = arguments;
+    let Beside { settings, location, directory } = beside;
     let Location { url, embedded, .. } = location;
-    let own = embedded.as_ref();
-    let context = EventContext { settings, flags, url, own, output, input: None, stop };
+    let (own, directory) = (embedded.as_ref(), Some(directory));
+    let context = EventContext { settings, flags, url, own, directory, output, input: None, stop };
     async move { execute(command, &context).await }.boxed()
 }
 

@@ -24,7 +24,7 @@ const EXAMPLES: &str = r#"Examples:
   concierge event publish --batch events.ndjson
   echo '{"event": "a", "data": 7}' | concierge event publish --batch
 
-What it carries is told as with `send`: `concierge help payloads`. A guaranteed event is on the gateway's disk when this ends. The same
+What it carries is told as with `send`: `help payloads` tells how. A guaranteed event is on the gateway's disk when this ends. The same
 --id is published once within two minutes, however often it is asked.
 
 A line of a --batch is an event as the gateway takes it: {"event": …, "data": …}, and meta, id, ttl, previous. They are published in
@@ -87,7 +87,10 @@ pub(super) async fn publish(arguments: PublishArgs, context: &EventContext<'_>) 
     let said = arguments.said(event.clone())?;
     let publisher = context.publisher()?;
     match publisher.publish(said).await {
-        Ok(place) => context.output.record(&EventPublished { event, place }),
+        Ok(place) => {
+            context.followed(&[&event], &[]);
+            context.output.record(&EventPublished { event, place })
+        }
         Err(error) => Err(refused(error, &event, &publisher).await),
     }
 }

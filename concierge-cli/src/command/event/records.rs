@@ -165,6 +165,7 @@ impl Record for EventDetails {
             let label = if number == 0 { "fields" } else { "" };
             field(label, Cell::plain(format!("{}: {}", escape(name), escape(kind))));
         }
+        field("presence", Cell::plain(word(definition.presence)));
         field("listening", Cell::plain(listening(&self.presence)));
         table.render(view.palette)
     }

@@ -76,6 +76,8 @@ pub(super) async fn register(arguments: RegisterArgs, context: &EventContext<'_>
     })?;
     let define = DefineEvents { source: source.as_str().into(), events: definitions };
     let defined = context.publisher()?.define(&define).await?;
+    let come: Vec<_> = define.events.iter().map(|event| &event.name).collect();
+    context.followed(&come, &defined.removed.iter().collect::<Vec<_>>());
     context.output.record(&EventsRegistered { source, defined })
 }
 

@@ -48,6 +48,9 @@ nothing is lost.";
 
 pub(super) async fn list(arguments: LsArgs, context: &EventContext<'_>) -> Result<(), Failure> {
     let mut events = context.publisher()?.events().await?.events;
+    if let Some(directory) = context.directory {
+        directory.know_events(events.iter().map(|event| event.definition.name.to_string()).collect());
+    }
     if let Some(pattern) = &arguments.pattern {
         events.retain(|event| fits(&event.definition.name, pattern));
     }
@@ -82,7 +85,10 @@ pub(super) async fn show(arguments: ShowArgs, context: &EventContext<'_>) -> Res
 pub(super) async fn unregister(arguments: UnregisterArgs, context: &EventContext<'_>) -> Result<(), Failure> {
     let (publisher, name) = (context.publisher()?, arguments.event);
     match publisher.undefine(&name).await {
-        Ok(()) => context.output.record(&EventUnregistered(name)),
+        Ok(()) => {
+            context.followed(&[], &[&name]);
+            context.output.record(&EventUnregistered(name))
+        }
         Err(error) => Err(refused(error, &name, &publisher).await),
     }
 }
