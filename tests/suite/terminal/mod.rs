@@ -2,6 +2,7 @@
 //! is lost, and the terminal is sane afterwards.
 
 mod completing;
+mod events;
 mod flood;
 mod outage;
 mod sanity;

@@ -22,9 +22,18 @@ pub(super) struct Seat {
 impl Seat {
     /// Sits down, and waits for the prompt.
     pub(super) fn take(setup: Setup, url: &str) -> Result<Self> {
+        Self::sit(setup, &["--url", url, "--name", NAME])
+    }
+
+    /// The same, on the gateway that is embedded in the REPL.
+    pub(super) fn alone(setup: Setup) -> Result<Self> {
+        Self::sit(setup, &["--name", NAME])
+    }
+
+    fn sit(setup: Setup, arguments: &[&str]) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let setup = setup.variable("HOME", home.path().to_string_lossy());
-        let mut terminal = setup.start(&program("concierge")?, &["--url", url, "--name", NAME])?;
+        let mut terminal = setup.start(&program("concierge")?, arguments)?;
         terminal.wait_until("the prompt appears", |screen| screen.cursor_row().ends_with('●'))?;
         let prompt = terminal.emulator.cursor_row();
         ensure!(prompt.starts_with(NAME), "the prompt is {prompt:?}");

@@ -119,7 +119,9 @@ impl Visit {
         let stream = subscribing.open::<Data>().await;
         let stream = stream.map_err(|error| not_subscribed(&error, event, arguments))?;
         if subscription.lazy && stream.subscription().is_some_and(|told| !told.registered) {
-            context.output.note(&format!("{event} is not there; waiting for it"));
+            context
+                .output
+                .note(&format!("{event} is not registered yet, or not for this client; waiting for it"));
         }
         Ok(stream)
     }
