@@ -36,6 +36,10 @@ fn examples(text: &str) -> Vec<&str> {
     rest.lines().take_while(|line| !line.is_empty()).collect()
 }
 
+/// The events that the examples of help know.
+const EVENTS: &str = r#"[{"name": "shop.Order", "delivery": "guaranteed"}, {"name": "shop.View"},
+    {"name": "todo.Task", "audience": "public", "retain": 10}]"#;
+
 /// What the examples of help take for granted.
 fn furnish(reader: &Reader) {
     let joins = r#"{"type":"IDENTIFY","name":"frank","version":"0.2.0","tags":[]}"#;
@@ -48,7 +52,7 @@ fn furnish(reader: &Reader) {
         ("maps/north.json", "{}"),
         ("notes.txt", "a note\n"),
         ("secret", "correct horse battery staple\n"),
-        ("events.json", r#"[{"name": "shop.Order", "delivery": "guaranteed"}, {"name": "shop.View"}]"#),
+        ("events.json", EVENTS),
         ("events.ndjson", "{\"event\": \"shop.View\", \"data\": {\"page\": 7}}\n"),
         ("grants.json", r#"{"shop.Order": {"filters": {"customer": 42}}}"#),
     ] {
@@ -59,6 +63,7 @@ fn furnish(reader: &Reader) {
         "concierge context add home --url ws://192.0.2.7:64209/ws",
         "concierge context use home",
         "concierge event register events.json --source shop",
+        "concierge event publish todo.Task title='Buy milk' priority:=3",
     ] {
         reader.types(line).unwrap();
     }

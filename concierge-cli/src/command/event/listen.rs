@@ -24,7 +24,7 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  concierge event listen todo.Task                # until Ctrl-C
+  concierge event listen todo.Task --history 1    # until Ctrl-C
   concierge event listen todo.Task --where priority__gte=3 --for 2s
   concierge event listen todo.Task --history 5 --idle 1s -o raw
   concierge event listen todo.Task todo.Note --lazy --for 2s --json
