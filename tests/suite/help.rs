@@ -37,8 +37,8 @@ fn examples(text: &str) -> Vec<&str> {
 }
 
 /// The events that the examples of help know.
-const EVENTS: &str = r#"[{"name": "shop.Order", "delivery": "guaranteed"}, {"name": "shop.View"},
-    {"name": "todo.Task", "audience": "public", "retain": 10}]"#;
+const EVENTS: &str = r#"[{"name": "shop.Order", "delivery": "guaranteed"}, {"name": "shop.View"}]"#;
+const TASKS: &str = r#"[{"name": "todo.Task", "audience": "public", "retain": 10}]"#;
 
 /// What the examples of help take for granted.
 fn furnish(reader: &Reader) {
@@ -53,6 +53,7 @@ fn furnish(reader: &Reader) {
         ("notes.txt", "a note\n"),
         ("secret", "correct horse battery staple\n"),
         ("events.json", EVENTS),
+        ("tasks.json", TASKS),
         ("events.ndjson", "{\"event\": \"shop.View\", \"data\": {\"page\": 7}}\n"),
         ("grants.json", r#"{"shop.Order": {"filters": {"customer": 42}}}"#),
     ] {
@@ -63,6 +64,7 @@ fn furnish(reader: &Reader) {
         "concierge context add home --url ws://192.0.2.7:64209/ws",
         "concierge context use home",
         "concierge event register events.json --source shop",
+        "concierge event register tasks.json --source todo",
         "concierge event publish todo.Task title='Buy milk' priority:=3",
     ] {
         reader.types(line).unwrap();
