@@ -67,3 +67,25 @@ pub const SUBPROTOCOLS: [&str; 2] = ["telegraphy.v1", "telegraphy"];
 
 /// The largest frame that a gateway takes of a client, in bytes.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;
+
+/// The words that a key of a filter ends in, as in `priority__gte`: the lookups of Django that the gateway evaluates. A key that ends in none
+/// means `exact`.
+pub const LOOKUPS: [&str; 17] = [
+    "exact",
+    "iexact",
+    "contains",
+    "icontains",
+    "in",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "startswith",
+    "istartswith",
+    "endswith",
+    "iendswith",
+    "range",
+    "regex",
+    "iregex",
+    "isnull",
+];

@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 
+use concierge_client::telegraphy::LOOKUPS;
 use serde_json::Value;
 
 use super::{
     Term,
     condition::{Condition, Lookup},
-    parse::{AND, NOT, OR, WORDS},
+    parse::{AND, NOT, OR},
     path::Path,
 };
 
@@ -84,7 +85,7 @@ fn entry(term: &Term) -> (String, String) {
 
 fn key(condition: &Condition) -> String {
     let Condition { path, lookup } = condition;
-    let is_said = !matches!(lookup, Lookup::Exact(_)) || WORDS.contains(&path.last());
+    let is_said = !matches!(lookup, Lookup::Exact(_)) || LOOKUPS.contains(&path.last());
     if is_said { format!("{path}{}{}", Path::SEPARATOR, lookup.word()) } else { path.to_string() }
 }
 

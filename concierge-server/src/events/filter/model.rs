@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use concierge_client::telegraphy::LOOKUPS;
 use serde_json::{Number, Value};
 
 use super::Subject;
@@ -24,7 +25,7 @@ fn holds(key: &str, wanted: &Value, subject: Subject<'_>) -> bool {
     };
     let names: Vec<_> = key.split("__").collect();
     let (names, word) = match names.split_last().unwrap() {
-        (last, names) if super::parse::WORDS.contains(last) => (names, *last),
+        (last, names) if LOOKUPS.contains(last) => (names, *last),
         _ => (&names[..], "exact"),
     };
     for name in names {

@@ -1,5 +1,6 @@
 //! From JSON to terms, with every bound.
 
+use concierge_client::telegraphy::LOOKUPS;
 use regex::RegexBuilder;
 use serde_json::Value;
 
@@ -16,27 +17,6 @@ pub(super) const OR: &str = "$or";
 pub(super) const AND: &str = "$and";
 /// The opposite of a filter.
 pub(super) const NOT: &str = "$not";
-
-/// The words of lookups.
-pub(super) const WORDS: [&str; 17] = [
-    "exact",
-    "iexact",
-    "contains",
-    "icontains",
-    "in",
-    "gt",
-    "gte",
-    "lt",
-    "lte",
-    "startswith",
-    "istartswith",
-    "endswith",
-    "iendswith",
-    "range",
-    "regex",
-    "iregex",
-    "isnull",
-];
 
 /// The lookup of a key that has none.
 const EXACT: &str = "exact";
@@ -147,7 +127,7 @@ impl Reader {
             None => (false, key),
         };
         let mut names: Vec<_> = names.split(Path::SEPARATOR).collect();
-        let word = names.pop_if(|last| WORDS.contains(last)).unwrap_or(EXACT);
+        let word = names.pop_if(|last| LOOKUPS.contains(last)).unwrap_or(EXACT);
         let path = Path::new(in_meta, &names).ok_or_else(|| {
             let hint = if names.is_empty() {
                 format!("; a field of this name is \"{word}__exact\"")

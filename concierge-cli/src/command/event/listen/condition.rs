@@ -3,33 +3,13 @@
 
 use std::str::FromStr;
 
+use concierge_client::telegraphy::LOOKUPS;
 use serde_json::{Map, Value};
 
 use crate::{grammar::json_or_text, suggest::nearest};
 
 /// What stands between the parts of a field, and before a lookup.
 const BETWEEN: &str = "__";
-
-/// The lookups there are: those of Django that the gateway knows.
-const LOOKUPS: [&str; 17] = [
-    "exact",
-    "iexact",
-    "contains",
-    "icontains",
-    "in",
-    "gt",
-    "gte",
-    "lt",
-    "lte",
-    "startswith",
-    "istartswith",
-    "endswith",
-    "iendswith",
-    "range",
-    "regex",
-    "iregex",
-    "isnull",
-];
 
 /// Those that take a text, whatever it looks like.
 const OF_TEXT: [&str; 8] =
