@@ -89,6 +89,7 @@ fn wrong_with(page: &Page, gateway: &Gateway) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "takes thirty seconds: tests/run runs it"]
 fn every_example_of_every_help_works() {
     let gateway = Gateway::for_applications().unwrap();
     let pages = pages(&Reader::at(&gateway).unwrap(), "concierge");

@@ -39,6 +39,7 @@ fn answers_are_harmless_in_request() {
 }
 
 #[test]
+#[ignore = "takes five seconds: tests/run runs it"]
 fn errors_that_others_answer_with_are_harmless_in_request() {
     for text in [texts::json(&everything()), texts::escaped_json(&everything())] {
         asks(&[], 1, |identity| format!(r#"{{"reply":"{identity}","error":{text}}}"#));
@@ -80,6 +81,7 @@ fn what_is_asked_is_harmless_in_serve() {
 }
 
 #[test]
+#[ignore = "takes ten seconds: tests/run runs it"]
 fn what_programs_tell_is_harmless_in_serve() {
     // It tells what it was asked as an answer, as a note, and as why it failed.
     serves(&["--exec", "cat"]);

@@ -35,6 +35,7 @@ pub(super) fn shows_by(start: impl Fn(&[&str]) -> Terminal, arguments: &[&str], 
 }
 
 #[test]
+#[ignore = "takes eight seconds: tests/run runs it"]
 fn lists_and_what_is_shown_of_one_are_harmless() {
     let world = World::new();
     shows(&world, &["clients", "ls"], 0, "bad_7");
@@ -47,6 +48,7 @@ fn lists_and_what_is_shown_of_one_are_harmless() {
 }
 
 #[test]
+#[ignore = "takes six seconds: tests/run runs it"]
 fn errors_and_their_hints_are_harmless() {
     let world = World::new();
     // What is there is named in the hint, what was typed in the message.
@@ -117,6 +119,7 @@ fn streams(arguments: &[&str], target: &str, listening: impl Fn(&mut Peer)) {
 }
 
 #[test]
+#[ignore = "takes seven seconds: tests/run runs it"]
 fn messages_are_harmless_in_listen() {
     streams(&["listen", "-n", "3"], r#"{"type":"NAME","name":"ear"}"#, |mallory| {
         mallory.see_join("ear").unwrap();
@@ -124,18 +127,21 @@ fn messages_are_harmless_in_listen() {
 }
 
 #[test]
+#[ignore = "takes ten seconds: tests/run runs it"]
 fn messages_of_a_service_are_harmless_in_listen() {
     let target = format!(r#"{{"type":"SERVICE","service":{}}}"#, texts::json(SERVICE));
     streams(&["listen", SERVICE, "-n", "3"], &target, |mallory| mallory.see_subscription("ear").unwrap());
 }
 
 #[test]
+#[ignore = "takes ten seconds: tests/run runs it"]
 fn messages_are_harmless_in_events() {
     let arguments = ["events", "-n", "3", "--type", "MESSAGE"];
     streams(&arguments, r#"{"type":"ALL"}"#, |mallory| mallory.see_join("ear").unwrap());
 }
 
 #[test]
+#[ignore = "takes twenty seconds: tests/run runs it"]
 fn what_a_stream_tells_of_its_connection_is_harmless() {
     let mut world = World::new();
     let service = texts::json(SERVICE);
