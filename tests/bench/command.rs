@@ -29,6 +29,9 @@ const AT_ONCE: usize = 200;
 /// How long a command may take to end once everything was sent.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long one that has lost messages has for each batch of others.
+const BETWEEN: Duration = Duration::from_millis(10);
+
 /// How much is tried.
 struct Plan {
     /// Runs of each command.
@@ -96,13 +99,8 @@ fn listen(plan: &Plan, shell: &Shell, talker: &mut RawSocket, path: &Path, forma
     let begun = Instant::now();
     let data = r#"{"temperature":21.5,"sensor":"north wall","ok":true,"readings":[1,2,3]}"#;
     let message = format!(r#"{{"type":"MESSAGE","target":{{"type":"NAME","name":"ear"}},"data":{data}}}"#);
-    let batch = Frame::text(&message).encode().repeat(AT_ONCE);
     for _ in 0..plan.messages / AT_ONCE {
-        talker.send_bytes(&batch).unwrap();
-        let mut answers = 0;
-        while answers < AT_ONCE {
-            answers += usize::from(talker.read_text().unwrap().starts_with(r#"{"seq":"#));
-        }
+        say(talker, &message);
     }
     let (status, lost) = make_up(&mut child, talker, &message);
     assert!(status.success());
@@ -125,7 +123,7 @@ fn listen(plan: &Plan, shell: &Shell, talker: &mut RawSocket, path: &Path, forma
 fn make_up(child: &mut Child, talker: &mut RawSocket, message: &str) -> (ExitStatus, bool) {
     let mut lost = false;
     loop {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + if lost { BETWEEN } else { PATIENCE };
         while Instant::now() < deadline {
             if let Some(status) = child.try_wait().unwrap() {
                 return (status, lost);
@@ -133,7 +131,16 @@ fn make_up(child: &mut Child, talker: &mut RawSocket, message: &str) -> (ExitSta
             thread::sleep(Duration::from_millis(1));
         }
         lost = true;
-        talker.send_bytes(&Frame::text(message).encode().repeat(AT_ONCE)).unwrap();
+        say(talker, message);
+    }
+}
+
+/// Sends as many as are on their way at a time, and waits until each is answered.
+fn say(talker: &mut RawSocket, message: &str) {
+    talker.send_bytes(&Frame::text(message).encode().repeat(AT_ONCE)).unwrap();
+    let mut answers = 0;
+    while answers < AT_ONCE {
+        answers += usize::from(talker.read_text().unwrap().starts_with(r#"{"seq":"#));
     }
 }
 

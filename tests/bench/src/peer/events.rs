@@ -16,8 +16,12 @@ const DEFINITIONS: &str = r#"{"source":"bench","events":[{"name":"room","audienc
 
 /// The program, and where subscribers and publishers come in.
 pub(super) fn start(place: &Path) -> Result<(Program, SocketAddr, SocketAddr)> {
-    let arguments = ["--config", &configuration(place)?, "--set", "telegraphy.anonymous_sessions=false"];
-    let (GatewayProcess { program, address }, application) = Application::start(&arguments)?;
+    // The publisher's connection is idle while the subscribers come.
+    let settings = ["telegraphy.anonymous_sessions=false", "head.timeout=1h"];
+    let config = configuration(place)?;
+    let arguments =
+        [&["--config", config.as_str()][..], &settings.map(|setting| ["--set", setting]).concat()];
+    let (GatewayProcess { program, address }, application) = Application::start(&arguments.concat())?;
     application.does("PUT", "/events", DEFINITIONS)?;
     Ok((program, address, application.address))
 }
